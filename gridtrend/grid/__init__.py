@@ -1,0 +1,1 @@
+"""How any kernel meets a grid: declaration, compilation, application, time axes and CF attributes."""

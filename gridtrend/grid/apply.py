@@ -1,0 +1,98 @@
+"""Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.cf import data_name, output_attrs
+from gridtrend.grid.kernel import Kernel
+from gridtrend.grid.timeaxis import TimeAxis, period
+
+
+def apply(kernel: Kernel, *arrays: xr.DataArray, dim: str, axis: TimeAxis | None = None, **parameters: Any) -> xr.Dataset:
+    """Run a block kernel along `dim` of one or several arrays.
+
+    Parameters
+    ----------
+    kernel : Kernel
+        Its blocks are `arrays`, in order; its dimension "time" is `dim`.
+    *arrays : DataArray
+        Numeric, numpy- or dask-backed, with `dim` among their dimensions; the other dimensions are broadcast.
+    dim : str
+        The dimension that the kernel consumes. It must lie in one dask chunk.
+    axis : TimeAxis, optional
+        `dim` as numbers: passed to the kernel as `t`, used to sort the arrays, and to name units.
+    **parameters
+        The kernel's other arguments.
+
+    Returns
+    -------
+    Dataset
+        One variable for each output, lazy where an input is. Coordinates that do not depend on `dim` are kept; `dim`
+        itself becomes a scalar coordinate with bounds, the period of the record.
+
+    Raises
+    ------
+    TypeError
+        If an array is not a DataArray or not of real numbers.
+    ValueError
+        If an array lacks `dim`, or has it split over several dask chunks.
+    """
+    for array in arrays:
+        check_array(array, dim)
+        _check_chunks(array, dim)
+    first = arrays[0]
+    if axis is not None:
+        parameters["t"] = axis.values
+        if axis.order is not None:
+            arrays = tuple(array.isel({dim: axis.order}) for array in arrays)
+    results = xr.apply_ufunc(
+        kernel,
+        *arrays,
+        input_core_dims=[[dim if name == "time" else name for name in block.core_dims] for block in kernel.blocks],
+        output_core_dims=[list(output.dims) for output in kernel.outputs],
+        output_dtypes=[np.dtype(output.dtype) for output in kernel.outputs],
+        dask="parallelized",
+        # A result is another quantity: its attributes are set below, on purpose.
+        keep_attrs=False,
+        kwargs=parameters,
+    )
+    name, units = data_name(first.name, first.attrs), first.attrs.get("units")
+    unit = axis.unit if axis is not None else ""
+    variables = {}
+    for output, result in zip(kernel.outputs, results, strict=True):
+        variables[output.name] = result.variable
+        variables[output.name].attrs = output_attrs(output, name, units, unit)
+    return xr.Dataset(variables, coords={**results[0].coords, **period(first, dim)})
+
+
+def check_array(array: Any, dim: str) -> None:
+    """Refuse what is not a DataArray of real numbers with a dimension `dim`."""
+    if isinstance(array, xr.Dataset):
+        raise TypeError(
+            f"one variable at a time is expected, not a Dataset. Pick one, ds[{next(iter(array), 'name')!r}], "
+            "or take all that have the dimension with ds.gridtrend.<function>(...)."
+        )
+    if not isinstance(array, xr.DataArray):
+        raise TypeError(
+            f"an xarray.DataArray is expected, not {type(array).__name__}. Name its dimensions: "
+            f"xarray.DataArray(values, dims=({dim!r}, 'lat', 'lon'))."
+        )
+    name = f"{array.name!r}" if array.name is not None else "the array"
+    if dim not in array.dims:
+        dims = ", ".join(map(repr, array.dims)) or "none"
+        raise ValueError(f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: dim=...")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} holds {array.dtype}, and a trend needs real numbers. Convert it with .astype(float).")
+
+
+def _check_chunks(array: xr.DataArray, dim: str) -> None:
+    chunks = array.chunksizes.get(dim, ())
+    if len(chunks) > 1:
+        others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)
+        raise ValueError(
+            f"dimension {dim!r} is split over {len(chunks)} dask chunks, and every cell needs its whole series. Rechunk "
+            f"first: da.chunk({{{dim!r}: -1{others}}}). That moves all {array.nbytes / 1e6:,.0f} MB once between chunks; "
+            f"opening the file with chunks={{{dim!r}: -1}} moves nothing."
+        )

@@ -1,0 +1,216 @@
+"""A block kernel, declared once: its layout and types drive numba, xarray, dask and the CF attributes.
+
+This is the only file that configures numba. A kernel is a plain function over arrays that hold many cells at once:
+
+    @kernel("(time,cell),(time),()", "Tdl", Output("s", "Mann-Kendall S of {data}"), Output("n_valid", ..., dtype="i4"))
+    def scores(y, t, min_valid, s, n_valid):
+        ...
+
+`y` reaches it as a `(time, cell)` view of a chunk, `t` and `min_valid` as they are, and `s` and `n_valid` are arrays of
+one value a cell that it fills. That is a generalised ufunc whose loop over cells belongs to the kernel, so that
+neighbouring cells can share SIMD lanes. numba's own gufunc objects are not used: they are compiled again at every
+unpickle and their file cache is unsafe among processes.
+"""
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+from gridtrend.grid.cache import MachineCode
+
+_SCALARS = {"d": numba.float64, "l": numba.int64}
+_PACKAGE = Path(__file__).parents[1]
+_LOCK = threading.Lock()
+
+# Division by zero gives inf as in NumPy: the check that numba makes by default keeps loops from vectorising.
+# Never fastmath: it assumes that there is no NaN, and NaN is how missing values are told.
+jit = numba.njit(nogil=True, error_model="numpy")
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result variable of a kernel.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable, and of the kernel's argument that receives it.
+    long_name : str
+        CF long name; `{data}` stands for the name of the input.
+    units : str, optional
+        "1", "{units}" (those of the data) or "{slope}" (those of the data per unit of time). None leaves them out.
+    dtype : str
+        NumPy type.
+    dims : tuple of str
+        Dimensions ahead of the cells, if any.
+    attrs : tuple of (str, value) pairs
+        Further CF attributes.
+    """
+
+    name: str
+    long_name: str
+    units: str | None = "1"
+    dtype: str = "f8"
+    dims: tuple[str, ...] = ()
+    attrs: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Input:
+    """One argument of a kernel: a block of cells, a vector that all cells share, or a scalar."""
+
+    name: str
+    dims: tuple[str, ...]
+    type: str
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it holds a value for each cell."""
+        return "cell" in self.dims
+
+    @property
+    def core_dims(self) -> tuple[str, ...]:
+        """Its dimensions other than the cells."""
+        return tuple(dim for dim in self.dims if dim != "cell")
+
+    def numba_type(self, data: Any) -> Any:
+        """The numba type, given the floating type of the data."""
+        scalar = _SCALARS.get(self.type, data)
+        if not self.dims:
+            return scalar
+        # Blocks are views of any stride: what a kernel needs contiguous it copies into a tile.
+        return numba.types.Array(scalar, len(self.dims), "A" if self.is_block else "C", readonly=True)
+
+
+class Kernel:
+    """A compiled block kernel that pickles by name and compiles once a process.
+
+    Call it with the blocks (core dimensions last, as `xarray.apply_ufunc` gives them) and the other arguments by name.
+    """
+
+    def __init__(self, body: Callable[..., None], layout: str, types: str, outputs: tuple[Output, ...]):
+        groups = [group.strip("()") for group in layout.replace(" ", "").split("),(")]
+        dims = [tuple(dim for dim in group.split(",") if dim) for group in groups]
+        names = list(inspect.signature(body).parameters)
+        if names[len(dims) :] != [output.name for output in outputs] or len(types) != len(dims):
+            raise TypeError(f"{body.__qualname__}: layout, types, outputs and arguments do not match")
+        self.body = body
+        self.inputs = tuple(map(Input, names, dims, types))
+        self.outputs = outputs
+        self._compiled: dict[np.dtype[Any], Any] = {}
+        functools.update_wrapper(self, body)
+
+    @property
+    def blocks(self) -> tuple[Input, ...]:
+        """The arguments that hold a value for each cell."""
+        return tuple(item for item in self.inputs if item.is_block)
+
+    def __reduce__(self) -> str:
+        # By name: a worker imports the kernel and compiles it once, instead of once for every task.
+        return self.__qualname__
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return self.__module__, self.__qualname__
+
+    def __call__(self, *arrays: Any, **parameters: Any) -> Any:
+        """Run the kernel on blocks of shape (..., *core dims).
+
+        Returns
+        -------
+        ndarray or tuple of ndarray
+            One for each output, of shape (..., *output dims).
+        """
+        arrays = tuple(map(np.asarray, arrays))
+        blocks = dict(zip((item.name for item in self.blocks), arrays, strict=True))
+        loop_shape = np.broadcast_shapes(
+            *(blocks[item.name].shape[: -len(item.core_dims) or None] for item in self.blocks)
+        )
+        # newbyteorder: big-endian float32 is float32 all the same.
+        single = all(array.dtype.newbyteorder("=") == np.float32 for array in arrays)
+        dtype = np.dtype(np.float32 if single else np.float64)
+
+        arguments: list[Any] = []
+        sizes: dict[str, int] = {}
+        for item in self.inputs:
+            if item.is_block:
+                argument = _cells_last(blocks[item.name], len(item.core_dims), loop_shape, dtype)
+            elif item.dims:
+                argument = np.ascontiguousarray(parameters[item.name], dtype=item.type)
+            else:
+                argument = np.dtype(item.type).type(parameters[item.name])
+            arguments.append(argument)
+            sizes.update(zip(item.dims, np.shape(argument), strict=True))
+
+        results = [
+            np.empty([*(sizes[dim] for dim in output.dims), sizes["cell"]], output.dtype)
+            for output in self.outputs
+        ]
+        if sizes["cell"]:
+            self.compiled(dtype)(*arguments, *results)
+        shaped = [_cells_first(result, loop_shape) for result in results]
+        return tuple(shaped) if len(shaped) > 1 else shaped[0]
+
+    def compiled(self, dtype: Any) -> Any:
+        """The machine code for data of this dtype, compiled (or read from disk) at the first call in a process."""
+        dtype = np.dtype(dtype)
+        with _LOCK:
+            if dtype not in self._compiled:
+                self._compiled[dtype] = self._compile(dtype)
+        return self._compiled[dtype]
+
+    def _compile(self, dtype: np.dtype[Any]) -> Any:
+        data = numba.from_dtype(dtype)
+        inputs = [item.numba_type(data) for item in self.inputs]
+        outputs = [
+            numba.types.Array(numba.from_dtype(np.dtype(output.dtype)), len(output.dims) + 1, "C")
+            for output in self.outputs
+        ]
+        dispatcher = jit(self.body)
+        room = _PACKAGE / self.__module__.split(".")[1]
+        dispatcher._cache = MachineCode(f"{self.__module__}.{self.__qualname__}", (_PACKAGE / "grid", room))
+        dispatcher.compile(numba.void(*inputs, *outputs))
+        dispatcher.disable_compile()
+        return dispatcher
+
+
+def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[..., None]], Kernel]:
+    """Declare a block kernel.
+
+    Parameters
+    ----------
+    layout : str
+        Dimensions of the inputs, such as "(time,cell),(time),()". Every block ends in `cell`.
+    types : str
+        One letter an input: "T" the floating type of the data (float32 or float64), "d" float64, "l" int64.
+    *outputs : Output
+        The results; the last arguments of the function bear their names.
+
+    Returns
+    -------
+    callable
+        A decorator that turns the function into a `Kernel`.
+    """
+    return lambda body: Kernel(body, layout, types, outputs)
+
+
+def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """(loop..., core...) to (core..., cell): a view where the strides allow it, as they do for (time, lat, lon)."""
+    core_shape = array.shape[array.ndim - n_core :]
+    array = np.broadcast_to(array.astype(dtype, copy=False), loop_shape + core_shape)
+    array = np.moveaxis(array, range(-n_core, 0), range(n_core))
+    # The number of cells is spelled out: -1 cannot be resolved for a record of no steps.
+    return array.reshape(core_shape + (int(np.prod(loop_shape)),))
+
+
+def _cells_first(array: Any, loop_shape: tuple[int, ...]) -> Any:
+    """(core..., cell) to (loop..., core...), as a view."""
+    core_shape = array.shape[:-1]
+    array = array.reshape(core_shape + loop_shape)
+    return np.moveaxis(array, range(len(core_shape)), range(-len(core_shape), 0))

@@ -1,0 +1,164 @@
+"""SIMD lanes for kernels: a vector of 16 neighbouring cells as one value inside compiled code.
+
+LLVM's loop vectoriser gives up on loops that update several arrays (it must assume that they overlap), and a
+pair-counting loop written over plain arrays runs about 15 times slower than the machine allows. A value type that *is*
+a hardware vector leaves nothing to guess: 0.04-0.06 ns a pair and cell in float32 on an AVX2 core.
+
+Everything here is callable from compiled code only. A tile is a C-contiguous array of shape (n, LANES); `load` takes
+row `i` of it, and row `i` of a tile holds step `i` of 16 cells. LLVM splits the 16 lanes over the registers that the
+machine has (4, 2 or 1 for float32), so nothing here names an instruction set, and results do not depend on it.
+"""
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic, models, register_model
+
+LANES = 16
+
+_IR = {
+    types.float32: ir.FloatType(),
+    types.float64: ir.DoubleType(),
+    types.int32: ir.IntType(32),
+    types.int64: ir.IntType(64),
+}
+# A compare of two float64 yields a 64-bit mask: counters of the same width are added without any conversion.
+_COUNTER = {types.float32: types.int32, types.float64: types.int64}
+
+
+class Vector(types.Type):
+    """The numba type of LANES values of one dtype held in registers."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        super().__init__(name=f"Vector({dtype}, {LANES})")
+
+    @property
+    def ir(self):
+        """The LLVM type, `<16 x dtype>`."""
+        return ir.VectorType(_IR[self.dtype], LANES)
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, dmm, fe_type):
+        super().__init__(dmm, fe_type, fe_type.ir)
+
+
+def _row(context, builder, tile_type, vector, args):
+    """Pointer to row `args[1]` of the tile `args[0]`, as a pointer to a vector, and its alignment."""
+    tile = context.make_array(tile_type)(context, builder, args[0])
+    offset = builder.mul(args[1], ir.Constant(args[1].type, LANES))
+    pointer = builder.bitcast(builder.gep(tile.data, [offset]), vector.ir.as_pointer())
+    return pointer, tile_type.dtype.bitwidth // 8
+
+
+@intrinsic
+def load(typing, tile, i):
+    """Row `i` of `tile`."""
+    vector = Vector(tile.dtype)
+    signature = vector(tile, types.intp)
+
+    def generate(context, builder, signature, args):
+        pointer, align = _row(context, builder, signature.args[0], vector, args)
+        value = builder.load(pointer)
+        value.align = align
+        return value
+
+    return signature, generate
+
+
+@intrinsic
+def store(typing, tile, i, vector):
+    """Write `vector` to row `i` of `tile`; 32-bit counters widen where the tile is int64."""
+    signature = types.void(tile, types.intp, vector)
+
+    def generate(context, builder, signature, args):
+        target = Vector(signature.args[0].dtype)
+        pointer, align = _row(context, builder, signature.args[0], target, args)
+        value = args[2] if target == vector else builder.sext(args[2], target.ir)
+        builder.store(value, pointer).align = align
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def zero_count(typing, like):
+    """Counters of zero, as wide as the values of the vector `like`."""
+    vector = Vector(_COUNTER[like.dtype])
+    signature = vector(like)
+
+    def generate(context, builder, signature, args):
+        return ir.Constant(vector.ir, None)
+
+    return signature, generate
+
+
+def _counting(predicate, text):
+    @intrinsic
+    def count(typing, counter, a, b):
+        signature = counter(counter, a, b)
+
+        def generate(context, builder, signature, args):
+            # A true lane is -1 once it is sign-extended; NaN compares false under an ordered predicate.
+            hit = builder.fcmp_ordered(predicate, args[1], args[2])
+            return builder.sub(args[0], builder.sext(hit, signature.return_type.ir))
+
+        return signature, generate
+
+    count.__doc__ = text
+    return count
+
+
+count_less = _counting("<", "`counter` plus one in each lane where `a < b`.")
+count_equal = _counting("==", "`counter` plus one in each lane where `a == b`.")
+
+
+@intrinsic
+def count_both_less(typing, counter, a, b, c, d):
+    """`counter` plus one in each lane where `a < b` and `c < d`."""
+    signature = counter(counter, a, b, c, d)
+
+    def generate(context, builder, signature, args):
+        hit = _both_less(builder, *args[1:])
+        return builder.sub(args[0], builder.sext(hit, signature.return_type.ir))
+
+    return signature, generate
+
+
+@intrinsic
+def subtract(typing, a, b):
+    """Difference of two float vectors, `a - b`."""
+    signature = a(a, b)
+
+    def generate(context, builder, signature, args):
+        return builder.fsub(args[0], args[1])
+
+    return signature, generate
+
+
+def _both_less(builder, a, b, c, d):
+    return builder.and_(builder.fcmp_ordered("<", a, b), builder.fcmp_ordered("<", c, d))
+
+
+@intrinsic
+def both_less(typing, a, b, c, d):
+    """Bits 0 to 15, one a lane: `a < b` and `c < d`."""
+    signature = types.int64(a, b, c, d)
+
+    def generate(context, builder, signature, args):
+        hit = _both_less(builder, *args)
+        return builder.zext(builder.bitcast(hit, ir.IntType(LANES)), ir.IntType(64))
+
+    return signature, generate
+
+
+@intrinsic
+def lowest_bit(typing, bits):
+    """Position of the lowest set bit of a non-zero int64."""
+    signature = types.int64(types.int64)
+
+    def generate(context, builder, signature, args):
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate

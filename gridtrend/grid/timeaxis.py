@@ -1,0 +1,212 @@
+"""A time coordinate of any kind as the numbers that kernels compute with.
+
+Kernels get whole multiples of the axis' own tick (the greatest common divisor of its steps) wherever the coordinate
+is a date, so that differences of times are exact and slopes that are equal stay equal; the factor to the wanted unit
+is applied to the finished slope.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+_DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
+_YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
+UNITS = ("step", *_DAYS, *_YEARS)
+
+# Days in a year of each CF calendar; a year of a record is a year of its own calendar.
+_YEAR_LENGTH = {
+    "julian": 365.25,
+    "noleap": 365.0,
+    "365_day": 365.0,
+    "all_leap": 366.0,
+    "366_day": 366.0,
+    "360_day": 360.0,
+}
+_GREGORIAN_YEAR = 365.2425
+
+# How coordinates without dates name their unit, as far as it is a unit of time.
+_ALIASES = {"yr": "year", "a": "year", "hr": "hour", "h": "hour", "d": "day", "min": "minute", "s": "second", "sec": "second"}
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """One dimension as numbers.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+        Strictly increasing.
+    per : float
+        Units of `values` in one `unit`: a slope per unit of `values` times this is the slope per `unit`.
+    unit : str
+        What slopes are per: one of `UNITS`, or "" for one unit of a coordinate that names none.
+    origin : str
+        What `values == 0` stands for, and so where an intercept holds.
+    order : ndarray of int or None
+        Positions that sort the coordinate, where it is not sorted.
+    """
+
+    values: np.ndarray
+    per: float
+    unit: str
+    origin: str
+    order: np.ndarray | None
+
+
+def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
+    """The dimension `dim` of `da` as numbers, for slopes per `per`.
+
+    Parameters
+    ----------
+    da : DataArray
+        Its coordinate `dim` holds datetime64, cftime dates, durations or numbers; without one, steps are counted.
+    dim : str
+        A dimension of `da`.
+    per : str
+        One of `UNITS`. "year", the default everywhere, gives way where there is no year: slopes are then per unit of a
+        numeric coordinate that names no unit of time, or per step where there is no coordinate.
+
+    Returns
+    -------
+    TimeAxis
+
+    Raises
+    ------
+    ValueError
+        If `per` is unknown or needs what the coordinate cannot tell, if times are missing or repeated, or if the
+        coordinate holds encoded dates ("days since ...") that were not decoded.
+    TypeError
+        If the coordinate is neither dates nor numbers.
+    """
+    per = _unit(per)
+    n = da.sizes[dim]
+    if dim not in da.coords:
+        if per not in ("step", "year"):
+            raise ValueError(
+                f"per={per!r} needs times, and dimension {dim!r} has no coordinate. Give it one with "
+                f"da.assign_coords({dim}=...), or ask for slopes per step with per='step'."
+            )
+        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", None)
+    coordinate = da[dim]
+    ticks, days, origin, year = _ticks(coordinate, dim, per)
+    order = None
+    if n > 1 and not np.all(ticks[1:] > ticks[:-1]):
+        order = np.argsort(ticks, kind="stable")
+        ticks = ticks[order]
+        _refuse_repeated(coordinate, dim, ticks, order)
+    if per == "step":
+        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", order)
+    if days is None:
+        if per != "year":
+            raise ValueError(
+                f"per={per!r} needs a unit of time, and coordinate {dim!r} names none "
+                f"(units: {coordinate.attrs.get('units')!r}). Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., "
+                "or use per='step'."
+            )
+        return TimeAxis(ticks.astype(float), 1.0, "", origin, order)
+    if np.issubdtype(ticks.dtype, np.integer) and n > 1:
+        tick = np.gcd.reduce(np.diff(ticks))
+        ticks, days = (ticks - ticks[0]) // tick, days * tick
+    length = _DAYS[per] if per in _DAYS else _YEARS[per] * year
+    return TimeAxis(ticks.astype(float), length / days, per, origin, order)
+
+
+def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
+    """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds."""
+    if dim not in da.coords or da.sizes[dim] == 0 or da[dim].dtype.kind not in "OMmiuf":
+        return {}
+    values = da[dim].values
+    first, last = values.min(), values.max()
+    middle = first + (last - first) / 2
+    bounds = f"{dim}_bnds"
+    attrs = {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
+    encoding = {key: da[dim].encoding[key] for key in ("units", "calendar") if key in da[dim].encoding}
+    ends = np.empty(2, dtype=values.dtype)
+    ends[:] = first, last
+    return {
+        dim: xr.Variable((), middle, attrs, encoding),
+        bounds: xr.Variable("bnds", ends, encoding=encoding),
+    }
+
+
+def _unit(name: str) -> str:
+    unit = str(name).lower()
+    unit = unit if unit in UNITS else unit.removesuffix("s")
+    if unit not in UNITS:
+        raise ValueError(f"per={name!r} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
+    return unit
+
+
+def _ticks(coordinate: xr.DataArray, dim: str, per: str) -> tuple[np.ndarray, float | None, str, float]:
+    """Numbers of a coordinate; days in one of them (None: unknown); what zero means; days in a year."""
+    values = coordinate.values
+    kind = values.dtype.kind
+    if kind in "Mm":
+        if np.isnat(values).any():
+            raise ValueError(_missing(dim))
+        unit, count = np.datetime_data(values.dtype)
+        days = np.timedelta64(count, unit) / np.timedelta64(1, "D")
+        return values.astype("int64"), float(days), _first(values), _GREGORIAN_YEAR
+    if kind == "O":
+        return _cftime_ticks(values, dim)
+    if kind not in "iuf":
+        raise TypeError(
+            f"coordinate {dim!r} holds {values.dtype}, neither dates nor numbers. Convert it, for instance with "
+            f"da.assign_coords({dim}=pandas.to_datetime(da[{dim!r}])), or drop it and use per='step'."
+        )
+    if not np.isfinite(values).all():
+        raise ValueError(_missing(dim))
+    units = str(coordinate.attrs.get("units", ""))
+    if " since " in units and per != "step":
+        raise ValueError(
+            f"coordinate {dim!r} holds numbers in {units!r} that were not decoded to dates. Decode them with "
+            "xarray.decode_cf(ds), or, where the reference date makes that impossible, use per='step'."
+        )
+    return values.astype(float), _known_days(units or dim), f"{dim} = 0", _GREGORIAN_YEAR
+
+
+def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | None, str, float]:
+    import cftime
+
+    if not all(isinstance(value, cftime.datetime) for value in values):
+        raise TypeError(
+            f"coordinate {dim!r} holds objects that are not all dates, such as {values[0]!r}. "
+            "Decode it with xarray.decode_cf(ds), or drop it and use per='step'."
+        )
+    if values.size == 0:
+        return np.empty(0, "int64"), 1.0, "", _GREGORIAN_YEAR
+    first = min(values)
+    ticks = cftime.date2num(values, f"microseconds since {first.isoformat()}", calendar=first.calendar)
+    year = _YEAR_LENGTH.get(first.calendar, _GREGORIAN_YEAR)
+    return np.asarray(ticks, "int64"), 1e-6 / 86400, _first(values), year
+
+
+def _known_days(name: str) -> float | None:
+    """Days in a unit of time that a coordinate names in its units, or by what it is called ("year")."""
+    name = _ALIASES.get(name.strip().lower(), name.strip().lower())
+    name = name if name in _DAYS or name in _YEARS else name.removesuffix("s")
+    return _DAYS.get(name) or (_YEARS[name] * _GREGORIAN_YEAR if name in _YEARS else None)
+
+
+def _first(values: np.ndarray) -> str:
+    return str(values.min()) if values.size else ""
+
+
+def _missing(dim: str) -> str:
+    return (
+        f"coordinate {dim!r} has missing values, and a trend needs to know when each value was taken. Drop those "
+        f"steps with da.isel({dim}=da[{dim!r}].notnull())."
+    )
+
+
+def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, order: np.ndarray) -> None:
+    repeated = np.flatnonzero(ticks[1:] == ticks[:-1])
+    if repeated.size:
+        example = coordinate.values[order[repeated[0]]]
+        raise ValueError(
+            f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
+            f"one time have no slope between them. Average them with da.groupby({dim!r}).mean(), or keep the first "
+            f"of each with da.drop_duplicates({dim!r})."
+        )

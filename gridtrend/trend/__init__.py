@@ -1,0 +1,9 @@
+"""Trends: is a series changing, by how much, and how sure are we?
+
+Public functions stand in `rank_tests` and `slopes`; what they run on blocks of cells in `kernels`.
+"""
+
+from gridtrend.trend.rank_tests import kendall_tau, mann_kendall
+from gridtrend.trend.slopes import theil_sen
+
+__all__ = ["kendall_tau", "mann_kendall", "theil_sen"]

@@ -1,0 +1,1 @@
+"""Compiled trend kernels: arrays in, arrays out, no names and no coordinates."""

@@ -1,0 +1,195 @@
+"""Kendall's rank correlation between two series in each cell, ties in both allowed.
+
+Kendall 1945, doi:10.2307/2332303; long series after Knight 1966, doi:10.1080/01621459.1966.10480879.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from gridtrend.grid.kernel import Output, jit, kernel
+from gridtrend.grid.lanes import LANES, count_both_less, load, store, zero_count
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
+from gridtrend.trend.kernels.ranks import SHORT, count_inversions
+from gridtrend.trend.kernels.tiles import fill_tile
+
+# Codes of `variant` and `p_value`, as compiled code sees them.
+TAU_A, TAU_B, TAU_C = 0, 1, 2
+ASYMPTOTIC, EXACT, AUTO = 0, 1, 2
+# The exact null distribution is used by AUTO up to this many values, as in scipy.stats.kendalltau.
+EXACT_UP_TO = 33
+
+# Sums over groups of t equal values: t(t-1)/2, t(t-1)(t-2), t(t-1)(2t+5); and the number of groups.
+Ties = namedtuple("Ties", "pairs triples cubes groups")
+
+
+@jit
+def _tile_ties(tile, k):
+    """Ties of lane `k`, by sorting its values."""
+    values = np.sort(tile[:, k])  # NaN last
+    pairs = triples = cubes = groups = 0
+    t = 1
+    for i in range(1, values.size + 1):
+        if math.isnan(values[i - 1]):
+            break
+        if i < values.size and values[i] == values[i - 1]:
+            t += 1
+            continue
+        pairs += t * (t - 1) // 2
+        triples += t * (t - 1) * (t - 2)
+        cubes += t * (t - 1) * (2 * t + 5)
+        groups += 1
+        t = 1
+    return Ties(pairs, triples, cubes, groups)
+
+
+@jit
+def _count_lanes(x, y, concordant, discordant):
+    """For each lane, the pairs in the same order in `x` and in `y`, and those in opposite order."""
+    n = x.shape[0]
+    same = zero_count(load(x, 0))
+    opposite = zero_count(load(x, 0))
+    for i in range(n - 1):
+        xi, yi = load(x, i), load(y, i)
+        for j in range(i + 1, n):
+            xj, yj = load(x, j), load(y, j)
+            same = count_both_less(count_both_less(same, xi, xj, yi, yj), xj, xi, yj, yi)
+            opposite = count_both_less(count_both_less(opposite, xi, xj, yj, yi), xj, xi, yi, yj)
+    store(concordant, 0, same)
+    store(discordant, 0, opposite)
+
+
+@jit
+def _count_alone(x, y, k, x_ties, y_ties):
+    """The same for lane `k` alone, in O(n log n): inversions of y in the order of x."""
+    valid = ~np.isnan(x[:, k])
+    xs, ys = x[:, k][valid], y[:, k][valid]
+    order = np.argsort(ys, kind="mergesort")
+    order = order[np.argsort(xs[order], kind="mergesort")]
+    xs, ys = xs[order], ys[order]
+    both = 0
+    t = 1
+    for i in range(1, xs.size + 1):
+        if i < xs.size and xs[i] == xs[i - 1] and ys[i] == ys[i - 1]:
+            t += 1
+        else:
+            both += t * (t - 1) // 2
+            t = 1
+    discordant = count_inversions(ys, np.empty_like(ys))
+    pairs = xs.size * (xs.size - 1) // 2
+    return pairs - x_ties.pairs - y_ties.pairs + both - discordant, discordant
+
+
+@jit
+def _variance(n, x, y):
+    """Variance of concordant minus discordant pairs under independence, given the ties of both."""
+    m = n * (n - 1.0)
+    variance = (m * (2.0 * n + 5.0) - x.cubes - y.cubes) / 18.0 + 2.0 * x.pairs * y.pairs / m
+    if n > 2:
+        variance += x.triples * np.float64(y.triples) / (9.0 * m * (n - 2.0))
+    return variance
+
+
+@jit
+def _tau(score, n, x, y, variant):
+    pairs = 0.5 * n * (n - 1.0)
+    if variant == TAU_A:
+        return score / pairs
+    if variant == TAU_B:
+        tau = score / math.sqrt(pairs - x.pairs) / math.sqrt(pairs - y.pairs)
+        return min(max(tau, -1.0), 1.0)
+    classes = min(x.groups, y.groups)
+    return 2.0 * score / (n * n * (classes - 1.0) / classes)
+
+
+@jit
+def inversion_cdf(n):
+    """Probability of at most k inversions in a random order of n values, k = 0 .. n(n-1)/4 (Kendall 1975, ch. 5).
+
+    Built up by one value at a time, as a moving sum of the distribution for one value fewer.
+    """
+    size = n * (n - 1) // 4 + 1
+    now, before = np.zeros(size), np.zeros(size)
+    now[0] = 1.0
+    for j in range(2, n + 1):
+        now, before = before, now
+        window = 0.0
+        for k in range(size):
+            window += before[k]
+            if k >= j:
+                window -= before[k - j]
+            now[k] = window / j
+    return np.cumsum(now)
+
+
+@jit
+def _exact_p(discordant, n, cdf, alternative):
+    """p of a number of discordant pairs without ties, from the exact null distribution."""
+    pairs = n * (n - 1) // 2
+    if alternative == TWO_SIDED:
+        return min(1.0, 2.0 * cdf[min(discordant, pairs - discordant)])
+    tail = discordant if alternative > 0 else pairs - discordant
+    # P(D <= tail); beyond the middle by symmetry, from the other end.
+    return cdf[tail] if tail < cdf.size else 1.0 - cdf[pairs - tail - 1]
+
+
+@kernel(
+    "(time,cell),(time,cell),(),(),(),()",
+    "TTllll",
+    Output("tau", "Kendall rank correlation of {data}", attrs=outputs.TAU.attrs),
+    Output("p_value", "p-value of the Kendall rank correlation of {data}", attrs=outputs.P_VALUE.attrs),
+    outputs.N_VALID,
+)
+def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_valid):
+    """Rank correlation of `x` and `y` and its p-value; a step counts where both are valid."""
+    n = x.shape[0]
+    x_tile, y_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
+    concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)
+    valid = np.empty(LANES, np.int64)
+    cdf_of, cdf = -1, np.ones(1)
+    for first in range(0, x.shape[1], LANES):
+        fill_tile(x, first, x_tile, valid)
+        used = fill_tile(y, first, y_tile, valid)
+        _keep_common(x_tile, y_tile, valid)
+        if 0 < n <= SHORT:
+            _count_lanes(x_tile, y_tile, concordant, discordant)
+        for k in range(used):
+            cell, m = first + k, valid[k]
+            n_valid[cell] = m
+            tau[cell] = p_value[cell] = np.nan
+            if m < max(min_valid, 2):
+                continue
+            x_ties, y_ties = _tile_ties(x_tile, k), _tile_ties(y_tile, k)
+            if x_ties.groups == 1 or y_ties.groups == 1:
+                continue
+            up, down = concordant[0, k], discordant[0, k]
+            if n > SHORT:
+                up, down = _count_alone(x_tile, y_tile, k, x_ties, y_ties)
+            tau[cell] = _tau(np.float64(up - down), m, x_ties, y_ties, variant)
+            tied = x_ties.pairs > 0 or y_ties.pairs > 0
+            small = m <= EXACT_UP_TO or min(up, down) <= 1
+            if method == ASYMPTOTIC or (method == AUTO and (tied or not small)):
+                p_value[cell] = _normal_p(up - down, m, x_ties, y_ties, alternative)
+            elif not tied:
+                if cdf_of != m:
+                    cdf_of, cdf = m, inversion_cdf(m)
+                p_value[cell] = _exact_p(down, m, cdf, alternative)
+
+
+@jit
+def _keep_common(x, y, valid):
+    """Make a step missing in both tiles where it is missing in one."""
+    for k in range(LANES):
+        valid[k] = 0
+        for i in range(x.shape[0]):
+            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
+                x[i, k] = y[i, k] = np.nan
+            else:
+                valid[k] += 1
+
+
+@jit
+def _normal_p(score, n, x, y, alternative):
+    return p_value(score / math.sqrt(_variance(n, x, y)), alternative)

@@ -1,0 +1,114 @@
+"""The Mann-Kendall test of a block of cells, with or without the Theil-Sen line.
+
+Mann 1945, doi:10.2307/1907187; Kendall 1975.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.normal import flag, p_value, z_score
+from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
+from gridtrend.trend.kernels.slopes import slope_lines
+from gridtrend.trend.kernels.tiles import fill_tile
+
+# Codes of `tau`, as compiled code sees them.
+TAU_A, TAU_B = 0, 1
+
+
+@jit
+def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
+    """tau, S, var S, z and p, the five rows of `tests`, of each lane."""
+    for k in range(LANES):
+        n = scores.n_valid[k]
+        if n < min_valid or n == 0:
+            for row in range(5):
+                tests[row, k] = np.nan
+            continue
+        s = np.float64(scores.up[0, k] - scores.down[0, k])
+        variance = score_variance(n, scores.cubes[0, k])
+        z = z_score(s, variance, continuity)
+        tests[0, k] = _tau(s, n, scores.ties[0, k], variant)
+        tests[1, k], tests[2, k], tests[3, k] = s, variance, z
+        tests[4, k] = p_value(z, alternative)
+
+
+@jit
+def _tau(s, n, ties, variant):
+    """Kendall's tau with time, which has no ties. A constant series has tau 0, as it has S 0."""
+    pairs = 0.5 * n * (n - 1.0)
+    if s == 0.0:
+        return 0.0
+    if variant == TAU_A:
+        return s / pairs
+    return s / math.sqrt((pairs - ties) * pairs)
+
+
+@kernel(
+    "(time,cell),(time),(),(),(),(),()",
+    "Tdddlll",
+    outputs.TAU,
+    outputs.S,
+    outputs.VAR_S,
+    outputs.Z,
+    outputs.P_VALUE,
+    outputs.N_VALID,
+    outputs.TREND,
+)
+def mann_kendall(
+    y, t, alpha, continuity, alternative, variant, min_valid,
+    tau, s, var_s, z, p_value, n_valid, trend,
+):  # fmt: skip
+    """The test alone."""
+    tile, scores, tests = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((5, LANES))
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, scores.n_valid)
+        score_tile(tile, t, scores)
+        lane_tests(scores, continuity, alternative, variant, min_valid, tests)
+        _write(tests, scores, alpha, first, used, tau, s, var_s, z, p_value, n_valid, trend)
+
+
+@kernel(
+    "(time,cell),(time),(),(),(),(),(),(),(),(),()",
+    "Tdddlllddll",
+    outputs.TAU,
+    outputs.S,
+    outputs.VAR_S,
+    outputs.Z,
+    outputs.P_VALUE,
+    outputs.SLOPE,
+    outputs.INTERCEPT,
+    outputs.SLOPE_LOWER,
+    outputs.SLOPE_UPPER,
+    outputs.N_VALID,
+    outputs.TREND,
+)
+def mann_kendall_slope(
+    y, t, alpha, continuity, alternative, variant, min_valid, per, quantile, intercept_method, ci,
+    tau, s, var_s, z, p_value, slope, intercept, slope_lower, slope_upper, n_valid, trend,
+):  # fmt: skip
+    """The test and the Theil-Sen line from one pass over the data."""
+    tile, scores = np.empty((t.size, LANES), y.dtype), new_scores()
+    tests, lines = np.empty((5, LANES)), np.empty((4, LANES))
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, scores.n_valid)
+        score_tile(tile, t, scores)
+        lane_tests(scores, continuity, alternative, variant, min_valid, tests)
+        slope_lines(tile, t, scores, per, quantile, intercept_method, ci, min_valid, lines)
+        _write(tests, scores, alpha, first, used, tau, s, var_s, z, p_value, n_valid, trend)
+        for k in range(used):
+            slope[first + k], intercept[first + k] = lines[0, k], lines[1, k]
+            slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]
+
+
+@jit
+def _write(tests, scores, alpha, first, used, tau, s, var_s, z, p, n_valid, trend):
+    for k in range(used):
+        cell = first + k
+        tau[cell], s[cell], var_s[cell], z[cell] = tests[0, k], tests[1, k], tests[2, k], tests[3, k]
+        p[cell] = tests[4, k]
+        n_valid[cell] = scores.n_valid[k]
+        trend[cell] = flag(tests[1, k], tests[4, k], alpha)

@@ -1,0 +1,32 @@
+"""z and p-values under the normal approximation."""
+
+import math
+
+from gridtrend.grid.kernel import jit
+
+# Codes of `alternative`, as compiled code sees it.
+TWO_SIDED, INCREASING, DECREASING = 0, 1, -1
+
+
+@jit
+def z_score(s, variance, continuity):
+    """Standardised score; with `continuity`, S moves one step towards zero (Kendall 1975). 0 where S or var is 0."""
+    if s == 0.0 or not variance > 0.0:
+        return 0.0 * variance
+    return (s - math.copysign(continuity, s)) / math.sqrt(variance)
+
+
+@jit
+def p_value(z, alternative):
+    """p of `z`; by the survival function, so that it does not vanish in the tail (1 - cdf does beyond 8.3)."""
+    if alternative == TWO_SIDED:
+        return math.erfc(abs(z) / math.sqrt(2.0))
+    return 0.5 * math.erfc(alternative * z / math.sqrt(2.0))
+
+
+@jit
+def flag(s, p, alpha):
+    """-1, 0 or 1: direction of a trend that is significant at `alpha`."""
+    if not p < alpha:
+        return 0
+    return 1 if s > 0 else -1

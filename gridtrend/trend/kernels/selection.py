@@ -1,0 +1,210 @@
+"""Order statistics of the slopes between all pairs of a series, exact, without keeping all pairs.
+
+The number of pairs i < j with slope (y_j - y_i)/(t_j - t_i) below b is the number of pairs whose residuals
+r = y - b t are out of order, r_j < r_i. So the slope of a given rank is found by counting at a few trial values of b until
+few slopes are left between two of them, listing those, and selecting among them (after Dillencourt, Mount & Netanyahu
+1992, doi:10.1142/S0218195992000020, and Matousek 1991, doi:10.1016/0020-0190(91)90177-J). Counting only steers: the
+slopes that are listed are computed from the data, and ranks are told exactly.
+
+Many slopes of a record with ties (rain, snow, ice at freezing point) are exactly 0, and no interval would ever hold few
+slopes of such a series. How many lie below, at and above 0 is known exactly from the score S, and intervals end there.
+
+`series_slopes` does this for one series of any length, in O(n log n) expected time and O(n) memory;
+`gridtrend.trend.kernels.selection_tiles` does it for 16 short series at once and hands over the series that resist.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import jit
+from gridtrend.trend.kernels.ranks import count_inversions
+from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
+
+# Slopes that are listed at most, whatever the length of the series.
+LIST = 1024
+
+
+@jit
+def series_slopes(y, t, ranks, below_zero, at_zero, values):
+    """Slopes at fractional 1-based `ranks` among all pairs of a series; NaN where a rank is not in 1..pairs.
+
+    `y` holds valid values only and `t` their times, strictly increasing. `below_zero` and `at_zero` are the numbers of
+    negative and of zero slopes. A fractional rank is interpolated linearly between its neighbours.
+    """
+    m = y.size
+    pairs = m * (m - 1) // 2
+    listed = np.empty(min(pairs, max(LIST, 2 * m)))
+    if pairs <= listed.size:
+        _list_all(y, t, listed)
+    for target in range(ranks.size):
+        rank = ranks[target]
+        if not 1.0 <= rank <= pairs:
+            values[target] = np.nan
+        elif pairs <= listed.size:
+            low, high = neighbours(listed, pairs, rank)
+            values[target] = blend(low, high, rank)
+        else:
+            below, above = int(math.floor(rank)), int(math.ceil(rank))
+            low, base, count = _slope_of_rank(y, t, below, below_zero, at_zero, listed)
+            if above == below:
+                high = low
+            elif base < above <= base + count:
+                high = kth_smallest(listed, count, above - base - 1)
+            else:
+                high, base, count = _slope_of_rank(y, t, above, below_zero, at_zero, listed)
+            values[target] = blend(low, high, rank)
+
+
+@jit
+def _list_all(y, t, listed):
+    """Every slope of the series."""
+    count = 0
+    for i in range(y.size - 1):
+        for j in range(i + 1, y.size):
+            listed[count] = (y[j] - y[i]) / (t[j] - t[i])
+            count += 1
+
+
+@jit
+def _slope_of_rank(y, t, rank, below_zero, at_zero, listed):
+    """The slope of 1-based `rank`, and the base and number of the slopes that were `listed` to find it.
+
+    `listed[:count]` holds the slopes of ranks base + 1 to base + count, in no order.
+    """
+    if below_zero < rank <= below_zero + at_zero:
+        return 0.0, 0, 0
+    y_centred, t_centred = centred(y), centred(t)
+    low, high, base = _bracket(y_centred, t_centred, rank, below_zero, at_zero, listed.size)
+    count = _list_between(y, t, y_centred, t_centred, low, high, listed)
+    if count > listed.size:
+        # More equal slopes than the list holds: the bracket is a few units in the last place wide, and any is theirs.
+        return kth_smallest(listed, listed.size, listed.size // 2), 0, 0
+    return kth_smallest(listed, count, rank - base - 1), base, count
+
+
+@jit
+def centred(a):
+    """Anomalies from the mean: residuals of small numbers are rounded less."""
+    total = 0.0
+    for i in range(a.size):
+        total += a[i]
+    mean = total / a.size
+    anomalies = np.empty(a.size)
+    for i in range(a.size):
+        anomalies[i] = a[i] - mean
+    return anomalies
+
+
+@jit
+def _bracket(y, t, rank, below_zero, at_zero, room):
+    """An interval of slopes (low, high) that holds the slope of `rank` and at most `room` others, and its base."""
+    m = y.size
+    low, high, below_low, below_high = -np.inf, np.inf, 0, m * (m - 1) // 2
+    if rank <= below_zero:
+        high, below_high = 0.0, below_zero
+    else:
+        low, below_low = 0.0, below_zero + at_zero
+    slope, density = _first_guess(y, t)
+    residual, spare = np.empty(m), np.empty(m)
+    margin = room // 4
+    trial = slope + (rank - 0.5 * m * (m - 1) / 2) / density
+    if not low < trial < high:
+        # Zero is on the wrong side of the guess: start beside it.
+        trial = (low if low == 0.0 else high) + (1.0 if low == 0.0 else -1.0) * margin / density
+    for attempt in range(200):
+        for i in range(m):
+            residual[i] = y[i] - trial * t[i]
+        below = count_inversions(residual, spare)
+        if below < rank:
+            low, below_low = trial, below
+        else:
+            high, below_high = trial, below
+        if below_high - below_low <= room and math.isfinite(low) and math.isfinite(high):
+            break
+        if math.isinf(low):
+            trial = high - (below_high - rank + margin) * 2.0**attempt / density
+        elif math.isinf(high):
+            trial = low + (rank - below_low + margin) * 2.0**attempt / density
+        else:
+            trial = low + (high - low) * _cut(rank, below_low, below_high, margin, attempt)
+        if not low < trial < high:
+            break
+    return low, high, below_low
+
+
+@jit
+def _cut(rank, below_low, below_high, margin, attempt):
+    """Where in a bracket (0 to 1) to count next: just beyond the rank, so that the far side is cut off."""
+    if attempt % 4 == 3:
+        # Halving now and then bounds the number of counts where slopes are spread unevenly.
+        return 0.5
+    if rank - below_low > below_high - rank:
+        margin = -margin
+    return min(max((rank + margin - below_low) / (below_high - below_low), 0.02), 0.98)
+
+
+@jit
+def _first_guess(y, t):
+    """Least-squares slope of centred series, and how many slopes lie per unit around it if residuals are normal."""
+    m = y.size
+    xx = xy = yy = spacing = 0.0
+    for i in range(m):
+        xx += t[i] * t[i]
+        xy += t[i] * y[i]
+        yy += y[i] * y[i]
+        spacing += t[i] * (2 * i - m + 1)
+    slope = xy / xx
+    # A perfect line leaves no residual: a small floor keeps the first steps finite.
+    variance = max(yy - slope * xy, 1e-18 * yy) / m
+    return slope, spacing / (2.0 * math.sqrt(math.pi * variance))
+
+
+@jit
+def _list_between(y, t, y_centred, t_centred, low, high, listed):
+    """Write the slopes in the interval (low, high) to `listed` as far as they fit; returns how many there are.
+
+    They belong to the pairs whose residuals are in order at `low` and out of order at `high`.
+    """
+    m = y.size
+    key, order = np.empty(m), np.empty(m, np.int64)
+    for i in range(m):
+        # Pairs in a tie at 0 are below the interval: there, the later of two equal residuals goes first.
+        order[i] = m - 1 - i if low == 0.0 else i
+        key[i] = y_centred[order[i]] - low * t_centred[order[i]]
+    key, order = _list_inversions(key, order, y, t, listed[:0])[1:]
+    for i in range(m):
+        key[i] = y_centred[order[i]] - high * t_centred[order[i]]
+    return _list_inversions(key, order, y, t, listed)[0]
+
+
+@jit
+def _list_inversions(key, order, y, t, listed):
+    """Slopes of all pairs that are out of order in `key`; `order[i]` is the step that `key[i]` belongs to.
+
+    Returns how many there are, and both arrays sorted.
+    """
+    m = key.size
+    count = 0
+    run = 1
+    spare_key, spare_order = np.empty_like(key), np.empty_like(order)
+    while run < m:
+        for start in range(0, m, 2 * run):
+            middle, end = min(start + run, m), min(start + 2 * run, m)
+            i, j = start, middle
+            for k in range(start, end):
+                if j == end or (i < middle and key[i] <= key[j]):
+                    spare_key[k], spare_order[k] = key[i], order[i]
+                    i += 1
+                    continue
+                b = order[j]
+                for left in range(i, min(middle, i + listed.size - count)):
+                    a = order[left]
+                    listed[count + left - i] = (y[b] - y[a]) / (t[b] - t[a])
+                count += middle - i
+                spare_key[k], spare_order[k] = key[j], order[j]
+                j += 1
+        key, spare_key = spare_key, key
+        order, spare_order = spare_order, order
+        run *= 2
+    return count, key, order

@@ -1,0 +1,100 @@
+"""Theil-Sen slopes and their confidence limits for a block of cells.
+
+Sen 1968, doi:10.1080/01621459.1968.10480934; limits after Gilbert 1987, pages 217-219.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.scores import (
+    new_scores,
+    score_tile,
+    score_variance,
+)
+from gridtrend.trend.kernels.selection_tiles import tile_slopes
+from gridtrend.trend.kernels.tiles import fill_tile, median, valid_series
+
+# Codes of `intercept` and `ci`, as compiled code sees them.
+CONOVER, JOINT = 0, 1
+GILBERT, ROUNDED = 0, 1
+
+
+@jit
+def slope_ranks(scores, quantile, ci, ranks):
+    """Fractional ranks of the median slope and of the confidence limits of each lane.
+
+    With N pairs and C = z sqrt(var S), the limits have ranks (N - C)/2 and (N + C)/2 + 1 (Gilbert 1987):
+    interpolated between order statistics, or rounded to the nearest. A rank outside 1..N does not exist.
+    """
+    for k in range(LANES):
+        n = scores.n_valid[k]
+        pairs = n * (n - 1) // 2
+        half_width = 0.5 * quantile * math.sqrt(max(score_variance(n, scores.cubes[0, k]), 0.0))
+        lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
+        if ci == ROUNDED:
+            lower, upper = np.round(lower), np.round(upper)
+        ranks[0, k] = 0.5 * (pairs + 1)
+        ranks[1, k] = lower
+        ranks[2, k] = upper + 1.0
+
+
+@jit
+def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines):
+    """Slope, intercept at t = 0, and lower and upper limit of the slope, the four rows of `lines`, of each lane.
+
+    Slopes are multiplied by `per`, the units of `t` in one unit of the result.
+    """
+    ranks, slopes = np.empty((3, LANES)), np.empty((3, LANES))
+    series, times = np.empty(t.size), np.empty(t.size)
+    slope_ranks(scores, quantile, ci, ranks)
+    tile_slopes(tile, t, scores.n_valid, scores.down[0], scores.ties[0], ranks, slopes)
+    for k in range(LANES):
+        if scores.n_valid[k] < min_valid or math.isnan(slopes[0, k]):
+            for row in range(4):
+                lines[row, k] = np.nan
+            continue
+        m = valid_series(tile, t, k, series, times)
+        lines[0, k] = slopes[0, k] * per
+        lines[1, k] = _intercept(series, times, m, slopes[0, k], intercept)
+        lines[2, k] = slopes[1, k] * per
+        lines[3, k] = slopes[2, k] * per
+
+
+@jit
+def _intercept(series, times, m, slope, method):
+    """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t)."""
+    if method == CONOVER:
+        # Times are sorted as they come.
+        return median(series, m) - slope * 0.5 * (times[(m - 1) // 2] + times[m // 2])
+    for i in range(m):
+        series[i] -= slope * times[i]
+    return median(series, m)
+
+
+@kernel(
+    "(time,cell),(time),(),(),(),(),()",
+    "Tdddlll",
+    outputs.SLOPE,
+    outputs.INTERCEPT,
+    outputs.SLOPE_LOWER,
+    outputs.SLOPE_UPPER,
+    outputs.N_VALID,
+)
+def theil_sen(
+    y, t, per, quantile, intercept_method, ci, min_valid,
+    slope, intercept, slope_lower, slope_upper, n_valid,
+):  # fmt: skip
+    """Theil-Sen line of each cell."""
+    tile, scores, lines = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((4, LANES))
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, scores.n_valid)
+        score_tile(tile, t, scores)
+        slope_lines(tile, t, scores, per, quantile, intercept_method, ci, min_valid, lines)
+        for k in range(used):
+            n_valid[first + k] = scores.n_valid[k]
+            slope[first + k], intercept[first + k] = lines[0, k], lines[1, k]
+            slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]

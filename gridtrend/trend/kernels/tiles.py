@@ -1,0 +1,107 @@
+"""Tiles: `LANES` neighbouring cells of a block, copied next to each other, missing values as NaN.
+
+NaN compares false with everything, so a missing value drops out of every pair count without a test: a record with
+holes takes the same path, at the same speed, as a complete one.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import jit
+from gridtrend.grid.lanes import LANES
+
+
+@jit
+def fill_tile(y, first, tile, n_valid):
+    """Copy cells `first` to `first + LANES` of `y` (time, cell) into `tile` (time, LANES); inf becomes NaN.
+
+    Lanes beyond the last cell are NaN. Returns the number of lanes in use.
+    """
+    n, n_cells = y.shape
+    used = min(LANES, n_cells - first)
+    for k in range(LANES):
+        n_valid[k] = 0
+    for i in range(n):
+        for k in range(used):
+            value = y[i, first + k]
+            valid = math.isfinite(value)
+            tile[i, k] = value if valid else np.nan
+            n_valid[k] += valid
+        for k in range(used, LANES):
+            tile[i, k] = np.nan
+    return used
+
+
+@jit
+def valid_series(tile, t, k, values, times):
+    """Copy the valid values of lane `k` and their times to `values` and `times`; returns how many there are."""
+    m = 0
+    for i in range(t.size):
+        value = tile[i, k]
+        if not math.isnan(value):
+            values[m] = value
+            times[m] = t[i]
+            m += 1
+    return m
+
+
+@jit
+def kth_smallest(a, m, k):
+    """The value at position `k` of `a[:m]` when sorted; reorders `a` (Hoare's selection, O(m) expected)."""
+    low, high = 0, m - 1
+    while low < high:
+        x, y, z = a[low], a[(low + high) >> 1], a[high]
+        pivot = max(min(x, y), min(max(x, y), z))
+        i, j = low, high
+        while i <= j:
+            while a[i] < pivot:
+                i += 1
+            while a[j] > pivot:
+                j -= 1
+            if i <= j:
+                a[i], a[j] = a[j], a[i]
+                i += 1
+                j -= 1
+        if k <= j:
+            high = j
+        elif k >= i:
+            low = i
+        else:
+            break
+    return a[k]
+
+
+@jit
+def neighbours(a, m, rank):
+    """The values on both sides of fractional 1-based `rank` of `a[:m]` when sorted; reorders `a`.
+
+    Both are the same value where `rank` is whole.
+    """
+    below = math.floor(rank)
+    k = int(below) - 1
+    low = kth_smallest(a, m, k)
+    if rank == below:
+        return low, low
+    # kth_smallest leaves everything behind position k no smaller than it: the next rank is their minimum.
+    high = a[k + 1]
+    for i in range(k + 2, m):
+        high = min(high, a[i])
+    return low, high
+
+
+@jit
+def blend(low, high, rank):
+    """Linear interpolation at fractional `rank` between the values of the ranks around it."""
+    weight = rank - math.floor(rank)
+    if weight == 0.0:
+        return low
+    return (1.0 - weight) * low + weight * high
+
+
+@jit
+def median(a, m):
+    """Median of `a[:m]`, m > 0; reorders `a`."""
+    rank = 0.5 * (m + 1)
+    low, high = neighbours(a, m, rank)
+    return blend(low, high, rank)

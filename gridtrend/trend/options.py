@@ -1,0 +1,45 @@
+"""Arguments that many functions share, checked once: what users write, and what compiled code sees."""
+
+from statistics import NormalDist
+
+from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
+
+ALTERNATIVES = {
+    "two-sided": TWO_SIDED,
+    "increasing": INCREASING,
+    "decreasing": DECREASING,
+    "greater": INCREASING,
+    "less": DECREASING,
+}
+
+
+def choose(name: str, value: str, choices: dict[str, int]) -> int:
+    """The code of one of several named choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, choices))}.")
+    return choices[value]
+
+
+def check_alpha(alpha: float) -> float:
+    """A significance level, between 0 and 1."""
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
+    return float(alpha)
+
+
+def check_min_valid(min_valid: int) -> int:
+    """A number of valid values, at least 1."""
+    if min_valid != int(min_valid) or min_valid < 1:
+        raise ValueError(f"min_valid={min_valid!r} is not a number of values; give a whole number from 1 on.")
+    return int(min_valid)
+
+
+def two_sided_quantile(alpha: float) -> float:
+    """Normal quantile that leaves alpha/2 in each tail.
+
+    Examples
+    --------
+    >>> round(two_sided_quantile(0.05), 4)
+    1.96
+    """
+    return -NormalDist().inv_cdf(0.5 * check_alpha(alpha))
