@@ -45,15 +45,31 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
             low, high = neighbours(listed, pairs, rank)
             values[target] = blend(low, high, rank)
         else:
-            below, above = int(math.floor(rank)), int(math.ceil(rank))
-            low, base, count = _slope_of_rank(y, t, below, below_zero, at_zero, listed)
-            if above == below:
-                high = low
-            elif base < above <= base + count:
-                high = kth_smallest(listed, count, above - base - 1)
+            values[target] = _search(y, t, rank, below_zero, at_zero, listed)
+
+
+@jit
+def _search(y, t, rank, below_zero, at_zero, listed):
+    """The slope at one fractional rank."""
+    y_centred, t_centred = centred(y), centred(t)
+    ends = (0.0, 0.0)
+    base, count = 0, 0
+    for side in range(2):
+        whole = int(math.floor(rank) if side == 0 else math.ceil(rank))
+        if below_zero < whole <= below_zero + at_zero:
+            slope = 0.0
+        else:
+            # The next rank is nearly always in the list already.
+            if not base < whole <= base + count:
+                low, high, base = _bracket(y_centred, t_centred, whole, below_zero, at_zero, listed.size)
+                count = _list_between(y, t, y_centred, t_centred, low, high, listed)
+            if count <= listed.size:
+                slope = kth_smallest(listed, count, whole - base - 1)
             else:
-                high, base, count = _slope_of_rank(y, t, above, below_zero, at_zero, listed)
-            values[target] = blend(low, high, rank)
+                # More equal slopes than the list holds: the bracket is a few units in the last place wide.
+                slope = kth_smallest(listed, listed.size, listed.size // 2)
+        ends = (slope, slope) if side == 0 else (ends[0], slope)
+    return blend(ends[0], ends[1], rank)
 
 
 @jit
@@ -64,23 +80,6 @@ def _list_all(y, t, listed):
         for j in range(i + 1, y.size):
             listed[count] = (y[j] - y[i]) / (t[j] - t[i])
             count += 1
-
-
-@jit
-def _slope_of_rank(y, t, rank, below_zero, at_zero, listed):
-    """The slope of 1-based `rank`, and the base and number of the slopes that were `listed` to find it.
-
-    `listed[:count]` holds the slopes of ranks base + 1 to base + count, in no order.
-    """
-    if below_zero < rank <= below_zero + at_zero:
-        return 0.0, 0, 0
-    y_centred, t_centred = centred(y), centred(t)
-    low, high, base = _bracket(y_centred, t_centred, rank, below_zero, at_zero, listed.size)
-    count = _list_between(y, t, y_centred, t_centred, low, high, listed)
-    if count > listed.size:
-        # More equal slopes than the list holds: the bracket is a few units in the last place wide, and any is theirs.
-        return kth_smallest(listed, listed.size, listed.size // 2), 0, 0
-    return kth_smallest(listed, count, rank - base - 1), base, count
 
 
 @jit
