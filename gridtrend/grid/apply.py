@@ -10,7 +10,9 @@ from gridtrend.grid.kernel import Kernel
 from gridtrend.grid.timeaxis import TimeAxis, period
 
 
-def apply(kernel: Kernel, *arrays: xr.DataArray, dim: str, axis: TimeAxis | None = None, **parameters: Any) -> xr.Dataset:
+def apply(
+    kernel: Kernel, *arrays: xr.DataArray, dim: str, axis: TimeAxis | None = None, **parameters: Any
+) -> xr.Dataset:
     """Run a block kernel along `dim` of one or several arrays.
 
     Parameters

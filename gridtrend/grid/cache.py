@@ -78,8 +78,8 @@ class MachineCode:
             digest, payload = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
             if hashlib.sha256(payload).digest() != digest:
                 return None
-            return CompileResult._rebuild(target_context, *pickle.loads(payload))
-        except Exception:
+            return CompileResult._rebuild(target_context, *pickle.loads(payload))  # type: ignore[no-untyped-call]
+        except Exception:  # noqa: BLE001
             # Absent, unreadable, damaged, or not to this numba's taste: compiling again is always right.
             return None
 
@@ -87,7 +87,7 @@ class MachineCode:
         """Keep a compiled function; a folder that cannot be written is not an error."""
         if result.library.has_dynamic_globals:
             return
-        payload = dumps(result._reduce())
+        payload = dumps(result._reduce())  # type: ignore[no-untyped-call]
         with contextlib.suppress(OSError):
             path = self._path(signature, result.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)

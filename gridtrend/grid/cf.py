@@ -11,7 +11,15 @@ _KELVIN_STEPS = {
     "k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin",
     "degc", "deg_c", "degree_c", "degrees_c", "celsius", "degree_celsius", "degrees_celsius", "deg c", "°c",
 }  # fmt: skip
-_FAHRENHEIT_STEPS = {"degf", "deg_f", "degree_f", "degrees_f", "fahrenheit", "degree_fahrenheit", "°f"}
+_FAHRENHEIT_STEPS = {
+    "degf",
+    "deg_f",
+    "degree_f",
+    "degrees_f",
+    "fahrenheit",
+    "degree_fahrenheit",
+    "°f",
+}
 
 
 def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:

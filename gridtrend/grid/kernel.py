@@ -106,6 +106,7 @@ class Kernel:
         self.outputs = outputs
         self._compiled: dict[np.dtype[Any], Any] = {}
         functools.update_wrapper(self, body)
+        self.__qualname__: str = body.__qualname__
 
     @property
     def blocks(self) -> tuple[Input, ...]:
@@ -149,8 +150,7 @@ class Kernel:
             sizes.update(zip(item.dims, np.shape(argument), strict=True))
 
         results = [
-            np.empty([*(sizes[dim] for dim in output.dims), sizes["cell"]], output.dtype)
-            for output in self.outputs
+            np.empty([*(sizes[dim] for dim in output.dims), sizes["cell"]], output.dtype) for output in self.outputs
         ]
         if sizes["cell"]:
             self.compiled(dtype)(*arguments, *results)
@@ -172,7 +172,7 @@ class Kernel:
             numba.types.Array(numba.from_dtype(np.dtype(output.dtype)), len(output.dims) + 1, "C")
             for output in self.outputs
         ]
-        dispatcher = jit(self.body)
+        dispatcher: Any = jit(self.body)
         room = _PACKAGE / self.__module__.split(".")[1]
         dispatcher._cache = MachineCode(f"{self.__module__}.{self.__qualname__}", (_PACKAGE / "grid", room))
         dispatcher.compile(numba.void(*inputs, *outputs))
@@ -206,7 +206,7 @@ def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: np.
     array = np.broadcast_to(array.astype(dtype, copy=False), loop_shape + core_shape)
     array = np.moveaxis(array, range(-n_core, 0), range(n_core))
     # The number of cells is spelled out: -1 cannot be resolved for a record of no steps.
-    return array.reshape(core_shape + (int(np.prod(loop_shape)),))
+    return array.reshape((*core_shape, int(np.prod(loop_shape))))
 
 
 def _cells_first(array: Any, loop_shape: tuple[int, ...]) -> Any:

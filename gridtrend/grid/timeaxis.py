@@ -6,7 +6,6 @@ is applied to the finished slope.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -27,7 +26,16 @@ _YEAR_LENGTH = {
 _GREGORIAN_YEAR = 365.2425
 
 # How coordinates without dates name their unit, as far as it is a unit of time.
-_ALIASES = {"yr": "year", "a": "year", "hr": "hour", "h": "hour", "d": "day", "min": "minute", "s": "second", "sec": "second"}
+_ALIASES = {
+    "yr": "year",
+    "a": "year",
+    "hr": "hour",
+    "h": "hour",
+    "d": "day",
+    "min": "minute",
+    "s": "second",
+    "sec": "second",
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,7 @@ def _ticks(coordinate: xr.DataArray, dim: str, per: str) -> tuple[np.ndarray, fl
         if np.isnat(values).any():
             raise ValueError(_missing(dim))
         unit, count = np.datetime_data(values.dtype)
-        days = np.timedelta64(count, unit) / np.timedelta64(1, "D")
+        days = np.array(1, f"m8[{count}{unit}]") / np.timedelta64(1, "D")
         return values.astype("int64"), float(days), _first(values), _GREGORIAN_YEAR
     if kind == "O":
         return _cftime_ticks(values, dim)

@@ -6,7 +6,13 @@ from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import kendall as kendall_kernels
 from gridtrend.trend.kernels import mann_kendall as mann_kendall_kernels
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
+from gridtrend.trend.options import (
+    ALTERNATIVES,
+    check_alpha,
+    check_min_valid,
+    choose,
+    two_sided_quantile,
+)
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, line_attrs, link_slope
 
 METHODS = {"original": 0}
@@ -155,7 +161,10 @@ def mann_kendall(
         }
         attrs |= line_attrs(axis, intercept, ci)
     result = apply(kernel, da, dim=dim, axis=axis, **options)
-    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
+    result["trend"].attrs |= {
+        "alpha": float(alpha),
+        "comment": f"p_value < {alpha:g}, {alternative}",
+    }
     if slope:
         link_slope(result)
     return result.assign_attrs(attrs)

@@ -100,7 +100,12 @@ def theil_sen(
     )
     link_slope(result)
     return result.assign_attrs(
-        {"method": "Theil-Sen slope", "alpha": check_alpha(alpha), "dimension": dim, "min_valid": min_valid}
+        {
+            "method": "Theil-Sen slope",
+            "alpha": check_alpha(alpha),
+            "dimension": dim,
+            "min_valid": min_valid,
+        }
         | line_attrs(axis, intercept, ci)
     )
 

@@ -105,34 +105,54 @@ def _tau(score, n, x, y, variant):
 
 
 @jit
-def inversion_cdf(n):
-    """Probability of at most k inversions in a random order of n values, k = 0 .. n(n-1)/4 (Kendall 1975, ch. 5).
+def inversion_cdf(n, largest):
+    """Probability of at most k inversions in a random order of n values, k = 0 .. largest (Kendall 1975, ch. 5).
 
-    Built up by one value at a time, as a moving sum of the distribution for one value fewer.
+    Built up by one value at a time, as a moving sum of the distribution for one value fewer. O(n largest).
     """
-    size = n * (n - 1) // 4 + 1
-    now, before = np.zeros(size), np.zeros(size)
+    now, before = np.zeros(largest + 1), np.zeros(largest + 1)
     now[0] = 1.0
     for j in range(2, n + 1):
         now, before = before, now
         window = 0.0
-        for k in range(size):
+        for k in range(largest + 1):
             window += before[k]
             if k >= j:
                 window -= before[k - j]
             now[k] = window / j
-    return np.cumsum(now)
+    for k in range(1, largest + 1):
+        now[k] += now[k - 1]
+    return now
 
 
 @jit
 def _exact_p(discordant, n, cdf, alternative):
-    """p of a number of discordant pairs without ties, from the exact null distribution."""
+    """P of a number of discordant pairs without ties, from the exact null distribution."""
     pairs = n * (n - 1) // 2
     if alternative == TWO_SIDED:
         return min(1.0, 2.0 * cdf[min(discordant, pairs - discordant)])
     tail = discordant if alternative > 0 else pairs - discordant
-    # P(D <= tail); beyond the middle by symmetry, from the other end.
-    return cdf[tail] if tail < cdf.size else 1.0 - cdf[pairs - tail - 1]
+    if 2 * tail <= pairs:
+        return cdf[tail]
+    # Beyond the middle by symmetry, from the other end.
+    return 1.0 - cdf[pairs - tail - 1] if tail < pairs else 1.0
+
+
+@jit
+def _normal_p(score, n, x, y, alternative):
+    return p_value(score / math.sqrt(_variance(n, x, y)), alternative)
+
+
+@jit
+def _keep_common(x, y, valid):
+    """Make a step missing in both tiles where it is missing in one; counts what is left."""
+    for k in range(LANES):
+        valid[k] = 0
+        for i in range(x.shape[0]):
+            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
+                x[i, k] = y[i, k] = np.nan
+            else:
+                valid[k] += 1
 
 
 @kernel(
@@ -148,7 +168,8 @@ def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_v
     x_tile, y_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
     concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)
     valid = np.empty(LANES, np.int64)
-    cdf_of, cdf = -1, np.ones(1)
+    # The exact distribution for as many values as the last cell had: the same for all cells without holes.
+    cdf_of, cdf = 0, np.ones(1)
     for first in range(0, x.shape[1], LANES):
         fill_tile(x, first, x_tile, valid)
         used = fill_tile(y, first, y_tile, valid)
@@ -159,37 +180,17 @@ def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_v
             cell, m = first + k, valid[k]
             n_valid[cell] = m
             tau[cell] = p_value[cell] = np.nan
-            if m < max(min_valid, 2):
-                continue
             x_ties, y_ties = _tile_ties(x_tile, k), _tile_ties(y_tile, k)
-            if x_ties.groups == 1 or y_ties.groups == 1:
+            if m < min_valid or x_ties.groups < 2 or y_ties.groups < 2:
                 continue
             up, down = concordant[0, k], discordant[0, k]
             if n > SHORT:
                 up, down = _count_alone(x_tile, y_tile, k, x_ties, y_ties)
             tau[cell] = _tau(np.float64(up - down), m, x_ties, y_ties, variant)
-            tied = x_ties.pairs > 0 or y_ties.pairs > 0
-            small = m <= EXACT_UP_TO or min(up, down) <= 1
-            if method == ASYMPTOTIC or (method == AUTO and (tied or not small)):
+            tied, fewer = x_ties.pairs + y_ties.pairs > 0, min(up, down)
+            if method == ASYMPTOTIC or (method == AUTO and (tied or (m > EXACT_UP_TO and fewer > 1))):
                 p_value[cell] = _normal_p(up - down, m, x_ties, y_ties, alternative)
             elif not tied:
-                if cdf_of != m:
-                    cdf_of, cdf = m, inversion_cdf(m)
+                if cdf_of != m or cdf.size <= fewer:
+                    cdf_of, cdf = m, inversion_cdf(m, m * (m - 1) // 4 if m <= EXACT_UP_TO else fewer)
                 p_value[cell] = _exact_p(down, m, cdf, alternative)
-
-
-@jit
-def _keep_common(x, y, valid):
-    """Make a step missing in both tiles where it is missing in one."""
-    for k in range(LANES):
-        valid[k] = 0
-        for i in range(x.shape[0]):
-            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
-                x[i, k] = y[i, k] = np.nan
-            else:
-                valid[k] += 1
-
-
-@jit
-def _normal_p(score, n, x, y, alternative):
-    return p_value(score / math.sqrt(_variance(n, x, y)), alternative)

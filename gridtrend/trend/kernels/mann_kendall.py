@@ -108,7 +108,12 @@ def mann_kendall_slope(
 def _write(tests, scores, alpha, first, used, tau, s, var_s, z, p, n_valid, trend):
     for k in range(used):
         cell = first + k
-        tau[cell], s[cell], var_s[cell], z[cell] = tests[0, k], tests[1, k], tests[2, k], tests[3, k]
+        tau[cell], s[cell], var_s[cell], z[cell] = (
+            tests[0, k],
+            tests[1, k],
+            tests[2, k],
+            tests[3, k],
+        )
         p[cell] = tests[4, k]
         n_valid[cell] = scores.n_valid[k]
         trend[cell] = flag(tests[1, k], tests[4, k], alpha)

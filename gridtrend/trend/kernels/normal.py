@@ -18,7 +18,7 @@ def z_score(s, variance, continuity):
 
 @jit
 def p_value(z, alternative):
-    """p of `z`; by the survival function, so that it does not vanish in the tail (1 - cdf does beyond 8.3)."""
+    """P of `z`; by the survival function, so that it does not vanish in the tail (1 - cdf does beyond 8.3)."""
     if alternative == TWO_SIDED:
         return math.erfc(abs(z) / math.sqrt(2.0))
     return 0.5 * math.erfc(alternative * z / math.sqrt(2.0))

@@ -81,7 +81,11 @@ def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
         np.empty(LANES, np.float32), np.empty(LANES, np.float32),
         np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64),
     )  # fmt: skip
-    listed, count, base = np.empty((LANES, LIST)), np.empty(LANES, np.int64), np.empty((1, LANES), np.int64)
+    listed, count, base = (
+        np.empty((LANES, LIST)),
+        np.empty(LANES, np.int64),
+        np.empty((1, LANES), np.int64),
+    )
     for target in range(ranks.shape[0]):
         rank, value = ranks[target], values[target]
         _open(bracket, rank, n_valid, below_zero, at_zero, guess, value)
@@ -157,7 +161,11 @@ def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
         if not 1.0 <= rank[k] <= pairs:
             bracket.state[k] = FOUND
             continue
-        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), below_zero[k] + at_zero[k]
+        first, last, not_above_zero = (
+            math.floor(rank[k]),
+            math.ceil(rank[k]),
+            below_zero[k] + at_zero[k],
+        )
         if below_zero[k] < first and last <= not_above_zero:
             bracket.state[k], value[k] = FOUND, 0.0
         elif last <= below_zero[k]:
