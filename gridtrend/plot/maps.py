@@ -1,0 +1,321 @@
+"""How the map is drawn: the only module that imports matplotlib (extra `plot`)."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.plot.fields import find_prefix, period_of, trend_field
+from gridtrend.plot.grids import Grid, place
+from gridtrend.plot.words import data_name, degrees, largest, readable, significance, subtitle_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+__all__ = ["trend_map"]
+
+MISSING = "0.82"
+HATCH: dict[str, Any] = {"hatch": "/////", "edgecolor": "0.1", "fill": False, "linewidth": 0}
+WATER = re.compile(r"(?i)precip|rain|snow|runoff|moisture|humidity|evapo|^kg m(\*\*|\^)?-2|^mm\b")
+
+
+def trend_map(
+    result: xr.Dataset,
+    *,
+    variable: str | None = None,
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    cmap: str | None = None,
+    dpi: float = 200,
+) -> Figure:
+    """Map of the slope in colour, with the cells that are not significant hatched.
+
+    Parameters
+    ----------
+    result : Dataset, slope of shape (lat, lon), (y, x) or any two dimensions
+        What `mann_kendall` or `theil_sen` returned, in memory, lazy or read back from a file. Sizes
+        of one are dropped; other dimensions must be selected away. Without a test nothing is hatched.
+    variable : str, optional
+        Which variable, where `result` holds the trends of several (``{variable}_slope``).
+    path : path, optional
+        Also write the picture there; the suffix says the format (.png, .pdf, .svg ...).
+    title : str, optional
+        Heading. By default the data's name, with the period and the method below; "" for none.
+    ax : matplotlib Axes, optional
+        Draw there; panels come out best in ``figure(layout="compressed")``. By default a figure of
+        its own is made, which pyplot does not know of.
+    cmap : str, optional
+        Colour map; by default BrBG for water (precipitation, snow, moisture ...), otherwise RdBu_r.
+    dpi : float
+        Resolution of the figure and the file, in dots per inch.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no slope, more than one to choose from, or no two dimensions to draw.
+    ImportError
+        Without matplotlib.
+
+    Notes
+    -----
+    Colour limits are symmetric about zero and hold 98 % of the cells; arrows on the colour bar say
+    that there is more. Slopes of exactly zero are white. A slope per year is shown per decade if
+    the record covers ten years or its length is unknown. Cells are drawn as areas, so that a global
+    grid closes without a seam. Coastlines are drawn if cartopy and its natural-earth files are on
+    this machine; nothing is downloaded. Where a 2-D latitude and longitude has gaps or runs over a
+    pole, the grid's own axes are used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> from gridtrend.plot import trend_map
+    >>> lat, lon = np.arange(-80.0, 81, 20), np.arange(0.0, 360, 30)
+    >>> slope = 0.02 * np.sin(np.radians(lat))[:, None] * np.ones(lon.size)
+    >>> result = xr.Dataset(
+    ...     {
+    ...         "slope": (("lat", "lon"), slope, {"units": "K year-1"}),
+    ...         "trend": (("lat", "lon"), np.sign(slope) * (abs(slope) > 0.01)),
+    ...     },
+    ...     {"lat": lat, "lon": lon},
+    ...     {"alpha": 0.05},
+    ... )
+    >>> figure = trend_map(result, title="Warming")
+    >>> figure.axes[1].get_xlabel()
+    'Sen slope (K per decade)'
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ImportError(
+            "a map needs matplotlib, which is not installed here: pip install 'gridtrend[plot]'"
+        ) from None
+    if hasattr(ax, "projection"):
+        raise TypeError(
+            "trend_map() draws longitude and latitude on plain Axes, not on a cartopy projection: "
+            "leave ax out, or draw result['slope'].plot(ax=ax, transform=cartopy.crs.PlateCarree())"
+        )
+    prefix = find_prefix(result, variable)
+    field = trend_field(result, prefix)
+    grid = place(field["slope"])
+    field = field.transpose(*grid.dims, ...)
+    period = period_of(result)
+    values, label = readable(field["slope"], result.attrs.get("slope_per"), period)
+    if ax is None:
+        ax = _new_axes(grid, dpi)
+    levels = _levels(values)
+    mesh = _draw(ax, grid, values, levels, cmap or _colours(field["slope"]))
+    _colour_bar(ax, grid, mesh, levels, label)
+    marks = _mark(ax, mesh, field, result.attrs)
+    _finish(ax, grid)
+    heading = f"Trend in {data_name(field['slope'], prefix)}" if title is None else title
+    _head(ax, heading, subtitle_of(result.attrs, period) if heading else "", marks)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    if path is not None:
+        _save(figure, Path(path), dpi)
+    return figure
+
+
+def _colours(slope: xr.DataArray) -> str:
+    water = any(WATER.search(str(slope.attrs.get(key, ""))) for key in ("long_name", "units"))
+    return "BrBG" if water else "RdBu_r"
+
+
+def _new_axes(grid: Grid, dpi: float) -> Axes:
+    """Return axes in a new figure, which is at most as wide as a page (180 mm)."""
+    from matplotlib.figure import Figure
+
+    width = min(5.4, 5.6 / grid.shape) if grid.high else 6.4
+    height = width * grid.shape
+    size = (max(width + 1.6, 5.0), height + 0.9) if grid.high else (7.0, height + 1.5)
+    return Figure(size, dpi=dpi, layout="compressed").add_subplot()
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """Return round limits of the colours, symmetric about zero, which is one of them."""
+    from matplotlib.ticker import MaxNLocator
+
+    limit = largest(values)
+    steps = MaxNLocator(12, steps=[1, 2, 2.5, 5, 10], symmetric=True)
+    return np.asarray(steps.tick_values(-limit, limit))
+
+
+def _draw(ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: str) -> QuadMesh:
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    # The darkest ends are cut off: hatching must show on every colour.
+    shades = ListedColormap(colormaps[cmap](np.linspace(0.1, 0.9, 256)))
+    # Slopes of exactly 0, frequent where data have ties, are neither of the two palest colours.
+    zero = 1e-6 * levels[-1]
+    limits = np.union1d(levels[levels != 0], [-zero, zero])
+    # Both arrows or none: with one of them zero would leave the middle of the colours.
+    beyond = np.nanmax(np.abs(values)) > levels[-1]
+    return ax.pcolormesh(
+        *(grid.x, grid.y, values),
+        cmap=shades.with_extremes(bad=MISSING),
+        norm=BoundaryNorm(limits, shades.N, extend="both" if beyond else "neither"),
+        shading="nearest",
+        rasterized=True,
+    )
+
+
+def _colour_bar(ax: Axes, grid: Grid, mesh: QuadMesh, levels: np.ndarray, label: str) -> None:
+    width, height = _inches(ax, grid.shape)
+    crowded = (height / 0.2 if grid.high else width / 0.4) < len(levels)
+    bar = ax.figure.colorbar(
+        mesh,
+        ax=ax,
+        orientation="vertical" if grid.high else "horizontal",
+        fraction=0.05,
+        pad=0.03,
+        aspect=30 if grid.high else 40,
+        spacing="proportional",
+        ticks=levels[len(levels) // 2 % 2 :: 2] if crowded else levels,
+        format=lambda value, _: f"{value:g}".replace("-", "−"),
+    )
+    bar.ax.minorticks_off()
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8, length=2.5, width=0.6)
+    bar.outline.set_linewidth(0.6)
+
+
+def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) -> list[Patch]:
+    """Hatch the cells without a significant trend; return what the legend has to explain."""
+    from matplotlib.patches import Patch, PathPatch
+    from matplotlib.path import Path as Outline
+
+    known = field["slope"].notnull().values
+    legend = []
+    if "trend" in field:
+        corner: Any = mesh.get_coordinates()
+        around = [corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]]
+        open_cells = known & ~field["trend"].isin([-1, 1]).values
+        loops = np.stack([*around, around[0]], axis=2)[open_cells]
+        steps = [Outline.MOVETO, *3 * [Outline.LINETO], Outline.CLOSEPOLY]
+        # One patch for all cells, unknown to limits and layout: far faster than one for each.
+        hatched = PathPatch(
+            Outline(loops.reshape(-1, 2), np.tile(steps, len(loops))),
+            transform=mesh.get_transform(),
+            gid="not significant",
+            in_layout=False,
+            **HATCH,
+        )
+        ax.add_artist(hatched)
+        legend.append(Patch(label=significance(attrs, open_cells.any()), **HATCH))
+        for patch in (hatched, *legend):
+            patch.set_hatch_linewidth(0.4)
+    if not known.all():
+        legend.append(Patch(label="grey: no trend, too few values", facecolor=MISSING))
+    return legend
+
+
+def _finish(ax: Axes, grid: Grid) -> None:
+    """Give the axes their limits, aspect, ticks and coastlines."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    ax.set_aspect(grid.aspect, adjustable="box")
+    ax.tick_params(labelsize=8, length=2.5, width=0.6)
+    ax.spines[:].set_linewidth(0.6)
+    ax.set_xlabel(grid.labels[0], fontsize=9)
+    ax.set_ylabel(grid.labels[1], fontsize=9)
+    if grid.geographic:
+        south, north = ax.get_ylim()
+        ax.set_ylim(max(south, -90), min(north, 90))
+        width, height = _inches(ax, grid.shape)
+        for axis, letters, room in ((ax.xaxis, "EW", width / 0.7), (ax.yaxis, "NS", height / 0.35)):
+            wide = np.ptp(axis.get_view_interval()) > 100
+            steps = [1, 1.5, 3, 6, 9, 10] if wide else [1, 2, 5, 10]
+            axis.set_major_locator(MaxNLocator(int(np.clip(room, 2, 7)), steps=steps))
+            axis.set_major_formatter(FuncFormatter(degrees(letters)))
+        _coastlines(ax)
+
+
+def _coastlines(ax: Axes) -> None:
+    """Draw natural-earth coastlines if this machine has them."""
+    try:
+        from cartopy import config
+    except ImportError:
+        return
+    # Looked up here, because cartopy's own functions would download what is missing.
+    roots = [Path(config[key]) for key in ("pre_existing_data_dir", "data_dir")]
+    scales = ("110m", "50m", "10m") if np.ptp(ax.get_xlim()) > 120 else ("50m", "10m", "110m")
+    name = "shapefiles/natural_earth/physical/ne_{}_coastline.shp"
+    files = [root / name.format(scale) for scale in scales for root in roots]
+    for file in filter(Path.is_file, files):
+        from cartopy.io.shapereader import Reader
+        from matplotlib.collections import LineCollection
+
+        shapes = Reader(file).geometries()
+        coasts = [part for shape in shapes for part in getattr(shape, "geoms", [shape])]
+        lines = [np.add(c.coords, (turn, 0)) for c in coasts for turn in (-360, 0, 360)]
+        drawn = LineCollection(lines, colors="0.15", linewidths=0.5, gid="coastlines")
+        ax.add_collection(drawn, autolim=False)
+        return
+
+
+def _head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
+    """Stack title, subtitle and legend above the map, flush left."""
+    width, _ = _inches(ax, shape=0)
+    below = 4.0
+    if marks:
+        columns = len(marks) if width > 4.5 else 1
+        legend = ax.legend(
+            handles=marks,
+            ncols=columns,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            borderpad=0.3,
+            borderaxespad=0.2,
+            handleheight=1.1,
+            fontsize=8,
+            frameon=False,
+        )
+        # The layout keeps room for the title's height alone: nothing here may squeeze the map.
+        legend.set_in_layout(False)
+        below += 14 * len(marks) / columns
+    if subtitle:
+        ax.annotate(
+            subtitle,
+            xy=(0, 1),
+            xytext=(0, below),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=9,
+            in_layout=False,
+        )
+        below += 13
+    # A bold letter of 11 points is about 0.095 inches wide.
+    wrapped = textwrap.fill(title, max(20, int(width / 0.095))) or " "
+    ax.set_title(wrapped, loc="left", pad=below, fontsize=11, fontweight="bold")
+
+
+def _inches(ax: Axes, shape: float) -> tuple[float, float]:
+    """Return about how wide and high the map is on paper."""
+    box = ax.get_position(original=True).transformed(ax.figure.transFigure)
+    width, height = box.width / ax.figure.dpi, box.height / ax.figure.dpi
+    width = min(width, height / shape) if shape else width
+    return width, width * shape
+
+
+def _save(figure: Figure, path: Path, dpi: float) -> None:
+    """Write beside the file and move into place: a failure leaves an old picture as it was."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".map") as folder:
+        figure.savefig(Path(folder, path.name), dpi=dpi)
+        os.replace(Path(folder, path.name), path)
