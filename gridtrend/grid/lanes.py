@@ -142,6 +142,21 @@ def _both_less(builder, a, b, c, d):
 
 
 @intrinsic
+def subtract_scaled(typing, a, b, x):
+    """`a - b x` for float vectors `a` and `b` and a scalar `x` of their dtype; product and difference are rounded."""
+    signature = a(a, b, a.dtype)
+
+    def generate(context, builder, signature, args):
+        undefined = ir.Constant(signature.args[0].ir, ir.Undefined)
+        one = builder.insert_element(undefined, args[2], ir.Constant(ir.IntType(32), 0))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+        everywhere = builder.shuffle_vector(one, undefined, mask)
+        return builder.fsub(args[0], builder.fmul(args[1], everywhere))
+
+    return signature, generate
+
+
+@intrinsic
 def both_less(typing, a, b, c, d):
     """Bits 0 to 15, one a lane: `a < b` and `c < d`."""
     signature = types.int64(a, b, c, d)

@@ -22,7 +22,7 @@ from gridtrend.trend.kernels.ranks import count_inversions
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
 
 # Slopes that are listed at most, whatever the length of the series.
-LIST = 1024
+LIST = 2048
 
 
 @jit

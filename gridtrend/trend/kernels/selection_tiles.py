@@ -20,6 +20,7 @@ from gridtrend.grid.lanes import (
     lowest_bit,
     store,
     subtract,
+    subtract_scaled,
     zero_count,
 )
 from gridtrend.trend.kernels.ranks import SHORT
@@ -29,9 +30,9 @@ from gridtrend.trend.kernels.tiles import blend, neighbours, valid_series
 # Slopes that a lane can list for one rank. A bracket is closed when the counts leave about CLOSE of them in it: the
 # widening by the rounding bound, and equal slopes, may add some.
 LIST = 64
-CLOSE = 24
+CLOSE = 8
 # Aim this many ranks beyond the target, so that the trial cuts off the far side of a bracket.
-MARGIN = 8
+MARGIN = 3
 ROUNDS = 12
 # Half a unit in the last place of float32 at 1.
 EPSILON = 2.0**-24
@@ -70,11 +71,11 @@ def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
             smallest_step = min(smallest_step, (t[i] - t[i - 1]) / half_span)
     y_scaled, residual = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
     scale, guess, density = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    first_trial, first_below = np.empty(LANES, np.float32), np.empty((1, LANES), np.int64)
-    trial, below = np.empty(LANES, np.float32), np.empty((1, LANES), np.int64)
+    first_trial, first_below = np.empty((1, LANES), np.float32), np.empty((1, LANES), np.int64)
+    trial, below = np.empty((1, LANES), np.float32), np.empty((1, LANES), np.int64)
     _scale_tile(tile, t_scaled, n_valid, y_scaled, scale, guess, density)
     for k in range(LANES):
-        first_trial[k] = guess[k]
+        first_trial[0, k] = guess[k]
     _count_below(y_scaled, t_scaled, first_trial, residual, first_below)
 
     bracket = Bracket(
@@ -89,13 +90,14 @@ def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
     for target in range(ranks.shape[0]):
         rank, value = ranks[target], values[target]
         _open(bracket, rank, n_valid, below_zero, at_zero, guess, value)
-        still_open = _narrow(bracket, rank, first_trial, first_below)
+        still_open = _narrow(bracket, rank, first_trial, first_below, CLOSE)
         for attempt in range(ROUNDS):
             if not still_open:
                 break
             _choose(bracket, rank, density, attempt, trial)
             _count_below(y_scaled, t_scaled, trial, residual, below)
-            still_open = _narrow(bracket, rank, trial, below)
+            # The last few lanes make do with more room: their lists are cheaper than counts for all 16.
+            still_open = _narrow(bracket, rank, trial, below, CLOSE if attempt < 3 else 3 * CLOSE)
         _list_between(tile, t, y_scaled, t_scaled, bracket, listed, count, base)
         _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value)
 
@@ -105,31 +107,33 @@ def _scale_tile(tile, t, n_valid, y, scale, guess, density):
     """Centre and scale each lane to at most 1; least-squares slope, and how many slopes lie per unit around it."""
     n = t.size
     spacing = 0.0
+    mean, largest = np.zeros(LANES), np.zeros(LANES)
+    x, xx, xy, yy = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
     for i in range(n):
         spacing += t[i] * (2 * i - n + 1)
+        for k in range(LANES):
+            mean[k] += 0.0 if math.isnan(tile[i, k]) else np.float64(tile[i, k])
     for k in range(LANES):
-        total = 0.0
-        for i in range(n):
-            value = np.float64(tile[i, k])
-            total += 0.0 if math.isnan(value) else value
-        m = max(n_valid[k], 1)
-        mean = total / m
-        largest = yy = xy = x = xx = 0.0
-        for i in range(n):
-            value = tile[i, k] - mean
+        mean[k] /= max(n_valid[k], 1)
+    for i in range(n):
+        for k in range(LANES):
+            value = tile[i, k] - mean[k]
             if not math.isnan(value):
-                largest = max(largest, abs(value))
-                yy += value * value
-                xy += value * t[i]
-                x += t[i]
-                xx += t[i] * t[i]
-        for i in range(n):
-            y[i, k] = (tile[i, k] - mean) / largest
-        scale[k] = largest
+                largest[k] = max(largest[k], abs(value))
+                yy[k] += value * value
+                xy[k] += value * t[i]
+                x[k] += t[i]
+                xx[k] += t[i] * t[i]
+    for i in range(n):
+        for k in range(LANES):
+            y[i, k] = (tile[i, k] - mean[k]) / largest[k]
+    for k in range(LANES):
+        m = n_valid[k]
+        scale[k] = largest[k]
         # In scaled units from here. The slopes of a holed series are spread like those of the whole.
-        spread = xx - x * x / m
-        guess[k] = xy / largest / spread
-        variance = max(yy / largest / largest - guess[k] * guess[k] * spread, 1e-12) / m
+        spread = xx[k] - x[k] * x[k] / max(m, 1)
+        guess[k] = xy[k] / largest[k] / spread
+        variance = max(yy[k] / largest[k] / largest[k] - guess[k] * guess[k] * spread, 1e-12) / m
         share = m * (m - 1.0) / (n * (n - 1.0))
         density[k] = share * spacing / (2.0 * math.sqrt(math.pi * variance))
 
@@ -138,9 +142,9 @@ def _scale_tile(tile, t, n_valid, y, scale, guess, density):
 def _count_below(y, t, trial, residual, below):
     """For each lane, the number of slopes below `trial`: pairs whose residuals are out of order."""
     n = t.size
+    slope = load(trial, 0)
     for i in range(n):
-        for k in range(LANES):
-            residual[i, k] = y[i, k] - trial[k] * t[i]
+        store(residual, i, subtract_scaled(load(y, i), slope, t[i]))
     counter = zero_count(load(residual, 0))
     for i in range(n - 1):
         earlier = load(residual, i)
@@ -179,42 +183,48 @@ def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
 
 
 @jit
-def _narrow(bracket, rank, trial, below):
-    """Take up what a count says about each open lane; returns whether any is open still."""
+def _narrow(bracket, rank, trial, below, room):
+    """Take up what a count says about each open lane, and close brackets of at most `room` slopes.
+
+    Returns whether any lane is open still.
+    """
     still_open = False
     for k in range(LANES):
         if bracket.state[k] != OPEN:
             continue
-        if bracket.low[k] < trial[k] < bracket.high[k]:
+        if bracket.low[k] < trial[0, k] < bracket.high[k]:
             count = below[0, k]
             if count < math.floor(rank[k]):
-                bracket.low[k], bracket.below_low[k] = trial[k], count
+                bracket.low[k], bracket.below_low[k] = trial[0, k], count
             elif count >= math.ceil(rank[k]):
-                bracket.high[k], bracket.below_high[k] = trial[k], count
-            if bracket.below_high[k] - bracket.below_low[k] <= CLOSE:
-                bracket.state[k] = CLOSED
+                bracket.high[k], bracket.below_high[k] = trial[0, k], count
+        bounded = math.isfinite(bracket.low[k]) and math.isfinite(bracket.high[k])
+        if bounded and bracket.below_high[k] - bracket.below_low[k] <= room:
+            bracket.state[k] = CLOSED
         still_open |= bracket.state[k] == OPEN
     return still_open
 
 
 @jit
 def _choose(bracket, rank, density, attempt, trial):
-    """The next trial slope of each open lane."""
+    """The next trial slope of each open lane: just beyond the rank, so that it cuts off the far side of a bracket."""
+    # A count between two neighbouring ranks narrows nothing: the next one aims elsewhere.
+    margin = MARGIN + attempt
     for k in range(LANES):
         if bracket.state[k] != OPEN:
-            trial[k] = 0.0
+            trial[0, k] = 0.0
             continue
         low, high = np.float64(bracket.low[k]), np.float64(bracket.high[k])
         to_low, to_high = rank[k] - bracket.below_low[k], bracket.below_high[k] - rank[k]
         if math.isinf(high):
-            trial[k] = low + (to_low + MARGIN) * 2.0**attempt / density[k]
+            trial[0, k] = low + (to_low + margin) * 2.0**attempt / density[k]
         elif math.isinf(low):
-            trial[k] = high - (to_high + MARGIN) * 2.0**attempt / density[k]
+            trial[0, k] = high - (to_high + margin) * 2.0**attempt / density[k]
         else:
-            aim = to_low + (MARGIN if to_low < to_high else -MARGIN)
+            aim = to_low + (margin if to_low < to_high else -margin)
             share = min(max(aim / (to_low + to_high), 0.02), 0.98)
             # Halving now and then bounds the number of counts where slopes are spread unevenly.
-            trial[k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
+            trial[0, k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
 
 
 @jit
@@ -226,26 +236,28 @@ def _list_between(tile, t, y, t_scaled, bracket, listed, count, base):
     """
     n = t.size
     at_low, at_high = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
-    widen = np.zeros((2, LANES), np.float32)
+    widen, ends = np.zeros((2, LANES), np.float32), np.empty((2, LANES), np.float32)
     for k in range(LANES):
         count[k] = 0
         closed = bracket.state[k] == CLOSED
         # low == high lists nothing.
         low, high = (bracket.low[k], bracket.high[k]) if closed else (np.float32(0), np.float32(0))
-        for i in range(n):
-            at_low[i, k] = y[i, k] - low * t_scaled[i]
-            at_high[i, k] = y[i, k] - high * t_scaled[i]
+        ends[0, k], ends[1, k] = low, high
         # A residual is within EPSILON (2 + 3 |b|) of its true value, a difference of two within twice that.
         widen[0, k] = 8 * EPSILON * (1.0 + abs(low)) if low != 0.0 else 0.0
         widen[1, k] = -8 * EPSILON * (1.0 + abs(high)) if high != 0.0 else 0.0
+    low, high = load(ends, 0), load(ends, 1)
+    for i in range(n):
+        store(at_low, i, subtract_scaled(load(y, i), low, t_scaled[i]))
+        store(at_high, i, subtract_scaled(load(y, i), high, t_scaled[i]))
     widen_low, widen_high = load(widen, 0), load(widen, 1)
     above = zero_count(widen_low)
     for i in range(n - 1):
-        low, high = subtract(load(at_low, i), widen_low), subtract(load(at_high, i), widen_high)
+        above_low, below_high = subtract(load(at_low, i), widen_low), subtract(load(at_high, i), widen_high)
         for j in range(i + 1, n):
             later = load(at_low, j)
-            above = count_less(above, low, later)
-            hits = both_less(low, later, load(at_high, j), high)
+            above = count_less(above, above_low, later)
+            hits = both_less(above_low, later, load(at_high, j), below_high)
             while hits != 0:
                 k = lowest_bit(hits)
                 hits &= hits - 1

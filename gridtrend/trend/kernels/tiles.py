@@ -80,6 +80,16 @@ def neighbours(a, m, rank):
     """
     below = math.floor(rank)
     k = int(below) - 1
+    if m <= 32:
+        # Few values: sorted by insertion sooner than selected.
+        for i in range(1, m):
+            value = a[i]
+            j = i - 1
+            while j >= 0 and a[j] > value:
+                a[j + 1] = a[j]
+                j -= 1
+            a[j + 1] = value
+        return a[k], a[k if rank == below else k + 1]
     low = kth_smallest(a, m, k)
     if rank == below:
         return low, low
