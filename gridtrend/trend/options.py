@@ -1,6 +1,8 @@
 """Arguments that many functions share, checked once: what users write, and what compiled code sees."""
 
+from collections.abc import Mapping
 from statistics import NormalDist
+from typing import Any
 
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
@@ -13,7 +15,7 @@ ALTERNATIVES = {
 }
 
 
-def choose(name: str, value: str, choices: dict[str, int]) -> int:
+def choose(name: str, value: str | None, choices: Mapping[Any, int]) -> int:
     """The code of one of several named choices."""
     if value not in choices:
         raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, choices))}.")

@@ -13,7 +13,7 @@ from gridtrend.trend.options import (
     choose,
     two_sided_quantile,
 )
-from gridtrend.trend.slopes import INTERCEPTS, LIMITS, line_attrs, link_slope
+from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 METHODS = {"original": 0}
 TAUS = {"a": mann_kendall_kernels.TAU_A, "b": mann_kendall_kernels.TAU_B}
@@ -38,7 +38,7 @@ def mann_kendall(
     slope: bool = True,
     per: str = "year",
     intercept: str = "conover",
-    ci: str = "gilbert",
+    ci: str | None = "gilbert",
     min_valid: int = 4,
 ) -> xr.Dataset:
     """Mann-Kendall test for a monotonic trend, with Sen's slope and its confidence limits, in every cell.
@@ -69,8 +69,8 @@ def mann_kendall(
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
-    ci : {"gilbert", "rounded"}
-        Confidence limits interpolated between two slopes (EnvStats), or at the nearest rank (R's trend).
+    ci : {"gilbert", "rounded", None}
+        Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
     min_valid : int
         Cells with fewer valid values become missing; their `n_valid` is still told.
 
@@ -166,7 +166,7 @@ def mann_kendall(
         "comment": f"p_value < {alpha:g}, {alternative}",
     }
     if slope:
-        link_slope(result)
+        result = finish_line(result, ci)
     return result.assign_attrs(attrs)
 
 

@@ -10,7 +10,11 @@ from gridtrend.trend.kernels import slopes as kernels
 from gridtrend.trend.options import check_alpha, check_min_valid, choose, two_sided_quantile
 
 INTERCEPTS = {"conover": kernels.CONOVER, "joint": kernels.JOINT}
-LIMITS = {"gilbert": kernels.GILBERT, "rounded": kernels.ROUNDED}
+LIMITS: dict[str | None, int] = {
+    "gilbert": kernels.GILBERT,
+    "rounded": kernels.ROUNDED,
+    None: kernels.NO_LIMITS,
+}
 
 
 def theil_sen(
@@ -20,7 +24,7 @@ def theil_sen(
     alpha: float = 0.05,
     per: str = "year",
     intercept: str = "conover",
-    ci: str = "gilbert",
+    ci: str | None = "gilbert",
     min_valid: int = 2,
 ) -> xr.Dataset:
     """Theil-Sen slope, the median of the slopes between all pairs of values, with confidence limits, in every cell.
@@ -39,8 +43,8 @@ def theil_sen(
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
-    ci : {"gilbert", "rounded"}
-        Confidence limits interpolated between two slopes (EnvStats), or at the nearest rank (R's trend).
+    ci : {"gilbert", "rounded", None}
+        Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
     min_valid : int
         Cells with fewer valid values become missing; their `n_valid` is still told.
 
@@ -98,8 +102,7 @@ def theil_sen(
         ci=choose("ci", ci, LIMITS),
         min_valid=check_min_valid(min_valid),
     )
-    link_slope(result)
-    return result.assign_attrs(
+    return finish_line(result, ci).assign_attrs(
         {
             "method": "Theil-Sen slope",
             "alpha": check_alpha(alpha),
@@ -110,16 +113,19 @@ def theil_sen(
     )
 
 
-def line_attrs(axis: TimeAxis, intercept: str, ci: str) -> dict[str, Any]:
+def line_attrs(axis: TimeAxis, intercept: str, ci: str | None) -> dict[str, Any]:
     """Provenance of a fitted line."""
     return {
         "slope_per": axis.unit or "unit of the coordinate",
         "intercept": f"{intercept}, at {axis.origin}",
-        "confidence_limits": ci,
+        "confidence_limits": ci or "none",
     }
 
 
-def link_slope(result: xr.Dataset) -> None:
-    """Name, on the slope, the variables that say how sure it is (CF-1.11, 3.4)."""
+def finish_line(result: xr.Dataset, ci: str | None) -> xr.Dataset:
+    """Leave out limits that were not asked for, and name on the slope what says how sure it is (CF-1.11, 3.4)."""
+    if ci is None:
+        result = result.drop_vars(["slope_lower", "slope_upper"])
     names = [name for name in ("slope_lower", "slope_upper", "p_value", "n_valid", "trend") if name in result]
     result["slope"].attrs["ancillary_variables"] = " ".join(names)
+    return result

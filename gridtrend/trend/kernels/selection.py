@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from gridtrend.grid.kernel import jit
-from gridtrend.trend.kernels.ranks import count_inversions
+from gridtrend.trend.kernels.ranks import count_inversions, sort_with_order
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
 
 # Slopes that are listed at most, whatever the length of the series.
@@ -161,7 +161,7 @@ def _first_guess(y, t):
 
 @jit
 def _list_between(y, t, y_centred, t_centred, low, high, listed):
-    """Write the slopes in the interval (low, high) to `listed` as far as they fit; returns how many there are.
+    """Write the slopes in the interval (low, high) to `listed`; returns how many, at most one more than fit.
 
     They belong to the pairs whose residuals are in order at `low` and out of order at `high`.
     """
@@ -171,39 +171,20 @@ def _list_between(y, t, y_centred, t_centred, low, high, listed):
         # Pairs in a tie at 0 are below the interval: there, the later of two equal residuals goes first.
         order[i] = m - 1 - i if low == 0.0 else i
         key[i] = y_centred[order[i]] - low * t_centred[order[i]]
-    key, order = _list_inversions(key, order, y, t, listed[:0])[1:]
+    key, order = sort_with_order(key, order)
     for i in range(m):
         key[i] = y_centred[order[i]] - high * t_centred[order[i]]
-    return _list_inversions(key, order, y, t, listed)[0]
-
-
-@jit
-def _list_inversions(key, order, y, t, listed):
-    """Slopes of all pairs that are out of order in `key`; `order[i]` is the step that `key[i]` belongs to.
-
-    Returns how many there are, and both arrays sorted.
-    """
-    m = key.size
+    # Few pairs are out of order: insertion sort visits just these.
     count = 0
-    run = 1
-    spare_key, spare_order = np.empty_like(key), np.empty_like(order)
-    while run < m:
-        for start in range(0, m, 2 * run):
-            middle, end = min(start + run, m), min(start + 2 * run, m)
-            i, j = start, middle
-            for k in range(start, end):
-                if j == end or (i < middle and key[i] <= key[j]):
-                    spare_key[k], spare_order[k] = key[i], order[i]
-                    i += 1
-                    continue
-                b = order[j]
-                for left in range(i, min(middle, i + listed.size - count)):
-                    a = order[left]
-                    listed[count + left - i] = (y[b] - y[a]) / (t[b] - t[a])
-                count += middle - i
-                spare_key[k], spare_order[k] = key[j], order[j]
-                j += 1
-        key, spare_key = spare_key, key
-        order, spare_order = spare_order, order
-        run *= 2
-    return count, key, order
+    for i in range(1, m):
+        value, later = key[i], order[i]
+        j = i - 1
+        while j >= 0 and key[j] > value:
+            if count == listed.size:
+                return count + 1
+            listed[count] = (y[later] - y[order[j]]) / (t[later] - t[order[j]])
+            count += 1
+            key[j + 1], order[j + 1] = key[j], order[j]
+            j -= 1
+        key[j + 1], order[j + 1] = value, later
+    return count

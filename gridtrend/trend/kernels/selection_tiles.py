@@ -89,7 +89,8 @@ def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
     )
     for target in range(ranks.shape[0]):
         rank, value = ranks[target], values[target]
-        _open(bracket, rank, n_valid, below_zero, at_zero, guess, value)
+        if not _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
+            continue
         still_open = _narrow(bracket, rank, first_trial, first_below, CLOSE)
         for attempt in range(ROUNDS):
             if not still_open:
@@ -155,31 +156,30 @@ def _count_below(y, t, trial, residual, below):
 
 @jit
 def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
-    """Start a search in every lane; the answer is known already where the rank is missing or among the zeros."""
+    """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
+
+    Lanes that must be searched alone are given up at once. Returns whether any lane is open.
+    """
+    any_open = False
     for k in range(LANES):
         pairs = n_valid[k] * (n_valid[k] - 1) // 2
         bracket.low[k], bracket.below_low[k] = -np.inf, 0
         bracket.high[k], bracket.below_high[k] = np.inf, pairs
-        bracket.state[k] = OPEN
-        value[k] = np.nan
+        bracket.state[k] = ALONE
+        value[k] = np.inf
         if not 1.0 <= rank[k] <= pairs:
-            bracket.state[k] = FOUND
+            bracket.state[k], value[k] = FOUND, np.nan
             continue
-        first, last, not_above_zero = (
-            math.floor(rank[k]),
-            math.ceil(rank[k]),
-            below_zero[k] + at_zero[k],
-        )
+        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), below_zero[k] + at_zero[k]
+        searchable = pairs > LIST and math.isfinite(guess[k])
         if below_zero[k] < first and last <= not_above_zero:
             bracket.state[k], value[k] = FOUND, 0.0
-        elif last <= below_zero[k]:
-            bracket.high[k], bracket.below_high[k] = 0.0, below_zero[k]
-        elif first > not_above_zero:
-            bracket.low[k], bracket.below_low[k] = 0.0, not_above_zero
-        else:
-            bracket.state[k] = ALONE
-        if bracket.state[k] == OPEN and (pairs <= LIST or not math.isfinite(guess[k])):
-            bracket.state[k] = ALONE
+        elif searchable and last <= below_zero[k]:
+            bracket.state[k], bracket.high[k], bracket.below_high[k] = OPEN, 0.0, below_zero[k]
+        elif searchable and first > not_above_zero:
+            bracket.state[k], bracket.low[k], bracket.below_low[k] = OPEN, 0.0, not_above_zero
+        any_open |= bracket.state[k] == OPEN
+    return any_open
 
 
 @jit
@@ -269,15 +269,11 @@ def _list_between(tile, t, y, t_scaled, bracket, listed, count, base):
 
 @jit
 def _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value):
-    """Pick the ranked slope from each list, or give the lane up where the list cannot vouch for it."""
+    """Pick the ranked slope from each list; a lane whose list cannot vouch for it keeps its inf."""
     for k in range(LANES):
-        if bracket.state[k] != CLOSED:
-            if bracket.state[k] != FOUND:
-                value[k] = np.inf
-            continue
         below = n_valid[k] * (n_valid[k] - 1) // 2 - base[0, k]
-        value[k] = np.inf
-        if count[k] > LIST or not below < math.floor(rank[k]) or math.ceil(rank[k]) > below + count[k]:
+        held = below < math.floor(rank[k]) and math.ceil(rank[k]) <= below + count[k]
+        if bracket.state[k] != CLOSED or count[k] > LIST or not held:
             continue
         first, last = neighbours(listed[k], count[k], rank[k] - below)
         # Listed ranks hold inside the bracket. Beside zero, slopes that float32 cannot tell from it were left out.

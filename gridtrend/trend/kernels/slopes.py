@@ -20,7 +20,7 @@ from gridtrend.trend.kernels.tiles import fill_tile, median, valid_series
 
 # Codes of `intercept` and `ci`, as compiled code sees them.
 CONOVER, JOINT = 0, 1
-GILBERT, ROUNDED = 0, 1
+GILBERT, ROUNDED, NO_LIMITS = 0, 1, 2
 
 
 @jit
@@ -38,8 +38,8 @@ def slope_ranks(scores, quantile, ci, ranks):
         if ci == ROUNDED:
             lower, upper = np.rint(lower), np.rint(upper)
         ranks[0, k] = 0.5 * (pairs + 1)
-        ranks[1, k] = lower
-        ranks[2, k] = upper + 1.0
+        ranks[1, k] = lower if ci != NO_LIMITS else np.nan
+        ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
 
 
 @jit
