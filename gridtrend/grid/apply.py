@@ -66,7 +66,9 @@ def apply(
     for output, result in zip(kernel.outputs, results, strict=True):
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, units, unit)
-    return xr.Dataset(variables, coords={**results[0].coords, **period(first, dim)})
+    # xarray forgets the attributes of coordinates together with those of the data.
+    kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
+    return xr.Dataset(variables, coords=kept | period(first, dim))
 
 
 def check_array(array: Any, dim: str) -> None:

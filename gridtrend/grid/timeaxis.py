@@ -129,7 +129,8 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     first, last = values.min(), values.max()
     middle = first + (last - first) / 2
     bounds = f"{dim}_bnds"
-    attrs = {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
+    dates = {"standard_name": "time"} if values.dtype.kind in "OM" else {}
+    attrs = dates | {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
     encoding = {key: da[dim].encoding[key] for key in ("units", "calendar") if key in da[dim].encoding}
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last

@@ -1,0 +1,110 @@
+"""What a command works on: the options that name it, and how it is opened."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from gridtrend.io import Plan
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """An opened input: nothing but its coordinates has been read."""
+
+    dataset: "xr.Dataset"
+    dim: str
+    names: list[str]
+
+    @property
+    def steps(self) -> int:
+        """Length of the series."""
+        return self.dataset.sizes[self.dim]
+
+    @property
+    def period(self) -> str:
+        """Number of steps, first and last."""
+        from gridtrend import io
+
+        if self.dim not in self.dataset.coords:
+            return f"{self.steps:,} steps"
+        coordinate = self.dataset[self.dim]
+        ends = coordinate.values[[0, -1]]
+        first, last = (str(end)[:10] if io.holds_dates(coordinate) else f"{end:g}" for end in ends)
+        return f"{self.steps:,} steps from {first} to {last}"
+
+    def plan(self, name: str, threads: int) -> "Plan":
+        """How to read one variable, when all of them may be in memory at once."""
+        from gridtrend import io
+
+        limit = io.available_memory() / 2 / len(self.names)
+        return io.plan_chunks(self.dataset[name], self.dim, memory_limit=limit, threads=threads)
+
+
+def open_record(
+    inputs: Sequence[str],
+    *,
+    dim: str | None = None,
+    variables: Sequence[str] = (),
+    selections: Sequence[tuple[str, str]] = (),
+) -> Record:
+    """Open inputs, find the dimension and the variables, and cut out what is selected."""
+    from gridtrend import io
+
+    dataset = io.open_input(inputs, dim)
+    dim = io.find_dim(dataset, dim)
+    dataset = io.index_by_time(dataset, dim)
+    names = io.find_variables(dataset, dim, variables)
+    for name, wanted in selections:
+        dataset = io.select(dataset, name, wanted)
+    if dataset.sizes.get(dim, 1) < 2:
+        raise io.InputError(
+            f"there is only one step along '{dim}', and a trend needs several: name all the files of "
+            "the record, select a longer period, or follow another dimension with --dim"
+        )
+    return Record(dataset, dim, names)
+
+
+def available_threads() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:
+    for value in values:
+        if not all(value.partition("=")):
+            raise click.BadParameter(f"'{value}' is not NAME=VALUE or NAME=FROM:TO, as in time=1960:2010")
+    return [(name.strip(), wanted.strip()) for name, _, wanted in (v.partition("=") for v in values)]
+
+
+def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that `open_record` takes."""
+    decorators: list[Decorator] = [
+        click.option(
+            "-v",
+            "--variable",
+            "variables",
+            multiple=True,
+            metavar="NAME",
+            help="What to analyse; may be repeated.  [default: all suitable variables]",
+        ),
+        click.option("--dim", metavar="NAME", help="Dimension of the series.  [default: that of time]"),
+        click.option(
+            "--select",
+            "selections",
+            multiple=True,
+            metavar="NAME=FROM:TO",
+            callback=_pairs,
+            help="Keep a part, such as time=1960:2010, lat=-30:30 or level=850; may be repeated.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command

@@ -1,0 +1,149 @@
+"""What the command line says and how it ends: notes, progress, errors of one line, signals."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from typing import IO, Any
+
+import click
+
+# netCDF4 swallows a KeyboardInterrupt that arrives in its compiled code: remember that there was one.
+_interrupted = threading.Event()
+INTERRUPTED = "interrupted; no unfinished file was left behind"
+
+
+class Failure(click.ClickException):
+    """A run that could not be finished: one line on stderr, exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
+
+
+class Group(click.Group):
+    """Commands whose every failure is one line, and whose call is kept for the history."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as they were given."""
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        with failures():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def failures() -> Iterator[None]:
+    """Turn every exception into a `Failure`."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        raise Failure(INTERRUPTED) from None
+    except Exception as error:
+        if os.environ.get("GRIDTREND_DEBUG"):
+            raise
+        raise Failure(_explain(error)) from None
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}): select a part of the data with --select"
+    # Messages of these kinds are written for users; others are news to us too.
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and str(error):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}. Set GRIDTREND_DEBUG=1 to see where it comes from"
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
+def note(message: object) -> None:
+    """Tell something that does not stop the run."""
+    click.echo(f"gridtrend: note: {_one_line(message)}", err=True)
+
+
+@contextlib.contextmanager
+def notes(quiet: bool) -> Iterator[None]:
+    """Show warnings as notes, each once; those about code are not for users."""
+    said = set()
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if not quiet and str(message) not in said:
+            said.add(str(message))
+            note(message)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+class Progress:
+    """A line on the terminal that appears when the work has taken a second, and goes when it is done."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._shown = sys.stderr.isatty() and not quiet
+        self._next = time.monotonic() + 1
+        self._drawn = False
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """Draw the line anew, a few times a second at most; stop here if a signal was lost."""
+        if _interrupted.is_set():
+            raise KeyboardInterrupt
+        if self._shown and time.monotonic() >= self._next:
+            filled = 30 * done // max(total, 1)
+            bar = "#" * filled + "." * (30 - filled)
+            click.echo(
+                f"\r\x1b[K{label[:30]:<30} [{bar}] {100 * done // max(total, 1):3d} %",
+                err=True,
+                nl=False,
+            )
+            self._next = time.monotonic() + 0.2
+            self._drawn = True
+
+    @contextlib.contextmanager
+    def of_tasks(self, threads: int) -> Iterator[None]:
+        """Let dask run on so many threads, and follow its tasks."""
+        import dask
+        from dask.callbacks import Callback
+
+        def count(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
+            done = len(state["finished"])
+            waiting = sum(len(state[name]) for name in ("ready", "waiting", "running"))
+            self("computing", done, done + waiting)
+
+        follow = Callback(posttask=count)  # type: ignore[no-untyped-call]
+        with dask.config.set(scheduler="threads", num_workers=threads), follow:
+            yield
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._drawn:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._drawn = False
+
+
+def stop_on_signals() -> None:
+    """End a run on SIGTERM as on Ctrl-C: cleaned up, with one line."""
+
+    def interrupt(signum: int, frame: Any) -> None:
+        _interrupted.set()
+        raise KeyboardInterrupt
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        # A process started in the background may have been told to ignore Ctrl-C.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, interrupt)

@@ -1,0 +1,219 @@
+"""`gridtrend trend`: trends for every cell, from file to file."""
+
+import contextlib
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridtrend.cli.plot import check_map, draw_map, map_paths
+from gridtrend.cli.record import Record, available_threads, open_record, record_options
+from gridtrend.cli.terminal import Progress, notes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
+ALTERNATIVES = ("two-sided", "increasing", "decreasing", "greater", "less")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what is read, what is computed, what is left behind.
+
+    Parameters
+    ----------
+    inputs, output : str
+        Files.
+    variables, dim, selections
+        As `open_record` takes them.
+    analysis : dict
+        Arguments of `mann_kendall`.
+    map_path : str, optional
+        Where to draw a map.
+    command : str
+        The call, for the history.
+    overwrite : bool
+        Whether existing files are replaced.
+    quiet : bool
+        Whether progress is hidden.
+    threads : int
+        How many threads compute.
+    """
+
+    inputs: Sequence[str]
+    output: str
+    variables: Sequence[str] = ()
+    dim: str | None = None
+    selections: Sequence[tuple[str, str]] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
+    map_path: str | None = None
+    command: str = "gridtrend trend"
+    overwrite: bool = False
+    quiet: bool = False
+    threads: int = 1
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("output")
+@record_options
+@click.option(
+    "--method",
+    type=click.Choice(["original"]),
+    default="original",
+    show_default=True,
+    help="Which test.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Level of significance, and of the confidence limits.",
+)
+@click.option(
+    "--per",
+    type=click.Choice(PERIODS),
+    default="year",
+    show_default=True,
+    help="Unit of time of the slopes.",
+)
+@click.option(
+    "--min-valid",
+    type=click.IntRange(2),
+    default=4,
+    show_default=True,
+    help="Cells with fewer values get no result.",
+)
+@click.option(
+    "--alternative",
+    type=click.Choice(ALTERNATIVES),
+    default="two-sided",
+    show_default=True,
+    help="What is tested: any trend, an increasing (greater) or a decreasing (less) one.",
+)
+@click.option("--no-slope", is_flag=True, help="The test alone: no slope, intercept and limits.")
+@click.option(
+    "--plot",
+    "map_path",
+    metavar="MAP.png",
+    help="Draw a map too; with several variables MAP_NAME.png.",
+)
+@click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
+@click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
+@click.pass_obj
+def trend(
+    arguments: list[str],
+    /,
+    *,
+    method: str,
+    alpha: float,
+    per: str,
+    min_valid: int,
+    alternative: str,
+    no_slope: bool,
+    threads: int | None,
+    map_path: str | None,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Find the trend of every cell of INPUT... and write it to OUTPUT.
+
+    INPUT is one or many netCDF files, a quoted pattern such as "tas_*.nc", or a Zarr store; OUTPUT ends in .nc or
+    .zarr. It holds Kendall's tau, the Mann-Kendall score S, its variance, z and p, Sen's slope with intercept and
+    confidence limits, the number of values, and a flag that says where the trend is significant; each name is
+    preceded by that of the variable where there are several.
+    """
+    if no_slope and map_path:
+        raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
+    job = Job(
+        analysis={
+            "method": method,
+            "alpha": alpha,
+            "per": per,
+            "min_valid": min_valid,
+            "alternative": alternative,
+            "slope": not no_slope,
+        },
+        map_path=map_path,
+        command=shlex.join(["gridtrend", *arguments]),
+        threads=threads or available_threads(),
+        quiet=quiet,
+        **chosen,
+    )
+    with notes(quiet):
+        said = run(job)
+    if not quiet:
+        click.echo(said, err=True)
+
+
+def run(job: Job) -> str:
+    """Do a job from file to file.
+
+    Returns
+    -------
+    str
+        One line about what was done.
+    """
+    from gridtrend import __version__, io
+
+    started = time.monotonic()
+    inputs = io.list_inputs(job.inputs)
+    target = io.check_output(job.output, inputs, overwrite=job.overwrite)
+    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
+    maps = map_paths(job.map_path, record.names) if job.map_path else {}
+    for path in maps.values():
+        check_map(path, inputs, overwrite=job.overwrite)
+    _check_times(record, job.analysis.get("per", "year"))
+    progress = Progress(job.quiet)
+    try:
+        result = _analyse(record, job, progress)
+        history = io.history_line(job.command, __version__)
+        title = f"Trends of {', '.join(record.names)}"
+        result = io.describe(result, record.dataset, history, title)
+        lazy = any(variable.chunks for variable in result.variables.values())
+        with progress.of_tasks(job.threads) if lazy else contextlib.nullcontext():
+            io.write(result, target, overwrite=job.overwrite, report=progress)
+    finally:
+        progress.clear()
+    for name, path in maps.items():
+        draw_map(job.output, path, name)
+    cells = sum(record.dataset[name].size // record.steps for name in record.names)
+    took = time.monotonic() - started
+    return f"{', '.join(record.names)}: {cells:,} cells, {record.period}: {job.output} written in {took:.1f} s"
+
+
+def _check_times(record: Record, per: str) -> None:
+    """Refuse, before anything is read, times that slopes per `per` cannot be computed from."""
+    from gridtrend import io
+    from gridtrend.grid.timeaxis import time_axis
+
+    array, dim = record.dataset[record.names[0]], record.dim
+    units = str(array[dim].attrs.get("units", "")) if dim in array.coords else ""
+    if per != "step" and " since " in units:
+        raise io.InputError(
+            f"'{dim}' counts '{units}', which is no calendar date, so that slopes per {per} are unknown: "
+            "ask for slopes per time step with --per step, or correct the units in the file"
+        )
+    time_axis(array, dim, per)
+
+
+def _analyse(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
+    import xarray as xr
+
+    from gridtrend import io
+
+    results = []
+    for name in record.names:
+        array = record.dataset[name]
+        series = io.read(array, record.plan(name, job.threads), progress)
+        # On a Dataset the accessor puts the name of the variable before those of its results.
+        subject = series if len(record.names) == 1 else series.to_dataset()
+        trends = subject.gridtrend.mann_kendall(record.dim, **job.analysis)
+        results.append(io.add_grid(trends, array, record.dataset))
+    return xr.merge(results, compat="override", join="override", combine_attrs="override")

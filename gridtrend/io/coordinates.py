@@ -1,0 +1,120 @@
+"""Find the time dimension and the variables of a dataset, by CF metadata or by name."""
+
+import difflib
+from collections.abc import Hashable, Sequence
+
+import xarray as xr
+
+from gridtrend.io.errors import InputError
+
+TIME_NAMES = {"time", "t", "date", "year"}
+# Attributes by which one variable names others that describe it.
+REFERENCES = (
+    "bounds",
+    "climatology",
+    "grid_mapping",
+    "cell_measures",
+    "ancillary_variables",
+    "formula_terms",
+)
+
+
+def holds_dates(coordinate: xr.DataArray | xr.Variable) -> bool:
+    """Whether values are datetime64 or cftime."""
+    if coordinate.dtype.kind == "O" and coordinate.size:
+        return hasattr(coordinate.values.flat[0], "calendar")
+    return coordinate.dtype.kind == "M"
+
+
+def find_dim(dataset: xr.Dataset, dim: str | None = None) -> str:
+    """Name of the dimension along which to look for trends: the one asked for, or that of time."""
+    listing = ", ".join(f"{name} ({size})" for name, size in dataset.sizes.items())
+    if dim is not None:
+        if dim not in dataset.sizes:
+            raise InputError(f"there is no dimension '{dim}': the dimensions are {listing}")
+        return dim
+    found = [str(name) for name in dataset.dims if _is_time(dataset, name)] or _time_by_cf(dataset)
+    if len(found) > 1:
+        found = [name for name in found if name.lower() == "time"] or found
+    if len(found) == 1:
+        return found[0]
+    problem = f"several time dimensions ({', '.join(found)})" if found else "no time dimension"
+    raise InputError(f"there is {problem} among {listing}: name the one to use with --dim")
+
+
+def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
+    if name not in dataset.coords:
+        return str(name).lower() in TIME_NAMES
+    coordinate = dataset[name]
+    return (
+        coordinate.attrs.get("axis") == "T"
+        or coordinate.attrs.get("standard_name") == "time"
+        or " since " in str(coordinate.attrs.get("units", ""))
+        or str(name).lower() in TIME_NAMES
+        or holds_dates(coordinate)
+    )
+
+
+def _time_by_cf(dataset: xr.Dataset) -> list[str]:
+    """Dimensions of 1-D coordinates of another name that hold dates, then whatever cf-xarray recognises."""
+    aside = {str(c.dims[0]) for c in dataset.coords.values() if c.ndim == 1 and holds_dates(c)}
+    if aside:
+        return sorted(aside)
+    import cf_xarray  # noqa: F401  (takes 0.2 s, and is rarely needed)
+
+    names = [*dataset.cf.axes.get("T", []), *dataset.cf.coordinates.get("time", [])]
+    return sorted({str(dataset[name].dims[0]) for name in names if dataset[name].ndim == 1})
+
+
+def index_by_time(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Give `dim` the dates of a coordinate of another name, such as XTIME(Time), where it has none itself."""
+    if dim in dataset.coords:
+        return dataset
+    aside = [n for n, c in dataset.coords.items() if c.dims == (dim,) and holds_dates(c)]
+    return dataset.assign_coords({dim: dataset[aside[0]].variable}) if aside else dataset
+
+
+def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> list[str]:
+    """Names of the variables to analyse: those asked for, or every field of numbers along `dim`.
+
+    Bounds and other variables that only describe a variable are left out; so are plain series where there are grids.
+    """
+    if names:
+        for name in names:
+            _require_suitable(dataset, dim, name)
+        return list(dict.fromkeys(names))
+    describing = {
+        word.rstrip(":")
+        for variable in dataset.variables.values()
+        for key in REFERENCES
+        for word in str(variable.attrs.get(key, "")).split()
+    }
+    suitable = [
+        str(name)
+        for name, array in dataset.data_vars.items()
+        if not _unsuitable(array, dim) and name not in describing and not str(name).endswith(("_bnds", "_bounds"))
+    ]
+    fields = [name for name in suitable if dataset[name].ndim > 1] or suitable
+    if not fields:
+        reasons = "; ".join(f"'{n}' {_unsuitable(a, dim)}" for n, a in dataset.data_vars.items())
+        raise InputError(f"there is no variable of numbers along '{dim}': {reasons or 'there are none at all'}")
+    return fields
+
+
+def _unsuitable(array: xr.DataArray, dim: str) -> str:
+    """Why no trend can be found in a variable; empty if one can."""
+    if dim not in array.dims:
+        return f"does not change along '{dim}' (its dimensions: {', '.join(map(str, array.dims)) or 'none'})"
+    if array.dtype.kind not in "iufb":
+        return "holds dates" if holds_dates(array) else f"holds text or objects ({array.dtype}), not numbers"
+    return ""
+
+
+def _require_suitable(dataset: xr.Dataset, dim: str, name: str) -> None:
+    if name not in dataset.variables:
+        known = [str(n) for n in dataset.data_vars]
+        alike = difflib.get_close_matches(name, known, n=1)
+        hint = f": did you mean '{alike[0]}'?" if alike else ""
+        raise InputError(f"there is no variable '{name}' among {', '.join(known)}{hint}")
+    if reason := _unsuitable(dataset[name], dim):
+        raise InputError(f"variable '{name}' {reason}: a trend needs numbers along '{dim}'")

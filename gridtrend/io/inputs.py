@@ -1,0 +1,229 @@
+"""Open what the user names, lazily and decoded: netCDF files, patterns of them, Zarr stores."""
+
+import difflib
+import glob
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from gridtrend.io.coordinates import find_dim
+from gridtrend.io.errors import InputError
+
+FOREIGN_FORMATS = {
+    b"GRIB": "a GRIB file: convert it, for example with `cdo -f nc4 copy`",
+    b"\x1f\x8b": "compressed with gzip: unpack it with `gunzip`",
+    b"BZh": "compressed with bzip2: unpack it with `bunzip2`",
+    b"PK": "a zip archive: unpack it with `unzip`",
+}
+
+
+def open_input(inputs: Iterable[str | Path], dim: str | None = None) -> xr.Dataset:
+    """Open one record, in one or many files, without reading its data.
+
+    Parameters
+    ----------
+    inputs : iterable of str or Path
+        netCDF files, patterns such as "tas_*.nc", URLs, or one Zarr store. Several files are joined along `dim`, in
+        the order of their first steps.
+    dim : str, optional
+        Dimension that joins several files; the time dimension by default.
+
+    Returns
+    -------
+    Dataset
+        Decoded by the CF conventions; a time that cannot be decoded stays numeric, with a warning.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or of another kind, or if the files do not fit together.
+    """
+    paths = list_inputs(inputs)
+    parts = [_open_decoded(path) for path in paths]
+    return parts[0] if len(parts) == 1 else _join(parts, paths, dim)
+
+
+def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
+    """Expand patterns and make sure that every file is there."""
+    paths: list[str] = []
+    for item in map(str, inputs):
+        if "://" in item or os.path.exists(item):
+            paths.append(item)
+        elif glob.has_magic(item):
+            found = sorted(glob.glob(item, recursive=True))
+            if not found:
+                raise InputError(f"no file matches '{item}': check the pattern and the folder")
+            paths += found
+        else:
+            raise InputError(f"there is no file '{item}'{_nearby(Path(item))}")
+    return paths
+
+
+def _nearby(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f": the folder '{path.parent}' does not exist"
+    names = [entry.name for entry in path.parent.iterdir()]
+    alike = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f": did you mean '{path.parent / alike[0]}'?" if alike else ": check its name and folder"
+
+
+def _open_decoded(path: str) -> xr.Dataset:
+    """Open one file or store; times that cannot be decoded stay numbers."""
+    opener = _open_zarr if os.path.isdir(path) or path.rstrip("/").endswith(".zarr") else _open_netcdf
+    try:
+        dataset = opener(path)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, InputError) or "decode" not in str(error):
+            raise
+        dataset = _decode_what_can_be(opener(path, decode_times=False), path)
+    if not dataset.data_vars:
+        raise InputError(f"'{path}' holds no variables{_groups(path)}")
+    return dataset
+
+
+def _open_netcdf(path: str, **options: Any) -> xr.Dataset:
+    from xarray.backends import NetCDF4BackendEntrypoint
+
+    try:
+        # The class, not its name: a name makes xarray import the plugins of every other backend first.
+        dataset = xr.open_dataset(path, engine=NetCDF4BackendEntrypoint, cache=False, decode_timedelta=False, **options)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"'{path}' cannot be read: {_why_unreadable(path, error)}") from error
+    _refuse_truncated_classic(path)
+    return dataset
+
+
+def _open_zarr(path: str, **options: Any) -> xr.Dataset:
+    if "://" not in path and not any(Path(path, name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
+        raise InputError(f"'{path}' is a folder and no Zarr store: name files, or a pattern such as '{path}/*.nc'")
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"'{path}' is a Zarr store, and zarr is not installed: pip install 'gridtrend[cluster]'"
+        ) from error
+    try:
+        store: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False, decode_timedelta=False, **options)
+        return store
+    except (OSError, KeyError) as error:
+        raise InputError(f"'{path}' cannot be read as a Zarr store: {error}") from error
+
+
+def _why_unreadable(path: str, error: Exception) -> str:
+    """Look at the first bytes: the library's own words are 'HDF error' or 'unknown file format'."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(512)
+    except OSError:
+        return str(error)
+    if not head:
+        return "it is empty (0 bytes); copy or download it again"
+    for magic, kind in FOREIGN_FORMATS.items():
+        if head.startswith(magic):
+            return f"it is {kind}"
+    if head.startswith((b"\x89HDF", b"CDF")):
+        return "it begins as a netCDF file but is truncated or damaged; copy or download it again"
+    if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", head):
+        line = head.decode().strip().splitlines()[0][:60]
+        return f"it is a text file that begins '{line}', not netCDF (a failed download leaves such files)"
+    return "it is not a netCDF file, nor of any other kind known here; convert it to netCDF first"
+
+
+def _refuse_truncated_classic(path: str) -> None:
+    """Stop at a netCDF-3 file that is cut short: the netCDF library reads zeros beyond its end, in silence."""
+    if not os.path.isfile(path):
+        return
+    with open(path, "rb") as file:
+        magic = file.read(4)
+    if not magic.startswith(b"CDF"):
+        return
+    try:
+        if magic[3] == 5:
+            _require_cdf5_size(path)
+        else:
+            from scipy.io import netcdf_file
+
+            netcdf_file(path, mmap=True)
+    except (ValueError, TypeError) as error:
+        size = os.path.getsize(path)
+        raise InputError(
+            f"'{path}' is truncated: its header announces more data than its {size} bytes; copy or download it again"
+        ) from error
+
+
+def _require_cdf5_size(path: str) -> None:
+    # scipy does not know CDF-5. Its data are never compressed, so they cannot be smaller than this.
+    import netCDF4
+
+    with netCDF4.Dataset(path) as file:
+        least = sum(variable.size * variable.dtype.itemsize for variable in file.variables.values())
+    if os.path.getsize(path) < least:
+        raise ValueError(f"{least} bytes expected")
+
+
+def _groups(path: str) -> str:
+    import netCDF4
+
+    try:
+        with netCDF4.Dataset(path) as file:
+            groups = ", ".join(file.groups)
+    except OSError:
+        groups = ""
+    if not groups:
+        return "; name a file with gridded data"
+    return f" outside its groups ({groups}): extract one, for example with `ncks -G : -g GROUP`"
+
+
+def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
+    undecoded: dict[str, str] = {}
+    for name, variable in raw.variables.items():
+        if " since " in (units := str(variable.attrs.get("units", ""))):
+            try:
+                xr.decode_cf(xr.Dataset({name: variable}), decode_timedelta=False)
+            except (ValueError, OverflowError):
+                undecoded[str(name)] = units
+                del raw[name].attrs["units"]
+    dataset = xr.decode_cf(raw, decode_timedelta=False)
+    for name, units in undecoded.items():
+        dataset[name].attrs["units"] = units
+        warnings.warn(
+            f"'{name}' in '{path}' counts '{units}', which is no calendar date: its values stay plain numbers",
+            stacklevel=2,
+        )
+    return dataset
+
+
+def _join(parts: list[xr.Dataset], paths: list[str], dim: str | None) -> xr.Dataset:
+    dims = [find_dim(part, dim) for part in parts]
+    dim = dims[0]
+    for part, path, other in zip(parts, paths, dims, strict=True):
+        lacking = parts[0].data_vars.keys() - part.data_vars.keys()
+        if lacking or other != dim:
+            what = f"variable '{min(map(str, lacking))}'" if lacking else f"dimension '{dim}'"
+            raise InputError(f"'{path}' has no {what}, which '{paths[0]}' has: name files of one record")
+    return _concatenate(parts, dim, lambda part: part[dim].values[0])
+
+
+def _concatenate(parts: list[xr.Dataset], dim: str, first_step: Callable[[xr.Dataset], Any]) -> xr.Dataset:
+    try:
+        record = xr.concat(
+            [part.chunk() for part in sorted(parts, key=first_step)],
+            dim,
+            data_vars="minimal",
+            coords="minimal",
+            compat="override",
+            join="exact",
+            combine_attrs="override",
+        )
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"the {len(parts)} files do not fit together: {error}. Their grids, variables and calendars must agree: "
+            "compare them with `ncdump -h`, or treat them one by one"
+        ) from error
+    record.encoding["source"] = parts[0].encoding.get("source", "")
+    return record
