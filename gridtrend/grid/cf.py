@@ -11,20 +11,13 @@ _KELVIN_STEPS = {
     "k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin",
     "degc", "deg_c", "degree_c", "degrees_c", "celsius", "degree_celsius", "degrees_celsius", "deg c", "°c",
 }  # fmt: skip
-_FAHRENHEIT_STEPS = {
-    "degf",
-    "deg_f",
-    "degree_f",
-    "degrees_f",
-    "fahrenheit",
-    "degree_fahrenheit",
-    "°f",
-}
+_FAHRENHEIT_STEPS = {"degf", "deg_f", "degree_f", "degrees_f", "fahrenheit", "degree_fahrenheit", "°f"}
 
 
 def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:
     """What to call a variable in the long names of its results."""
-    return str(attrs.get("long_name") or attrs.get("standard_name") or name or "the data")
+    standard = str(attrs.get("standard_name", "")).replace("_", " ")
+    return str(attrs.get("long_name") or standard or name or "the data")
 
 
 def slope_units(units: str | None, per: str) -> str | None:

@@ -33,6 +33,10 @@ _LOCK = threading.Lock()
 # Never fastmath: it assumes that there is no NaN, and NaN is how missing values are told.
 jit = numba.njit(nogil=True, error_model="numpy")
 
+# For thin functions: merged into the caller before anything is compiled. numba optimises a function by itself and again
+# within every caller, so that each layer of calls costs the time of all that lies below it once more.
+inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
+
 
 @dataclass(frozen=True)
 class Output:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit, kernel
+from gridtrend.grid.kernel import inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag, p_value, z_score
@@ -36,7 +36,7 @@ def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
         tests[4, k] = p_value(z, alternative)
 
 
-@jit
+@inlined
 def _tau(s, n, ties, variant):
     """Kendall's tau with time, which has no ties. A constant series has tau 0, as it has S 0."""
     pairs = 0.5 * n * (n - 1.0)

@@ -2,13 +2,13 @@
 
 import math
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined
 
 # Codes of `alternative`, as compiled code sees it.
 TWO_SIDED, INCREASING, DECREASING = 0, 1, -1
 
 
-@jit
+@inlined
 def z_score(s, variance, continuity):
     """Standardised score; with `continuity`, S moves one step towards zero (Kendall 1975). 0 where S or var is 0."""
     if s == 0.0 or not variance > 0.0:
@@ -16,7 +16,7 @@ def z_score(s, variance, continuity):
     return (s - math.copysign(continuity, s)) / math.sqrt(variance)
 
 
-@jit
+@inlined
 def p_value(z, alternative):
     """P of `z`; by the survival function, so that it does not vanish in the tail (1 - cdf does beyond 8.3)."""
     if alternative == TWO_SIDED:
@@ -24,7 +24,7 @@ def p_value(z, alternative):
     return 0.5 * math.erfc(alternative * z / math.sqrt(2.0))
 
 
-@jit
+@inlined
 def flag(s, p, alpha):
     """-1, 0 or 1: direction of a trend that is significant at `alpha`."""
     if not p < alpha:

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend.kernels.ranks import (
     SHORT,
@@ -32,7 +32,7 @@ def new_scores():
     )
 
 
-@jit
+@inlined
 def score_tile(tile, t, scores):
     """Fill `scores` (whose `n_valid` is known) from a tile of values in time order."""
     if t.size <= SHORT:
@@ -41,7 +41,7 @@ def score_tile(tile, t, scores):
         _score_alone(tile, t, scores)
 
 
-@jit
+@inlined
 def _score_lanes(tile, scores):
     for k in range(LANES):
         scores.up[0, k] = scores.down[0, k] = scores.ties[0, k] = scores.cubes[0, k] = 0
@@ -69,7 +69,7 @@ def _score_alone(tile, t, scores):
         scores.up[0, k] = m * (m - 1) // 2 - ties - down
 
 
-@jit
+@inlined
 def score_variance(n, cubes):
     """Variance of S of `n` values under no trend, given its ties (Kendall 1975)."""
     return (n * (n - 1.0) * (2.0 * n + 5.0) - cubes) / 18.0

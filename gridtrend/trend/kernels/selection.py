@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined, jit
 from gridtrend.trend.kernels.ranks import count_inversions, sort_with_order
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
 
@@ -48,7 +48,7 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
             values[target] = _search(y, t, rank, below_zero, at_zero, listed)
 
 
-@jit
+@inlined
 def _search(y, t, rank, below_zero, at_zero, listed):
     """The slope at one fractional rank."""
     y_centred, t_centred = centred(y), centred(t)
@@ -132,7 +132,7 @@ def _bracket(y, t, rank, below_zero, at_zero, room):
     return low, high, below_low
 
 
-@jit
+@inlined
 def _cut(rank, below_low, below_high, margin, attempt):
     """Where in a bracket (0 to 1) to count next: just beyond the rank, so that the far side is cut off."""
     if attempt % 4 == 3:

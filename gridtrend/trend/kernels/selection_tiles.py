@@ -11,7 +11,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
     LANES,
     both_less,
@@ -44,7 +44,7 @@ OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
 Bracket = namedtuple("Bracket", "low high below_low below_high state")
 
 
-@jit
+@inlined
 def tile_slopes(tile, t, n_valid, below_zero, at_zero, ranks, values):
     """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
 
@@ -284,7 +284,7 @@ def _select(bracket, rank, n_valid, listed, count, base, half_span, scale, small
             value[k] = blend(first, last, rank[k])
 
 
-@jit
+@inlined
 def _search_alone(tile, t, below_zero, at_zero, ranks, values):
     """Search the series that the lanes gave up, one by one."""
     series, times = np.empty(t.size), np.empty(t.size)

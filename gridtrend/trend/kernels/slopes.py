@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit, kernel
+from gridtrend.grid.kernel import inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.scores import (
@@ -42,7 +42,7 @@ def slope_ranks(scores, quantile, ci, ranks):
         ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
 
 
-@jit
+@inlined
 def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines):
     """Slope, intercept at t = 0, and lower and upper limit of the slope, the four rows of `lines`, of each lane.
 
