@@ -111,7 +111,7 @@ def sen_limits(slopes, var_s, alpha=0.05, ci="gilbert"):
     no finite limit exists at this confidence.
     """
     n = len(slopes)
-    c = NormalDist().inv_cdf(1 - alpha / 2) * math.sqrt(var_s)
+    c = -NormalDist().inv_cdf(alpha / 2) * math.sqrt(var_s)
     ranks = (n - c) / 2, (n + c) / 2 + 1
     if ci == "rounded":
         ranks = tuple(round(rank) for rank in ranks)
@@ -161,7 +161,10 @@ def mann_kendall(
         "z": z,
         "p_value": p,
     }
-    return test | line | {"trend": int(np.sign(s)) if p < alpha else 0}
+    # A one-sided test knows one direction.
+    directions = {"increasing": {1}, "greater": {1}, "decreasing": {-1}, "less": {-1}}.get(alternative, {-1, 1})
+    direction = int(np.sign(s))
+    return test | line | {"trend": direction if p < alpha and direction in directions else 0}
 
 
 def shifted_sum(a, b, shift):

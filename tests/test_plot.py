@@ -18,14 +18,10 @@ import gridtrend
 from gridtrend.plot import trend_map
 
 
-def make_result(
-    slope, trend=None, *, units="K year-1", period=("1981-01-01", "2010-12-31"), **attrs
-):
+def make_result(slope, trend=None, *, units="K year-1", period=("1981-01-01", "2010-12-31"), **attrs):
     """A result of the form that mann_kendall gives, on a grid given by the coordinates of `slope`."""
     slope = slope.assign_attrs(long_name="Theil-Sen slope of air_temperature", units=units)
-    result = xr.Dataset(
-        {"slope": slope}, attrs={"method": "Theil-Sen slope", "slope_per": "year", **attrs}
-    )
+    result = xr.Dataset({"slope": slope}, attrs={"method": "Theil-Sen slope", "slope_per": "year", **attrs})
     if trend is not None:
         result["trend"] = trend.astype("int8")
         result.attrs |= {"method": "Mann-Kendall test, original", "alpha": 0.05, **attrs}
@@ -280,9 +276,7 @@ def test_heading_of_a_short_record_gives_days(slope):
 
 def test_heading_of_a_360_day_calendar(slope):
     result = make_result(slope, period=None)
-    ends = xr.date_range(
-        "1860-06-01", periods=240, freq="360D", calendar="360_day", use_cftime=True
-    )
+    ends = xr.date_range("1860-06-01", periods=240, freq="360D", calendar="360_day", use_cftime=True)
     result.coords["time_bnds"] = ("bnds", ends.values[[0, -1]])
     assert texts_of(trend_map(result))[1] == "1860–2099 · Theil-Sen slope"
 

@@ -123,15 +123,21 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
 
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds."""
-    if dim not in da.coords or da.sizes[dim] == 0 or da[dim].dtype.kind not in "OMmiuf":
+    if dim not in da.coords or da.sizes[dim] == 0:
         return {}
     values = da[dim].values
+    dates = values.dtype.kind == "M" or hasattr(values[0], "calendar")
+    if not dates and values.dtype.kind not in "miuf":
+        return {}
     first, last = values.min(), values.max()
     middle = first + (last - first) / 2
     bounds = f"{dim}_bnds"
-    dates = {"standard_name": "time"} if values.dtype.kind in "OM" else {}
-    attrs = dates | {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
+    attrs = {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
     encoding = {key: da[dim].encoding[key] for key in ("units", "calendar") if key in da[dim].encoding}
+    if dates:
+        attrs = {"standard_name": "time"} | attrs
+        # A coordinate and its bounds are written in the same units, so these must be known.
+        encoding = {"units": "days since 1970-01-01", "calendar": da[dim].dt.calendar} | encoding
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last
     return {

@@ -1,5 +1,6 @@
 """Arguments that many functions share, checked once: what users write, and what compiled code sees."""
 
+import math
 from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
@@ -31,7 +32,7 @@ def check_alpha(alpha: float) -> float:
 
 def check_min_valid(min_valid: int) -> int:
     """A number of valid values, at least 1."""
-    if min_valid != int(min_valid) or min_valid < 1:
+    if not (1 <= min_valid < math.inf and min_valid == int(min_valid)):
         raise ValueError(f"min_valid={min_valid!r} is not a number of values; give a whole number from 1 on.")
     return int(min_valid)
 

@@ -68,7 +68,7 @@ def mann_kendall(
         used = fill_tile(y, first, tile, scores.n_valid)
         score_tile(tile, t, scores)
         lane_tests(scores, continuity, alternative, variant, min_valid, tests)
-        _write(tests, scores, alpha, first, used, tau, s, var_s, z, p_value, n_valid, trend)
+        _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p_value, n_valid, trend)
 
 
 @kernel(
@@ -98,14 +98,14 @@ def mann_kendall_slope(
         score_tile(tile, t, scores)
         lane_tests(scores, continuity, alternative, variant, min_valid, tests)
         slope_lines(tile, t, scores, per, quantile, intercept_method, ci, min_valid, lines)
-        _write(tests, scores, alpha, first, used, tau, s, var_s, z, p_value, n_valid, trend)
+        _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p_value, n_valid, trend)
         for k in range(used):
             slope[first + k], intercept[first + k] = lines[0, k], lines[1, k]
             slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]
 
 
 @jit
-def _write(tests, scores, alpha, first, used, tau, s, var_s, z, p, n_valid, trend):
+def _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p, n_valid, trend):
     for k in range(used):
         cell = first + k
         tau[cell], s[cell], var_s[cell], z[cell] = (
@@ -116,4 +116,4 @@ def _write(tests, scores, alpha, first, used, tau, s, var_s, z, p, n_valid, tren
         )
         p[cell] = tests[4, k]
         n_valid[cell] = scores.n_valid[k]
-        trend[cell] = flag(tests[1, k], tests[4, k], alpha)
+        trend[cell] = flag(tests[1, k], tests[4, k], alpha, alternative)

@@ -25,8 +25,9 @@ def p_value(z, alternative):
 
 
 @inlined
-def flag(s, p, alpha):
-    """-1, 0 or 1: direction of a trend that is significant at `alpha`."""
-    if not p < alpha:
-        return 0
-    return 1 if s > 0 else -1
+def flag(s, p, alpha, alternative):
+    """-1, 0 or 1: direction of a trend that is significant at `alpha`; a one-sided test knows one direction."""
+    direction = (s > 0.0) - (s < 0.0)
+    if p < alpha and alternative in (TWO_SIDED, direction):
+        return direction
+    return 0

@@ -19,7 +19,7 @@ import numpy as np
 
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.trend.kernels.ranks import count_inversions, sort_with_order
-from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
+from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbours
 
 # Slopes that are listed at most, whatever the length of the series.
 LIST = 2048
@@ -51,7 +51,7 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
 @inlined
 def _search(y, t, rank, below_zero, at_zero, listed):
     """The slope at one fractional rank."""
-    y_centred, t_centred = centred(y), centred(t)
+    y_scaled, t_scaled = _scaled(y), _scaled(t)
     ends = (0.0, 0.0)
     base, count = 0, 0
     for side in range(2):
@@ -61,8 +61,8 @@ def _search(y, t, rank, below_zero, at_zero, listed):
         else:
             # The next rank is nearly always in the list already.
             if not base < whole <= base + count:
-                low, high, base = _bracket(y_centred, t_centred, whole, below_zero, at_zero, listed.size)
-                count = _list_between(y, t, y_centred, t_centred, low, high, listed)
+                low, high, base = _bracket(y_scaled, t_scaled, whole, below_zero, at_zero, listed.size)
+                count = _list_between(y, t, y_scaled, t_scaled, low, high, listed)
             if count <= listed.size:
                 slope = kth_smallest(listed, count, whole - base - 1)
             else:
@@ -83,15 +83,19 @@ def _list_all(y, t, listed):
 
 
 @jit
-def centred(a):
-    """Anomalies from the mean: residuals of small numbers are rounded less."""
-    total = 0.0
+def _scaled(a):
+    """Anomalies from the median in units of the largest.
+
+    Small numbers are rounded less, no square vanishes, and one value far away (a forgotten fill value) takes no digits
+    from the others, as it would through the mean.
+    """
+    centre = median(a.copy(), a.size)
+    anomalies, largest = np.empty(a.size), 0.0
     for i in range(a.size):
-        total += a[i]
-    mean = total / a.size
-    anomalies = np.empty(a.size)
+        anomalies[i] = a[i] - centre
+        largest = max(largest, abs(anomalies[i]))
     for i in range(a.size):
-        anomalies[i] = a[i] - mean
+        anomalies[i] /= largest
     return anomalies
 
 
@@ -106,52 +110,71 @@ def _bracket(y, t, rank, below_zero, at_zero, room):
         low, below_low = 0.0, below_zero + at_zero
     slope, density = _first_guess(y, t)
     residual, spare = np.empty(m), np.empty(m)
-    margin = room // 4
-    trial = slope + (rank - 0.5 * m * (m - 1) / 2) / density
-    if not low < trial < high:
-        # Zero is on the wrong side of the guess: start beside it.
-        trial = (low if low == 0.0 else high) + (1.0 if low == 0.0 else -1.0) * margin / density
-    for attempt in range(200):
-        for i in range(m):
-            residual[i] = y[i] - trial * t[i]
-        below = count_inversions(residual, spare)
+    trial = slope + (rank - 0.25 * m * (m - 1)) / density
+    for attempt in range(300):
+        if not low < trial < high:
+            trial = _halfway(low, high)
+            if not low < trial < high:
+                break
+        below = _count_below(y, t, trial, residual, spare)
         if below < rank:
             low, below_low = trial, below
         else:
             high, below_high = trial, below
         if below_high - below_low <= room and math.isfinite(low) and math.isfinite(high):
             break
-        if math.isinf(low):
-            trial = high - (below_high - rank + margin) * 2.0**attempt / density
-        elif math.isinf(high):
-            trial = low + (rank - below_low + margin) * 2.0**attempt / density
-        else:
-            trial = low + (high - low) * _cut(rank, below_low, below_high, margin, attempt)
-        if not low < trial < high:
-            break
+        trial = _next_trial(low, high, below_low, below_high, rank, room // 4, density, attempt)
     return low, high, below_low
 
 
-@inlined
-def _cut(rank, below_low, below_high, margin, attempt):
-    """Where in a bracket (0 to 1) to count next: just beyond the rank, so that the far side is cut off."""
-    if attempt % 4 == 3:
-        # Halving now and then bounds the number of counts where slopes are spread unevenly.
-        return 0.5
-    if rank - below_low > below_high - rank:
-        margin = -margin
-    return min(max((rank + margin - below_low) / (below_high - below_low), 0.02), 0.98)
+@jit
+def _next_trial(low, high, below_low, below_high, rank, margin, density, attempt):
+    """Where to count next: just beyond the rank, so that the far side of the bracket is cut off."""
+    # Slopes may be spread over many orders of magnitude: halving now and then bounds the number of counts.
+    if attempt > 5 and (attempt % 2 == 1 or math.isinf(low) or math.isinf(high)):
+        return _halfway(low, high)
+    to_low, to_high = rank - below_low, below_high - rank
+    if math.isinf(high):
+        return low + (to_low + margin) / density * 4.0**attempt
+    if math.isinf(low):
+        return high - (to_high + margin) / density * 4.0**attempt
+    aim = to_low + (margin if to_low < to_high else -margin)
+    return low + (high - low) * min(max(aim / (to_low + to_high), 0.02), 0.98)
+
+
+@jit
+def _count_below(y, t, slope, residual, spare):
+    """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
+
+    Equal values are pairs of slope 0, below a positive `slope` even where rounding makes their residuals equal: read
+    backwards, such pairs are not out of order, and all that are not were.
+    """
+    m = y.size
+    for i in range(m):
+        residual[m - 1 - i if slope > 0.0 else i] = y[i] - slope * t[i]
+    inversions = count_inversions(residual, spare)
+    return m * (m - 1) // 2 - inversions if slope > 0.0 else inversions
+
+
+@jit
+def _halfway(low, high):
+    """The floating-point number halfway between two of one sign, zero and infinity included, in number of numbers."""
+    middle = (np.float64(abs(low)).view(np.int64) + np.float64(abs(high)).view(np.int64)) // 2
+    return math.copysign(np.int64(middle).view(np.float64), low + high)
 
 
 @jit
 def _first_guess(y, t):
-    """Least-squares slope of centred series, and how many slopes lie per unit around it if residuals are normal."""
+    """Least-squares slope of scaled series, and how many slopes lie per unit around it if residuals are normal."""
     m = y.size
-    xx = xy = yy = spacing = 0.0
+    y_mean = t_mean = xx = xy = yy = spacing = 0.0
     for i in range(m):
-        xx += t[i] * t[i]
-        xy += t[i] * y[i]
-        yy += y[i] * y[i]
+        y_mean += y[i] / m
+        t_mean += t[i] / m
+    for i in range(m):
+        xx += (t[i] - t_mean) ** 2
+        xy += (t[i] - t_mean) * (y[i] - y_mean)
+        yy += (y[i] - y_mean) ** 2
         spacing += t[i] * (2 * i - m + 1)
     slope = xy / xx
     # A perfect line leaves no residual: a small floor keeps the first steps finite.
@@ -160,26 +183,26 @@ def _first_guess(y, t):
 
 
 @jit
-def _list_between(y, t, y_centred, t_centred, low, high, listed):
+def _list_between(y, t, y_scaled, t_scaled, low, high, listed):
     """Write the slopes in the interval (low, high) to `listed`; returns how many, at most one more than fit.
 
-    They belong to the pairs whose residuals are in order at `low` and out of order at `high`.
+    They belong to the pairs whose residuals are in order at `low` and out of order at `high`. Equal residuals of equal
+    values are out of order at a positive slope, and at 0 where that is the lower end: the later goes first.
     """
     m = y.size
     key, order = np.empty(m), np.empty(m, np.int64)
     for i in range(m):
-        # Pairs in a tie at 0 are below the interval: there, the later of two equal residuals goes first.
-        order[i] = m - 1 - i if low == 0.0 else i
-        key[i] = y_centred[order[i]] - low * t_centred[order[i]]
+        order[i] = m - 1 - i if low >= 0.0 else i
+        key[i] = y_scaled[order[i]] - low * t_scaled[order[i]]
     key, order = sort_with_order(key, order)
     for i in range(m):
-        key[i] = y_centred[order[i]] - high * t_centred[order[i]]
+        key[i] = y_scaled[order[i]] - high * t_scaled[order[i]]
     # Few pairs are out of order: insertion sort visits just these.
     count = 0
     for i in range(1, m):
         value, later = key[i], order[i]
         j = i - 1
-        while j >= 0 and key[j] > value:
+        while j >= 0 and (key[j] > value or (key[j] == value and high > 0.0 and order[j] < later)):
             if count == listed.size:
                 return count + 1
             listed[count] = (y[later] - y[order[j]]) / (t[later] - t[order[j]])

@@ -1,0 +1,190 @@
+"""The table that the contract suite runs over: a new function, method or option is one more row."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import gridtrend as gt
+from gridtrend.trend.kernels import kendall, mann_kendall, slopes
+from tests import reference
+
+# Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
+EXACT = frozenset({"s", "var_s", "n_valid", "trend"})
+RTOL = 1e-12
+
+
+def no_others(da, dim):
+    """Return no further input: the function looks at one field alone."""
+    return ()
+
+
+def another_field(da, dim):
+    """Return a second field, lazy as the first, missing where it is, and independent of its neighbours."""
+    step = np.arange(da.sizes[dim])
+    wave = xr.DataArray(np.cos(7.0 * step).round(1), dims=dim)
+    # Single precision stays so, to run the kernel that is compiled for it.
+    wave = wave.astype(np.float32 if da.dtype.newbyteorder("=") == np.float32 else float)
+    return (wave - da.astype(wave.dtype) * wave.dtype.type(0.5),)
+
+
+def one_series(da, dim):
+    """Return one series with ties and a gap, the same for all cells."""
+    values = np.cos(7.0 * np.arange(da.sizes[dim])).round(1)
+    values[5:6] = np.nan
+    return (xr.DataArray(values, dims=dim),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One public function with one set of options, and its slow, obvious version."""
+
+    name: str
+    function: Callable[..., xr.Dataset]
+    reference: Callable[..., dict[str, float]]
+    kernel: Any
+    options: dict[str, Any] = field(default_factory=dict)
+    # Further inputs of the function, made from the first one.
+    others: Callable[[xr.DataArray, str], tuple[xr.DataArray, ...]] = no_others
+    # Outputs whose units follow from those of the data; all others are pure numbers.
+    units: dict[str, str] = field(default_factory=dict)
+    timed: bool = True
+
+    def __str__(self):
+        return self.name
+
+    def __call__(self, da, dim="time", **options):
+        return self.function(da, *self.others(da, dim), dim=dim, **self.options | options)
+
+    @property
+    def outputs(self):
+        return [output.name for output in self.kernel.outputs]
+
+    def expected(self, da, t=None, dim="time"):
+        """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
+        series = [np.asarray(other.values) for other in (da, *self.others(da, dim))]
+        times = {"t": t} if self.timed else {}
+        answer = self.reference(*series, **times, **self.options_of_reference)
+        return {name: answer[name] for name in self.outputs}
+
+    @property
+    def options_of_reference(self):
+        return {name: value for name, value in self.options.items() if name != "slope"}
+
+
+LINE_UNITS = {
+    "slope": "K year-1",
+    "intercept": "K",
+    "slope_lower": "K year-1",
+    "slope_upper": "K year-1",
+}
+
+CASES = [
+    Case(
+        "mann_kendall",
+        gt.mann_kendall,
+        reference.mann_kendall,
+        mann_kendall.mann_kendall_slope,
+        units=LINE_UNITS,
+    ),
+    Case(
+        "mann_kendall_without_slope",
+        gt.mann_kendall,
+        reference.mann_kendall,
+        mann_kendall.mann_kendall,
+        options={"slope": False},
+    ),
+    Case("theil_sen", gt.theil_sen, reference.theil_sen, slopes.theil_sen, units=LINE_UNITS),
+    Case(
+        "kendall_tau_of_two_fields",
+        gt.kendall_tau,
+        reference.kendall_tau,
+        kendall.kendall_tau,
+        others=another_field,
+        timed=False,
+    ),
+    Case(
+        "kendall_tau_of_field_and_series",
+        gt.kendall_tau,
+        reference.kendall_tau,
+        kendall.kendall_tau,
+        others=one_series,
+        timed=False,
+    ),
+]
+
+# Values of each option other than the default one, tried one by one and compared with the reference.
+OPTIONS = {
+    "mann_kendall": {
+        "alpha": [0.01, 0.3],
+        "alternative": ["increasing", "decreasing"],
+        "continuity": [False],
+        "tau": ["a"],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
+    "mann_kendall_without_slope": {"alpha": [0.3], "tau": ["a"], "min_valid": [1, 9]},
+    "theil_sen": {
+        "alpha": [0.01, 0.3],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
+    "kendall_tau_of_two_fields": {
+        "variant": ["a", "c"],
+        "p_value": ["asymptotic", "exact"],
+        "alternative": ["increasing", "decreasing"],
+        "min_valid": [9],
+    },
+    "kendall_tau_of_field_and_series": {"variant": ["c"], "p_value": ["asymptotic"]},
+}
+
+
+def with_options():
+    """Each row of the table, and each again for each value of each of its options."""
+    for case in CASES:
+        yield case
+        for option, values in OPTIONS[case.name].items():
+            for value in values:
+                options = case.options | {option: value}
+                yield replace(case, name=f"{case.name}-{option}={value}", options=options)
+
+
+def series_of(da, dim="time"):
+    """Return every cell's series as a one-dimensional DataArray, in the order of the other dimensions."""
+    values = da.transpose(..., dim).values
+    # Spelled out: -1 has no meaning for a record of no steps.
+    rows = values.reshape(math.prod(values.shape[:-1]), da.sizes[dim])
+    return [xr.DataArray(row, dims=dim) for row in rows]
+
+
+def assert_same(result, expected):
+    """Two results are the same to the last bit, names and types included; dask may hold either."""
+    assert list(result.data_vars) == list(expected.data_vars)
+    for name, da in expected.data_vars.items():
+        found = result[name].transpose(*da.dims).values
+        np.testing.assert_array_equal(found, da.values, err_msg=name, strict=True)
+
+
+def assert_matches_reference(case, result, da, t=None, dim="time"):
+    """Every cell of a result is what the slow version says: counts exactly, the rest to rounding."""
+    order = [d for d in da.dims if d != dim]
+    series = series_of(da, dim)
+    expected = [case.expected(one, t, dim) for one in series]
+    # An intercept is the difference of two numbers as large as the data: rounding is measured against those.
+    finite = [np.abs(one.values.astype(float)[np.isfinite(one.values)]) for one in series]
+    size = np.array([values.max(initial=0.0) for values in finite])
+    for name in case.outputs:
+        found = result[name].transpose(*order).values.ravel()
+        wanted = np.array([answer[name] for answer in expected], dtype=float)
+        if name in EXACT:
+            np.testing.assert_array_equal(found, wanted, err_msg=name)
+            continue
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)
+        tolerance = RTOL * np.abs(wanted) + (RTOL * size if name == "intercept" else 0.0)
+        wrong = np.flatnonzero(np.abs(found - wanted) > tolerance)
+        assert wrong.size == 0, f"{name} of cells {wrong}: {found[wrong]}, not {wanted[wrong]}"

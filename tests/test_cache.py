@@ -1,0 +1,171 @@
+"""Compiled kernels on disk: always right, whoever writes and reads, and never needed."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gridtrend.grid.cache import folder
+
+# What each process does: the test alone, which compiles soonest, on data whose answer is known.
+CHILD = """
+import sys
+from numba.core import event
+
+compiled = []
+
+class Listener(event.Listener):
+    def on_start(self, occurrence):
+        compiled.append(occurrence.data["dispatcher"].py_func.__module__)
+
+    def on_end(self, occurrence):
+        pass
+
+event.register("numba:compile", Listener())
+
+import numpy as np
+from gridtrend.trend.kernels.mann_kendall import mann_kendall
+
+options = dict(alpha=0.05, continuity=1.0, alternative=0, variant=1, min_valid=4)
+rising = np.arange(20.0) * np.ones((40, 1))
+rising[1::2] *= -1
+tau, s, var_s, z, p, n_valid, trend = mann_kendall(rising, t=np.arange(20.0), **options)
+assert s.tolist() == [190.0, -190.0] * 20, s
+assert tau.tolist() == [1.0, -1.0] * 20, tau
+assert (var_s == 950.0).all() and (n_valid == 20).all() and trend.tolist() == [1, -1] * 20
+assert np.allclose(p, 9.4817e-10, rtol=1e-4), p
+print(sum(name.startswith("gridtrend") for name in compiled))
+"""
+ROOT = str(Path(__file__).parents[1])
+
+
+def start(cache, **environment):
+    """Start a fresh interpreter that uses the kernels kept in `cache`."""
+    environment = os.environ | {"GRIDTREND_CACHE_DIR": str(cache), "PYTHONPATH": ROOT} | environment
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", CHILD],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def compilations(process):
+    """Wait for a process, which must be right and silent; return how many functions it compiled."""
+    output, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert errors == ""
+    return int(output)
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """Return a folder that holds the kernel, compiled by another process."""
+    cache = tmp_path_factory.mktemp("warm")
+    assert compilations(start(cache)) > 0
+    return cache
+
+
+@pytest.fixture
+def kept(warm, tmp_path):
+    """Return a copy of the warm folder's one file, to be damaged."""
+    (only,) = warm.iterdir()
+    copy = tmp_path / only.name
+    copy.write_bytes(only.read_bytes())
+    return copy
+
+
+def test_a_second_process_compiles_nothing(warm):
+    assert compilations(start(warm)) == 0
+
+
+def test_one_signature_of_one_kernel_is_one_file(warm):
+    assert [path.name.startswith("gridtrend.trend.kernels.mann_kendall.") for path in warm.iterdir()] == [True]
+
+
+DAMAGES = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "digest_only": lambda content: content[:32],
+    "flipped_bit": lambda content: content[:-500] + bytes([content[-500] ^ 1]) + content[-499:],
+    "foreign": lambda content: b"not machine code, not even a pickle",
+}
+
+
+def test_a_damaged_file_is_compiled_again_and_replaced(kept):
+    kept.write_bytes(DAMAGES["flipped_bit"](kept.read_bytes()))
+    assert compilations(start(kept.parent)) > 0
+    assert compilations(start(kept.parent)) == 0
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_no_damage_of_any_kind_does_harm(kept, damage):
+    kept.write_bytes(DAMAGES[damage](kept.read_bytes()))
+    assert compilations(start(kept.parent)) > 0
+
+
+def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
+    # Even root cannot make a folder below a file.
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    assert compilations(start(file / "cache")) > 0
+    assert file.read_text() == "in the way"
+
+
+def test_machines_of_two_kinds_share_a_folder(kept):
+    assert compilations(start(kept.parent, NUMBA_CPU_NAME="generic")) > 0
+    assert len(list(kept.parent.iterdir())) == 2
+    assert compilations(start(kept.parent)) == 0
+    assert compilations(start(kept.parent, NUMBA_CPU_NAME="generic")) == 0
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.slow)])
+def test_processes_that_start_together_on_an_empty_folder_are_all_right(tmp_path, count):
+    processes = [start(tmp_path) for _ in range(count)]
+    for process in processes:
+        compilations(process)
+    # No half-written file stays behind, and what is there is sound.
+    assert [path.suffix for path in tmp_path.iterdir()] == [".bin"]
+    assert compilations(start(tmp_path)) == 0
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_writes_does_no_harm(tmp_path):
+    for delay in (2.0, 4.0, 6.0):
+        process = start(tmp_path)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+    compilations(start(tmp_path))
+    assert compilations(start(tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "parts"),
+    [
+        ("linux", "XDG_CACHE_HOME", ("gridtrend",)),
+        ("win32", "LOCALAPPDATA", ("gridtrend",)),
+    ],
+)
+def test_kernels_are_kept_where_the_system_keeps_such_things(platform, variable, parts, monkeypatch, tmp_path):
+    monkeypatch.delenv("GRIDTREND_CACHE_DIR", raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert folder() == tmp_path.joinpath(*parts)
+    monkeypatch.setenv("GRIDTREND_CACHE_DIR", str(tmp_path / "mine"))
+    assert folder() == tmp_path / "mine"
+
+
+def test_without_a_word_they_are_kept_in_the_home(monkeypatch):
+    for name in ("GRIDTREND_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert folder() == Path.home() / ".cache" / "gridtrend"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert folder() == Path.home() / "Library" / "Caches" / "gridtrend"
