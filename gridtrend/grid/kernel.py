@@ -26,7 +26,6 @@ import numpy as np
 from gridtrend.grid.cache import MachineCode
 
 _SCALARS = {"d": numba.float64, "l": numba.int64}
-_PACKAGE = Path(__file__).parents[1]
 _LOCK = threading.Lock()
 
 # Division by zero gives inf as in NumPy: the check that numba makes by default keeps loops from vectorising.
@@ -177,8 +176,9 @@ class Kernel:
             for output in self.outputs
         ]
         dispatcher: Any = jit(self.body)
-        room = _PACKAGE / self.__module__.split(".")[1]
-        dispatcher._cache = MachineCode(f"{self.__module__}.{self.__qualname__}", (_PACKAGE / "grid", room))
+        # What is compiled stands in the folder of the kernel, and here.
+        sources = (Path(__file__).parent, Path(inspect.getfile(self.body)).parent)
+        dispatcher._cache = MachineCode(f"{self.__module__}.{self.__qualname__}", sources)
         dispatcher.compile(numba.void(*inputs, *outputs))
         dispatcher.disable_compile()
         return dispatcher

@@ -126,7 +126,7 @@ def mann_kendall(
     >>> rain = xr.DataArray([0.44, 1.18, 2.69, 2.08, 3.66, 1.72, 2.82, 0.72], dims="time")
     >>> result = gt.mann_kendall(rain)
     >>> int(result.s), round(float(result.p_value), 4), round(float(result.slope), 4)
-    (4, 0.7105, 0.1211)
+    (6, 0.5362, 0.1908)
     """
     check_array(da, dim)
     choose("method", method, METHODS)
