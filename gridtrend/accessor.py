@@ -23,6 +23,7 @@ def _method(function: Callable[..., xr.Dataset]) -> Any:
 class _Methods:
     mann_kendall = _method(trend.mann_kendall)
     theil_sen = _method(trend.theil_sen)
+    siegel_slope = _method(trend.siegel_slope)
     kendall_tau = _method(trend.kendall_tau)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.kernels import kendall, mann_kendall, slopes
+from gridtrend.trend.kernels import kendall, mann_kendall, siegel, slopes
 from tests import reference
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -99,6 +99,13 @@ CASES = [
     ),
     Case("theil_sen", gt.theil_sen, reference.theil_sen, slopes.theil_sen, units=LINE_UNITS),
     Case(
+        "siegel_slope",
+        gt.siegel_slope,
+        reference.siegel_slope,
+        siegel.siegel_slope,
+        units={"slope": "K year-1", "intercept": "K"},
+    ),
+    Case(
         "kendall_tau_of_two_fields",
         gt.kendall_tau,
         reference.kendall_tau,
@@ -134,6 +141,7 @@ OPTIONS = {
         "ci": ["rounded"],
         "min_valid": [1, 9],
     },
+    "siegel_slope": {"intercept": ["conover"], "min_valid": [1, 9]},
     "kendall_tau_of_two_fields": {
         "variant": ["a", "c"],
         "p_value": ["asymptotic", "exact"],

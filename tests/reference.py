@@ -134,6 +134,16 @@ def theil_sen(y, t=None, *, intercept="conover", ci="gilbert", alpha=0.05, min_v
     }
 
 
+def siegel_slope(y, t=None, *, intercept="joint", min_valid=2):
+    y, t = valid(y, t)
+    if len(y) < max(min_valid, 2):
+        return {"slope": NAN, "intercept": NAN, "n_valid": len(y)}
+    points = range(len(y))
+    medians = [median([(y[j] - y[i]) / (t[j] - t[i]) for j in points if j != i]) for i in points]
+    slope = median(medians)
+    return {"slope": slope, "intercept": sen_intercept(y, t, slope, intercept), "n_valid": len(y)}
+
+
 def mann_kendall(
     y,
     t=None,

@@ -498,3 +498,35 @@ def test_limits_that_are_not_asked_for_are_left_out_and_nothing_else_changes(fun
     assert set(full.data_vars) - set(result.data_vars) == {"slope_lower", "slope_upper"}
     assert all(result[name].equals(full[name]) for name in result.data_vars)
     assert "slope_lower" not in result.slope.attrs["ancillary_variables"]
+
+
+# --- repeated medians -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3, 20, 101, 400])
+def test_repeated_medians_are_those_of_scipy(n):
+    rng = np.random.default_rng(n)
+    t = np.sort(rng.choice(9 * n, n, replace=False)).astype(float)
+    y = rng.normal(size=(n, 30)).round(1)
+    y[rng.random(y.shape) < 0.1] = np.nan
+    result = gt.siegel_slope(record(y, t))
+    for cell in range(30):
+        keep = np.isfinite(y[:, cell])
+        if keep.sum() < 2:
+            continue
+        peer = scipy.stats.siegelslopes(y[keep, cell], t[keep])
+        close([result.slope[cell], result.intercept[cell]], [peer.slope, peer.intercept], 1e-11)
+
+
+def test_repeated_median_of_the_seed_series_is_the_published_one():
+    result = gt.siegel_slope(record(SEED.y, SEED.t))
+    np.testing.assert_allclose([result.slope, result.intercept], [-0.0122373, 2.0950181], atol=5e-8)
+
+
+@pytest.mark.parametrize("kind", HARD)
+@pytest.mark.parametrize("n", [30, 101, 400])
+def test_repeated_medians_of_hard_series_are_exact(kind, n):
+    rng = np.random.default_rng(n)
+    y = HARD[kind](rng, n)
+    found, wanted = gt.siegel_slope(record(y)).slope, reference.siegel_slope(y)["slope"]
+    np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=0)

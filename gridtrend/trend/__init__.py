@@ -4,6 +4,6 @@ Public functions stand in `rank_tests` and `slopes`; what they run on blocks of 
 """
 
 from gridtrend.trend.rank_tests import kendall_tau, mann_kendall
-from gridtrend.trend.slopes import theil_sen
+from gridtrend.trend.slopes import siegel_slope, theil_sen
 
-__all__ = ["kendall_tau", "mann_kendall", "theil_sen"]
+__all__ = ["kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]

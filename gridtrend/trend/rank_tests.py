@@ -159,7 +159,7 @@ def mann_kendall(
             "intercept_method": choose("intercept", intercept, INTERCEPTS),
             "ci": choose("ci", ci, LIMITS),
         }
-        attrs |= line_attrs(axis, intercept, ci)
+        attrs |= line_attrs(axis, intercept)
     result = apply(kernel, da, dim=dim, axis=axis, **options)
     result["trend"].attrs |= {
         "alpha": float(alpha),

@@ -131,8 +131,11 @@ def _merge(source, target, start, middle, end):
 
 
 @jit
-def sort_with_order(key, order):
-    """Sort `key` and carry `order` along, stably; returns both, sorted."""
+def sort_with_order(key, order, crossings):
+    """Sort `key` and carry `order` along, stably; returns both, sorted.
+
+    Adds to `crossings[order[i]]`, for every element, the number of elements that it was out of order with.
+    """
     n = key.size
     other_key, other_order = np.empty_like(key), np.empty_like(order)
     run = 16
@@ -141,8 +144,10 @@ def sort_with_order(key, order):
             value, step = key[i], order[i]
             j = i - 1
             while j >= start and key[j] > value:
+                crossings[order[j]] += 1
                 key[j + 1], order[j + 1] = key[j], order[j]
                 j -= 1
+            crossings[step] += i - 1 - j
             key[j + 1], order[j + 1] = value, step
     while run < n:
         for start in range(0, n, 2 * run):
@@ -152,6 +157,7 @@ def sort_with_order(key, order):
                 later = j < end and (i == middle or key[j] < key[i])
                 taken = j if later else i
                 other_key[k], other_order[k] = key[taken], order[taken]
+                crossings[order[taken]] += (middle - i) if later else (j - middle)
                 j += later
                 i += not later
         key, other_key = other_key, key

@@ -51,7 +51,7 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
 @inlined
 def _search(y, t, rank, below_zero, at_zero, listed):
     """The slope at one fractional rank."""
-    y_scaled, t_scaled = _scaled(y), _scaled(t)
+    y_scaled, t_scaled = scaled(y), scaled(t)
     ends = (0.0, 0.0)
     base, count = 0, 0
     for side in range(2):
@@ -83,7 +83,7 @@ def _list_all(y, t, listed):
 
 
 @jit
-def _scaled(a):
+def scaled(a):
     """Anomalies from the median in units of the largest.
 
     Small numbers are rounded less, no square vanishes, and one value far away (a forgotten fill value) takes no digits
@@ -113,7 +113,7 @@ def _bracket(y, t, rank, below_zero, at_zero, room):
     trial = slope + (rank - 0.25 * m * (m - 1)) / density
     for attempt in range(300):
         if not low < trial < high:
-            trial = _halfway(low, high)
+            trial = halfway(low, high)
             if not low < trial < high:
                 break
         below = _count_below(y, t, trial, residual, spare)
@@ -132,7 +132,7 @@ def _next_trial(low, high, below_low, below_high, rank, margin, density, attempt
     """Where to count next: just beyond the rank, so that the far side of the bracket is cut off."""
     # Slopes may be spread over many orders of magnitude: halving now and then bounds the number of counts.
     if attempt > 5 and (attempt % 2 == 1 or math.isinf(low) or math.isinf(high)):
-        return _halfway(low, high)
+        return halfway(low, high)
     to_low, to_high = rank - below_low, below_high - rank
     if math.isinf(high):
         return low + (to_low + margin) / density * 4.0**attempt
@@ -157,7 +157,7 @@ def _count_below(y, t, slope, residual, spare):
 
 
 @jit
-def _halfway(low, high):
+def halfway(low, high):
     """The floating-point number halfway between two of one sign, zero and infinity included, in number of numbers."""
     middle = (np.float64(abs(low)).view(np.int64) + np.float64(abs(high)).view(np.int64)) // 2
     return math.copysign(np.int64(middle).view(np.float64), low + high)
@@ -194,7 +194,7 @@ def _list_between(y, t, y_scaled, t_scaled, low, high, listed):
     for i in range(m):
         order[i] = m - 1 - i if low >= 0.0 else i
         key[i] = y_scaled[order[i]] - low * t_scaled[order[i]]
-    key, order = sort_with_order(key, order)
+    key, order = sort_with_order(key, order, np.zeros(m, np.int64))
     for i in range(m):
         key[i] = y_scaled[order[i]] - high * t_scaled[order[i]]
     # Few pairs are out of order: insertion sort visits just these.

@@ -59,13 +59,13 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
             continue
         m = valid_series(tile, t, k, series, times)
         lines[0, k] = slopes[0, k] * per
-        lines[1, k] = _intercept(series, times, m, slopes[0, k], intercept)
+        lines[1, k] = line_intercept(series, times, m, slopes[0, k], intercept)
         lines[2, k] = slopes[1, k] * per
         lines[3, k] = slopes[2, k] * per
 
 
 @jit
-def _intercept(series, times, m, slope, method):
+def line_intercept(series, times, m, slope, method):
     """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t)."""
     if method == CONOVER:
         # Times are sorted as they come.
