@@ -126,15 +126,24 @@ def count_both_less(typing, counter, a, b, c, d):
     return signature, generate
 
 
-@intrinsic
-def subtract(typing, a, b):
-    """Difference of two float vectors, `a - b`."""
-    signature = a(a, b)
+def _arithmetic(of_floats, of_integers, text):
+    @intrinsic
+    def operate(typing, a, b):
+        signature = a(a, b)
+        name = of_floats if isinstance(a.dtype, types.Float) else of_integers
 
-    def generate(context, builder, signature, args):
-        return builder.fsub(args[0], args[1])
+        def generate(context, builder, signature, args):
+            return getattr(builder, name)(*args)
 
-    return signature, generate
+        return signature, generate
+
+    operate.__doc__ = text
+    return operate
+
+
+add = _arithmetic("fadd", "add", "Sum of two vectors of one dtype.")
+subtract = _arithmetic("fsub", "sub", "Difference of two vectors of one dtype.")
+multiply = _arithmetic("fmul", "mul", "Product of two vectors of one dtype.")
 
 
 def _both_less(builder, a, b, c, d):

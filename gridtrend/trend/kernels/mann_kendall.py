@@ -29,7 +29,7 @@ def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
                 tests[row, k] = np.nan
             continue
         s = np.float64(scores.up[0, k] - scores.down[0, k])
-        variance = score_variance(n, scores.cubes[0, k])
+        variance = score_variance(scores, k)
         z = z_score(s, variance, continuity)
         tests[0, k] = _tau(s, n, scores.ties[0, k], variant)
         tests[1, k], tests[2, k], tests[3, k] = s, variance, z

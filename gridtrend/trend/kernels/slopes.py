@@ -33,7 +33,7 @@ def slope_ranks(scores, quantile, ci, ranks):
     for k in range(LANES):
         n = scores.n_valid[k]
         pairs = n * (n - 1) // 2
-        half_width = 0.5 * quantile * math.sqrt(max(score_variance(n, scores.cubes[0, k]), 0.0))
+        half_width = 0.5 * quantile * math.sqrt(max(score_variance(scores, k), 0.0))
         lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
         if ci == ROUNDED:
             lower, upper = np.rint(lower), np.rint(upper)
