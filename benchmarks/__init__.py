@@ -1,4 +1,4 @@
-"""Side-by-side timings of gridtrend and its peers: `python -m benchmarks trend`.
+"""Side-by-side timings of gridtrend and its peers, and how they grow: `python -m benchmarks trend`.
 
 Thread pools read these variables when they start, so they are pinned before numpy is imported.
 """

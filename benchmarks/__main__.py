@@ -1,45 +1,53 @@
-"""Command line of the benchmarks: `python -m benchmarks GROUP [--quick] [--write] [--json FILE]`."""
+"""Command line of the benchmarks: `python -m benchmarks GROUP [--quick] [--write] [--json FILE]`.
+
+A group is a module with COMPARISONS, each a row beside a peer, and TABLES, functions that measure gridtrend by itself.
+"""
 
 import argparse
 import importlib
 import json
-import pkgutil
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import benchmarks
-from benchmarks.harness import Comparison, Row, installed, machine, measure, record, table
+from benchmarks.harness import Comparison, Row, comparison_table, measure
+from benchmarks.tables import Table, markdown
+from benchmarks.timing import installed, machine
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HOUSE = ("gridtrend", "numpy", "numba", "xarray", "dask")
-GROUPS = sorted(
-    module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in {"__main__", "harness"}
-)
+GROUPS = ("trend", "long", "start", "path", "growth")
 
 
 def main() -> int:
     options = arguments()
-    comparisons = importlib.import_module(f"benchmarks.{options.group}").COMPARISONS
-    rows = list(measured(comparisons, quick=options.quick, laps=options.laps))
-    peers = [comparison.package for comparison in comparisons]
-    lines = [*table(rows), machine(dict.fromkeys([*HOUSE, *peers]))]
+    group = importlib.import_module(f"benchmarks.{options.group}")
+    laps = 1 if options.quick else options.laps
+    rows = list(measured(group.COMPARISONS, quick=options.quick, laps=laps))
+    tables = [comparison_table(rows)] if rows else []
+    for make in group.TABLES:
+        print(make.__name__, file=sys.stderr)
+        tables.append(make(options.quick, laps))
+    peers = [comparison.package for comparison in group.COMPARISONS]
+    lines = [line for table in tables for line in markdown(table)]
+    lines.append(machine(dict.fromkeys([*HOUSE, *peers])))
     print("\n".join(lines))
     if options.write:
-        keep(options.group, lines)
+        keep(options.group, lines, tables)
     if options.json:
-        options.json.write_text(json.dumps([record(row) for row in rows], indent=2))
+        content = {"comparisons": [row.record() for row in rows], "tables": [table.record() for table in tables]}
+        options.json.write_text(json.dumps(content, indent=2))
     return int(any(row.disagree for row in rows))
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("group", choices=GROUPS)
     parser.add_argument("--quick", action="store_true", help="tiny inputs, one run each")
     parser.add_argument("--laps", type=int, default=7, help="runs to take the median of")
-    parser.add_argument("--write", action="store_true", help=f"keep the table in {RESULTS.name}")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows as JSON")
+    parser.add_argument("--write", action="store_true", help=f"keep the tables in {RESULTS.name}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures as JSON")
     return parser.parse_args()
 
 
@@ -51,14 +59,19 @@ def measured(comparisons: list[Comparison], *, quick: bool, laps: int) -> Iterat
             print(f"{title} skipped, it comes with `pip install gridtrend[bench]`", file=sys.stderr)
             continue
         print(title, file=sys.stderr)
-        yield measure(comparison, quick=quick, laps=1 if quick else laps, budget=25)
+        yield measure(comparison, quick=quick, laps=laps, budget=15)
 
 
-def keep(group: str, lines: list[str]) -> None:
-    """Replace this group's section of the results, or add it."""
+def keep(group: str, lines: list[str], tables: list[Table]) -> None:
+    """Replace this group's section of the results and its plots, or add them."""
     text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Benchmarks\n"
     others = re.sub(rf"\n## {group}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL).rstrip("\n")
     section = [f"## {group}", "", f"`python -m benchmarks {group}`", "", *lines]
+    for table in tables:
+        if table.plot:
+            name = f"{group}.png"
+            table.plot(RESULTS.with_name(name), tables)
+            section += ["", f"![{table.title}]({name})"]
     RESULTS.write_text("\n".join([others, "", *section, ""]), encoding="utf-8")
 
 

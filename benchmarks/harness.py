@@ -1,19 +1,17 @@
 """What all groups share: a comparison is data, and one function runs it, checks it and times it."""
 
-import importlib.metadata
-import importlib.util
-import os
-import platform
+import importlib
 import statistics
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dask
 import numpy as np
+
+from benchmarks.tables import Table, megabytes, ratio, seconds
+from benchmarks.timing import extra_memory, race, timed
 
 Outputs = Mapping[str, Any]
 
@@ -41,7 +39,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Row:
-    """What one comparison gave: medians in seconds for the whole input, and how answers differ."""
+    """What one comparison gave: medians in seconds for the whole input, and how answers differ.
+
+    `memory` and `peer_memory` are what a run took beyond what was there before, in bytes.
+    """
 
     task: str
     size: str
@@ -50,6 +51,8 @@ class Row:
     theirs: float
     laps: int
     share: float
+    memory: float | None
+    peer_memory: float | None
     differences: dict[str, float]
     disagree: list[str]
     notes: list[str]
@@ -59,24 +62,46 @@ class Row:
         """How many times longer the peer takes."""
         return self.theirs / self.ours
 
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON can hold it."""
+        return asdict(self) | {"ratio": self.ratio}
+
 
 def measure(comparison: Comparison, *, quick: bool, laps: int, budget: float) -> Row:
-    """Run both sides once to warm up and to compare answers, then time them in turn."""
+    """Run both sides once to warm up and to compare answers, then time them in turn.
+
+    A peer whose first run takes half the budget is not run again.
+    """
     whole = comparison.data(quick)
     part, share = some_rows(whole, comparison.rows)
-    expected = run(comparison.theirs, part)
+    importlib.import_module(comparison.package)
+    answers: dict[str, Outputs] = {}
+
+    def ours() -> None:
+        answers["ours"] = run(comparison.ours, whole)
+
+    def theirs() -> None:
+        answers["theirs"] = run(comparison.theirs, part)
+
+    first, peer_memory = extra_memory(lambda: timed(theirs))
     found = run(comparison.ours, part)
-    run(comparison.ours, whole)
+    expected = answers["theirs"]
+    memory = extra_memory(ours)[1]
+    if first < budget / 2:
+        ours_times, theirs_times = race([ours, theirs], laps, budget)
+    else:
+        ours_times, theirs_times = race([ours], laps, budget)[0], [first]
     differences = {name: difference(found[name], expected[name]) for name in comparison.agree}
-    ours, theirs = race(lambda: run(comparison.ours, whole), lambda: run(comparison.theirs, part), laps, budget)
     return Row(
         task=comparison.task,
         size=" x ".join(str(size) for size in whole.sizes.values()),
         peer=comparison.peer,
-        ours=statistics.median(ours),
-        theirs=statistics.median(theirs) / share,
-        laps=len(ours),
+        ours=statistics.median(ours_times),
+        theirs=statistics.median(theirs_times) / share,
+        laps=len(theirs_times),
         share=share,
+        memory=memory,
+        peer_memory=peer_memory,
         differences=differences,
         disagree=[name for name, gap in differences.items() if not gap <= comparison.agree[name]],
         notes=[
@@ -101,25 +126,6 @@ def some_rows(data: Any, rows: int | None) -> tuple[Any, float]:
     return data.isel(lat=chosen), rows / data.sizes["lat"]
 
 
-def race(
-    ours: Callable[[], Any], theirs: Callable[[], Any], laps: int, budget: float
-) -> tuple[list[float], list[float]]:
-    """Time both sides in turn, so that a busy moment of the machine hits both."""
-    times: tuple[list[float], list[float]] = ([], [])
-    start = time.perf_counter()
-    while len(times[0]) < laps and (not times[0] or time.perf_counter() - start < budget):
-        for call, side in zip((ours, theirs), times, strict=True):
-            side.append(timed(call))
-    return times
-
-
-def timed(call: Callable[[], Any]) -> float:
-    """Processor seconds of one call, over all threads: neither waiting nor threading helps."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
 def difference(found: Any, expected: Any) -> float:
     """Largest difference relative to the largest value; infinite where only one side is missing."""
     found, expected = np.asarray(found, float), np.asarray(expected, float)
@@ -134,31 +140,42 @@ def differing(found: Any, expected: Any) -> float:
     return 1 - float(np.isclose(found, expected, rtol=1e-9, atol=0, equal_nan=True).mean())
 
 
-def installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
-
-
-def table(rows: list[Row]) -> Iterator[str]:
-    """Lines of the Markdown table and of its notes."""
-    yield "| task | data | peer | gridtrend | peer takes | ratio | answers |"
-    yield "|---|---|---|---:|---:|---:|---|"
-    for row in rows:
-        about = "" if row.share == 1 else "≈ "
-        yield (
-            f"| {row.task} | {row.size} | {row.peer} | {seconds(row.ours)} "
-            f"| {about}{seconds(row.theirs)} | {row.ratio:.3g} | {verdict(row)} |"
+def comparison_table(rows: list[Row]) -> Table:
+    columns = {
+        "task": str,
+        "data": str,
+        "peer": str,
+        "gridtrend": seconds,
+        "peer takes": str,
+        "ratio": ratio,
+        "memory": megabytes,
+        "of the peer": megabytes,
+        "answers": str,
+    }
+    figures = [
+        (
+            row.task,
+            row.size,
+            row.peer,
+            row.ours,
+            ("" if row.share == 1 else "≈ ") + seconds(row.theirs),
+            row.ratio,
+            row.memory,
+            row.peer_memory,
+            verdict(row),
         )
-    yield ""
-    for note in notes(rows):
-        yield f"- {note}"
+        for row in rows
+    ]
+    return Table("against peers", columns, figures, list(notes(rows)))
 
 
 def notes(rows: list[Row]) -> Iterator[str]:
     """What a reader must know to trust the table."""
     laps = sorted({row.laps for row in rows})
-    yield (f"processor time on one thread, both sides in turn; medians of {' or '.join(map(str, laps))} runs")
+    yield f"processor time on one thread, both sides in turn; medians of {' or '.join(map(str, laps))} runs"
+    yield "memory: what one run took beyond its input, at its peak, results included"
     if any(row.share < 1 for row in rows):
-        yield "≈ timed on evenly spread rows of latitude and scaled to the whole field"
+        yield "≈ timed on evenly spread rows of latitude and scaled to the whole field; its memory is that of these rows"
     for row in rows:
         yield from (f"{row.size}: {note}" for note in row.notes)
 
@@ -169,33 +186,3 @@ def verdict(row: Row) -> str:
     worst = max(row.differences.values())
     within = f"within {worst:.0e}" if worst else "identical"
     return f"{', '.join(row.differences)}: {within}"
-
-
-def seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 1 else f"{value * 1e3:.3g} ms"
-
-
-def machine(packages: Iterable[str]) -> str:
-    """Processor, system and the versions that were compared."""
-    versions = [f"{package} {version(package)}" for package in packages if installed(package)]
-    system = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
-    return f"- {system}; " + ", ".join([f"Python {platform.python_version()}", *versions])
-
-
-def version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "from a checkout"
-
-
-def processor() -> str:
-    """Model name of the processor, which Linux tells only in /proc."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def record(row: Row) -> dict[str, Any]:
-    return asdict(row) | {"ratio": row.ratio}

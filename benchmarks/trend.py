@@ -12,7 +12,10 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from benchmarks.harness import Comparison, Outputs
+from benchmarks.harness import Comparison, Outputs, run
+from benchmarks.limits import bandwidth, comparison_rate
+from benchmarks.tables import Table, seconds, times
+from benchmarks.timing import medians
 
 EXACT, ROUNDING = 0.0, 1e-12
 WORLD = (46, 145, 192)
@@ -135,7 +138,8 @@ def against_skyborn(shape: tuple[int, ...], holes: float = 0.0) -> Comparison:
         peer="Skyborn",
         package="skyborn",
         data=field(shape, holes),
-        ours=partial(mann_kendall, tau="a"),
+        # It has no confidence limits.
+        ours=partial(mann_kendall, tau="a", ci=None),
         theirs=skyborn,
         agree={name: rtol for name, rtol in agree.items() if name not in wrong},
         wrong=wrong,
@@ -213,3 +217,74 @@ COMPARISONS = [
         rows=5,
     ),
 ]
+
+
+OPTIONS = {
+    "test alone (slope=False)": {"slope": False},
+    "with the slope (ci=None)": {"ci": None},
+    "with the slope and its limits": {},
+}
+
+
+def types_and_gaps(quick: bool, laps: int) -> Table:
+    """What float32 saves and what missing values cost."""
+    shape = small(WORLD) if quick else WORLD
+    complete, holed = rain(shape), rain(shape, 0.02)
+    kinds = (complete, complete.astype("f4"), holed, holed.astype("f4"))
+    rows = []
+    for name, options in OPTIONS.items():
+        calls = [partial(run, partial(mann_kendall, **options), grid) for grid in kinds]
+        took = medians(calls, laps)
+        rows.append((name, *took, took[2] / took[0], took[3] / took[1]))
+    columns = {
+        "mann_kendall": str,
+        "float64": seconds,
+        "float32": seconds,
+        "float64, 2% missing": seconds,
+        "float32, 2% missing": seconds,
+        "cost of gaps": times,
+        "in float32": times,
+    }
+    size = " x ".join(map(str, shape))
+    return Table("number types and missing values", columns, rows, [f"{size}, processor time on one thread"])
+
+
+def distance_to_the_limit(quick: bool, laps: int) -> Table:
+    """The test alone beside what it must at least do: read every value, compare every pair."""
+    shape = small(WORLD) if quick else WORLD
+    copied = bandwidth(quick)
+    n, cells = shape[0], shape[1] * shape[2]
+    pairs = n * (n - 1) // 2
+    rows = []
+    for dtype in ("f4", "f8"):
+        tied = rain(shape).astype(dtype)
+        distinct = (tied + rain(shape, seed=1) * 1e-3).astype(dtype)
+        test = partial(mann_kendall, slope=False)
+        took = medians([partial(run, test, grid) for grid in (distinct, tied)], laps)
+        least = cells * pairs / comparison_rate(dtype, quick)
+        reading = tied.nbytes / copied
+        for kind, spent, made in zip(("no ties", "ties"), took, (2 * pairs, 2 * pairs), strict=True):
+            compares = least * made / pairs
+            name = f"{np.dtype(dtype)}, {kind}"
+            rows.append((name, spent, least, spent / least, compares, spent / compares, reading, spent / reading))
+    columns = {
+        "test alone (slope=False)": str,
+        "takes": seconds,
+        "one comparison a pair": seconds,
+        "distance": times,
+        "all it makes": seconds,
+        "distance ": times,
+        "one pass over memory": seconds,
+        "distance  ": times,
+    }
+    rates = ", ".join(f"{comparison_rate(t, quick) / 1e9:.1f} G comparisons/s in {np.dtype(t)}" for t in ("f4", "f8"))
+    notes = [
+        f"{' x '.join(map(str, shape))}, processor time on one thread",
+        f"limits measured in this run: {copied / 1e9:.1f} GB/s (NumPy copy, bytes read and written), {rates}",
+        "a comparison is one `a < b` in one lane, between rows in the nearest cache",
+        "it makes two comparisons a pair, up and down; what is neither is a tie",
+    ]
+    return Table("distance to the limits of the machine", columns, rows, notes)
+
+
+TABLES = [types_and_gaps, distance_to_the_limit]

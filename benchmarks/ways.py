@@ -1,0 +1,71 @@
+"""The two ways of the kernels, lanes and single series, each by itself: what `SHORT` chooses between."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from gridtrend.grid.kernel import jit
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend.kernels.ranks import count_pairs
+from gridtrend.trend.kernels.scores import _score_alone, new_scores
+from gridtrend.trend.kernels.selection_tiles import _search_alone, _search_lanes
+from gridtrend.trend.kernels.slopes import GILBERT, slope_ranks
+from gridtrend.trend.kernels.tiles import fill_tile
+
+QUANTILE = 1.96
+
+
+@jit
+def score_in_lanes(y, t, tile):
+    scores = new_scores()
+    fill_tile(y, 0, tile, scores.n_valid)
+    count_pairs(tile, scores.up, scores.down, scores.ties, scores.squares)
+    return scores
+
+
+@jit
+def score_alone(y, t, tile):
+    scores = new_scores()
+    fill_tile(y, 0, tile, scores.n_valid)
+    _score_alone(tile, t, scores)
+    return scores
+
+
+@jit
+def search_in_lanes(tile, t, scores, values):
+    ranks = np.empty((3, LANES))
+    slope_ranks(scores, QUANTILE, GILBERT, ranks)
+    _search_lanes(tile, t, scores.n_valid, scores.down[0], scores.ties[0], ranks, values)
+    _search_alone(tile, t, scores.down[0], scores.ties[0], ranks, values)
+
+
+@jit
+def search_alone(tile, t, scores, values):
+    ranks = np.empty((3, LANES))
+    slope_ranks(scores, QUANTILE, GILBERT, ranks)
+    values[:] = np.inf
+    _search_alone(tile, t, scores.down[0], scores.ties[0], ranks, values)
+
+
+def score_drivers(y: np.ndarray) -> list[Callable[[], object]]:
+    """Both ways to score a block of 16 cells, checked against each other."""
+    t, tile = np.arange(float(len(y))), np.empty((len(y), LANES))
+    calls = [partial(way, y, t, tile) for way in (score_in_lanes, score_alone)]
+    lanes, alone = (call() for call in calls)
+    assert all(np.array_equal(a, b) for a, b in zip(lanes, alone, strict=True))
+    return calls
+
+
+def slope_drivers(y: np.ndarray) -> list[Callable[[], object]]:
+    """Both ways to search the slope and its limits of a block of 16 cells, checked against each other."""
+    t, tile = np.arange(float(len(y))), np.empty((len(y), LANES))
+    scores = score_alone(y, t, tile)
+    values = [np.empty((3, LANES)) for _ in range(2)]
+    calls = [
+        partial(way, tile, t, scores, out) for way, out in zip((search_in_lanes, search_alone), values, strict=True)
+    ]
+    for call in calls:
+        call()
+    np.testing.assert_allclose(*values, rtol=1e-12)
+    return calls
