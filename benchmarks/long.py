@@ -160,7 +160,7 @@ def memory(quick: bool, laps: int) -> Table:
 def crossover(quick: bool, laps: int) -> Table:
     """Time a cell of both ways to count and to search, one of which each length takes."""
     from benchmarks.ways import score_drivers, slope_drivers
-    from gridtrend.trend.kernels.ranks import SHORT
+    from gridtrend.trend.kernels import ranks, selection_tiles
 
     lengths = (50, 100) if quick else (100, 250, 500, 700, 1000, 1400, 2000)
     rows: list[Sequence[Any]] = []
@@ -180,7 +180,8 @@ def crossover(quick: bool, laps: int) -> Table:
         "lanes take": times,
     }
     notes = [
-        f"processor time a cell, float64; {crossing(rows)}; the library changes over above {SHORT} steps for all of it",
+        f"processor time a cell, float64; {crossing(rows)}; the library changes over above {ranks.SHORT} steps for the "
+        f"test and above {selection_tiles.SHORT:,} for slopes",
     ]
     return Table("crossover between lanes and single series", columns, rows, notes)
 
