@@ -179,10 +179,8 @@ def crossover(quick: bool, laps: int) -> Table:
         "one by one": seconds,
         "lanes take": times,
     }
-    notes = [
-        f"processor time a cell, float64; {crossing(rows)}; the library changes over above {ranks.SHORT} steps for the "
-        f"test and above {selection_tiles.SHORT:,} for slopes",
-    ]
+    changes = f"above {ranks.SHORT} steps for the test and above {selection_tiles.SHORT:,} for slopes"
+    notes = [f"processor time a cell, float64; {crossing(rows)}; the library changes over {changes}"]
     return Table("crossover between lanes and single series", columns, rows, notes)
 
 
