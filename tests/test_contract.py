@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import gridtrend as gt
 from gridtrend.grid.kernel import Kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.grid.timeaxis import time_axis
@@ -394,6 +395,14 @@ def test_time_becomes_the_period_of_the_record(case, grid):
         assert result.time.encoding["units"] == "days since 1850-01-01"
         assert result.time_bnds.dims == ("bnds",)
         assert result.time_bnds.values.tolist() == [first.tolist(), last.tolist()]
+
+
+@every_case
+def test_results_say_from_what_and_by_what_they_were_made(case, grid):
+    attrs = case(grid).attrs
+    assert attrs["dimension"] == "time"
+    assert attrs["n"] == grid.sizes["time"]
+    assert attrs["gridtrend_version"] == gt.__version__
 
 
 @every_case

@@ -32,7 +32,8 @@ def apply(
     -------
     Dataset
         One variable for each output, lazy where an input is. Coordinates that do not depend on `dim` are kept; `dim`
-        itself becomes a scalar coordinate with bounds, the period of the record.
+        itself becomes a scalar coordinate with bounds, the period of the record. Attributes say from how many steps, and
+        by which version, it was made.
 
     Raises
     ------
@@ -68,7 +69,15 @@ def apply(
         variables[output.name].attrs = output_attrs(output, name, units, unit)
     # xarray forgets the attributes of coordinates together with those of the data.
     kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
-    return xr.Dataset(variables, coords=kept | period(first, dim))
+    provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
+    return xr.Dataset(variables, kept | period(first, dim), provenance)
+
+
+def _version() -> str:
+    # Not at the top: the package's face imports this module before it knows its version.
+    from gridtrend import __version__
+
+    return __version__
 
 
 def check_array(array: Any, dim: str) -> None:

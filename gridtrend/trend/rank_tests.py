@@ -148,7 +148,6 @@ def mann_kendall(
         "continuity": str(bool(continuity)),
         "tau": f"tau-{tau}",
         "ties": "equal values",
-        "dimension": dim,
         "min_valid": min_valid,
     }
     if slope:
@@ -253,6 +252,5 @@ def kendall_tau(
         tau=f"tau-{variant}",
         p_value=p_value,
         alternative=alternative,
-        dimension=dim,
         min_valid=min_valid,
     )

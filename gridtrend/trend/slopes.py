@@ -107,7 +107,6 @@ def theil_sen(
         {
             "method": "Theil-Sen slope",
             "alpha": check_alpha(alpha),
-            "dimension": dim,
             "min_valid": min_valid,
         }
         | line_attrs(axis, intercept)
@@ -192,8 +191,7 @@ def siegel_slope(
     )
     result["slope"].attrs["ancillary_variables"] = "n_valid"
     return result.assign_attrs(
-        {"method": "Siegel repeated-median slope", "dimension": dim, "min_valid": min_valid}
-        | line_attrs(axis, intercept)
+        {"method": "Siegel repeated-median slope", "min_valid": min_valid} | line_attrs(axis, intercept)
     )
 
 
