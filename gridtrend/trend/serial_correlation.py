@@ -18,6 +18,8 @@ from gridtrend.trend.options import two_sided_quantile
 
 # Autocorrelations outside this band, in standard errors, are taken for real: 5 % of those of white noise are.
 BAND = two_sided_quantile(0.05)
+# More lags than any record has.
+ALL = 2**62
 TESTED = ("tau", "s", "var_s", "z", "p_value", "trend")
 
 
@@ -187,7 +189,7 @@ def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
 def _lags(record: Record, default: int, least: int = 1) -> int:
     """The number of lags to look at."""
     if record.lag == "all" or (record.lag is None and record.compat):
-        return max(record.da.sizes[record.dim] - 1, 1)
+        return ALL
     if record.lag is None:
         return default
     if isinstance(record.lag, str) or record.lag != int(record.lag) or record.lag < least:

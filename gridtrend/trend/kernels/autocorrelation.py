@@ -12,22 +12,25 @@ ROUNDING = 16.0 * np.finfo(np.float64).eps
 
 @jit
 def residual_series(tile, t, steps, k, slope, compress, x, when, at):
-    """Copy the valid values of lane `k`, less `slope` times their times, to `x`, their times to `when`, steps to `at`.
+    """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
 
-    With `compress`, gaps are closed and values counted from one, as pymannkendall does. Returns how many there are, and
-    the size of the largest number involved.
+    Their times since the first step go to `when`, their steps to `at`. With `compress`, gaps are closed, values counted
+    from one and the line starts at zero, as in pymannkendall. Returns how many there are, the first value, and the size
+    of the largest number involved.
     """
     m = 0
-    size = 0.0
+    origin, size = 0.0, 0.0
     for i in range(t.size):
         value = np.float64(tile[i, k])
         if not math.isnan(value):
-            when[m], at[m] = (m + 1.0, m) if compress else (t[i], steps[i])
+            if m == 0 and not compress:
+                origin = value
+            when[m], at[m] = (m + 1.0, m) if compress else (t[i] - t[0], steps[i])
             line = slope * when[m]
-            x[m] = value - line
-            size = max(size, abs(value), abs(line))
+            x[m] = (value - origin) - line
+            size = max(size, abs(value - origin), abs(line))
             m += 1
-    return m, size
+    return m, origin, size
 
 
 @jit
@@ -62,7 +65,8 @@ def lag_correlation(spread, present, span, variance, lag):
         pairs += present[i] & present[i + lag]
     if pairs == 0 or not variance > 0.0:
         return 0.0, pairs
-    return total / pairs * (1.0 - lag / span) / variance, pairs
+    # Few pairs among many holes can overshoot.
+    return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
 
 
 @inlined

@@ -99,9 +99,11 @@ def block_bootstrap(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            p, factor, length = np.nan, np.nan, 0
-            if not math.isnan(line[cell]):
-                m, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+            # Nothing to resample where nothing varies.
+            factor, length = 1.0 + 0.0 * variance[cell], 0
+            p = factor
+            if variance[cell] > 0.0:
+                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 mid_ranks(x, m, ROUNDING * size, ranks)
                 span, spread_variance = lay_out(ranks, at, m, spread, present)
                 if lags == LEADING:

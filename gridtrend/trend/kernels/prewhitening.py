@@ -44,8 +44,9 @@ def restore_variance(x, m, white, count):
     level = np.mean(white[:count])
     spread = np.std(white[:count])
     ratio = np.std(x[:m]) / spread if spread > 0.0 else 1.0
+    center = np.mean(x[:m])
     for i in range(count):
-        white[i] = np.mean(x[:m]) + (white[i] - level) * ratio
+        white[i] = center + (white[i] - level) * ratio
 
 
 @kernel(
@@ -66,7 +67,7 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
         for k in range(used):
             cell = first + k
             trend = line[cell] if mode != PLAIN else 0.0
-            m, size = residual_series(tile, t, steps, k, trend, compress, x, when, at)
+            m, origin, size = residual_series(tile, t, steps, k, trend, compress, x, when, at)
             span, variance = lay_out(x, at, m, spread, present)
             r, _ = lag_correlation(spread, present, span, variance, 1)
             if math.isnan(line[cell]) or not is_significant(r, m, bound):
@@ -83,6 +84,9 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
                 white[i] += trend * when[kept[i]]
             if not compress:
                 snap(white, count, ROUNDING * size)
+            if mode == VARIANCE_CORRECTED:
+                # Its line is reported, and so is its level.
+                white[:count] += origin
             _write_back(tile, k, white, kept, count, whitened, cell)
 
 

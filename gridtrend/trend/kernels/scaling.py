@@ -76,8 +76,10 @@ def growth_of_variance(n, hurst, growth):
     Quadratic between the octaves of the table. Beyond it, growth per octave nears its limit, (2H - 1) log 2, by the same
     fraction with every octave.
     """
+    if n < 8:
+        return math.log(score_variance_of_noise(n, hurst) * 18.0 / (n * (n - 1.0) * (2.0 * n + 5.0)))
     x = 2.0 * (min(max(hurst, LOWEST), HIGHEST) - LOWEST) / (HIGHEST - LOWEST) - 1.0
-    octave = max(math.log2(n) - 3.0, 0.0)
+    octave = math.log2(n) - 3.0
     last = growth.shape[0] - 1
     if octave >= last:
         top = _chebyshev(growth[last], x)
@@ -230,11 +232,11 @@ def scaling_test(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            h, factor = np.nan, np.nan
-            if variance[cell] == 0.0:
-                h, factor = 0.5, 1.0
-            elif not math.isnan(line[cell]):
-                m, size = residual_series(tile, t, steps, k, line[cell], False, x, when, at)
+            # Nothing to correct where nothing varies.
+            factor = 1.0 + 0.0 * variance[cell]
+            h = 0.5 * factor
+            if variance[cell] > 0.0:
+                m, _, size = residual_series(tile, t, steps, k, line[cell], False, x, when, at)
                 h = exponent_of_residuals(x, m, ROUNDING * size, at, ranks, correlation, work)
                 center, spread = 0.5 - 2.87 * m**-0.9067, 0.77654 / math.sqrt(m) - 0.0062
                 factor = max(scaling_factor(m, h, growth), 1.0) if h - center > bound * spread else 1.0

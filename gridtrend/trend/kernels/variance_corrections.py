@@ -5,8 +5,6 @@ Both multiply the variance of independent values by 1 + 2 sum(w r): r is the aut
 as that of an AR(1) process with the same first autocorrelation, whose full sum is positive for any weights used here.
 """
 
-import math
-
 import numpy as np
 
 from gridtrend.grid.kernel import inlined, jit, kernel
@@ -50,6 +48,7 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
     if factor > 0.0:
         return factor, False
     first, _ = lag_correlation(spread, present, span, variance, 1)
+    first = max(-0.99, min(0.99, first))
     factor, power = 1.0, 1.0
     for lag in range(1, span):
         power *= first
@@ -84,9 +83,10 @@ def corrected_variance(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            factor, fallback = np.nan, False
-            if not math.isnan(line[cell]):
-                m, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+            # Nothing to correct where nothing varies.
+            factor, fallback = 1.0 + 0.0 * variance[cell], False
+            if variance[cell] > 0.0:
+                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 if correction == HAMED_RAO:
                     mid_ranks(x, m, 0.0 if compress else ROUNDING * size, ranks)
                     x[:m] = ranks[:m]
