@@ -157,7 +157,7 @@ def whitened(y, t, slope, *, trend_free=True, restored=False, always=False):
         white = x.mean() + (white - white.mean()) * (x.std() / white.std() if white.std() > 0 else 1.0)
         line = line * (math.sqrt((1 - r) / (1 + r)) if r > 0 else 1.0)
     result = np.full(y.size, NAN)
-    result[valid[follows]] = grouped(white + line[follows], tolerance) + (y[valid[0]] if restored else 0.0)
+    result[valid[follows]] = grouped(white + line[follows], tolerance)
     return result, r
 
 
@@ -173,10 +173,11 @@ def prewhitening(method):
         if math.isnan(plain["slope"]):
             return plain | {"r1": NAN}
         if method == "3pw":
-            first = test_of_whitened(whitened(y, t, plain["slope"], trend_free=False)[0], t, options)
-            series, r = whitened(y, t, plain["slope"])
-            second = test_of_whitened(series, t, options)
-            judged = first if first["p_value"] > second["p_value"] else second
+            first, second = (
+                (test_of_whitened(series, t, options), r)
+                for series, r in (whitened(y, t, plain["slope"], trend_free=free) for free in (False, True))
+            )
+            judged, r = first if first[0]["p_value"] > second[0]["p_value"] else second
         else:
             free = method != "prewhitening"
             series, r = whitened(y, t, plain["slope"], trend_free=free, restored=method == "vctfpw", always=not free)
@@ -185,6 +186,9 @@ def prewhitening(method):
             series, _ = whitened(y, t, plain["slope"], restored=True)
             names = ("intercept", "ci", "alpha", "min_valid")
             line = reference.theil_sen(series, t, **{"min_valid": 4} | {k: options[k] for k in names if k in options})
+            # Whitened series are counted from the first value.
+            changed = not np.array_equal(series, y, equal_nan=True)
+            line["intercept"] += reference.valid(y)[0][0] if changed else 0.0
             judged |= {name: line[name] for name in reference.LINES}
         return plain | judged | {"r1": r}
 
@@ -258,6 +262,8 @@ def variance_of_noise(n, hurst):
 def hurst_exponent(x, at):
     """Most likely exponent of normal scores of ranks."""
     z = np.array([NormalDist().inv_cdf(rank / (len(x) + 1)) for rank in x])
+    if not z.any():
+        return 0.5
     lags = np.abs(np.subtract.outer(at, at))
 
     def misfit(hurst):

@@ -183,6 +183,8 @@ def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
         slopes.theil_sen, series["whitened"],
         dim=record.dim, axis=replace(record.axis, order=None), min_valid=record.test["min_valid"], **record.line,
     )  # fmt: skip
+    attrs = result["intercept"].attrs
+    result["intercept"] = (result["intercept"] + series["level"].drop_vars(series["level"].coords)).assign_attrs(attrs)
     return {str(name): da for name, da in result.data_vars.items() if name != "n_valid"}
 
 

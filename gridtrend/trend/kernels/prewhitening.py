@@ -53,10 +53,14 @@ def restore_variance(x, m, white, count):
     "(time,cell),(cell),(time),(time),(),(),()",
     "Tddldll",
     Output("whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
+    Output("level", "value that whitened {data} is counted from", units="{units}"),
     outputs.AUTOCORRELATION,
 )
-def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
-    """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0."""
+def whitened_series(y, line, t, steps, bound, mode, compress, whitened, level, r1):
+    """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0.
+
+    Whitened values are counted from the first value: adding it would round them.
+    """
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, white, kept = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
@@ -71,10 +75,10 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
             span, variance = lay_out(x, at, m, spread, present)
             r, _ = lag_correlation(spread, present, span, variance, 1)
             if math.isnan(line[cell]) or not is_significant(r, m, bound):
-                r1[cell] = 0.0 * line[cell]
+                r1[cell], level[cell] = 0.0 * line[cell], 0.0
                 whitened[:, cell] = tile[:, k]
                 continue
-            r1[cell] = r
+            r1[cell], level[cell] = r, origin
             count = whitened_values(x, at, m, r, white, kept)
             if mode == VARIANCE_CORRECTED:
                 restore_variance(x, m, white, count)
@@ -84,9 +88,6 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
                 white[i] += trend * when[kept[i]]
             if not compress:
                 snap(white, count, ROUNDING * size)
-            if mode == VARIANCE_CORRECTED:
-                # Its line is reported, and so is its level.
-                white[:count] += origin
             _write_back(tile, k, white, kept, count, whitened, cell)
 
 

@@ -198,11 +198,13 @@ def most_likely_exponent(scores, at, m, correlation, work):
 
 @jit
 def exponent_of_residuals(x, m, tolerance, at, ranks, correlation, work):
-    """H of the normal scores of the ranks of `x[:m]` (eq. 18)."""
+    """H of the normal scores of the ranks of `x[:m]` (eq. 18); 0.5, that of white noise, where all are tied."""
     mid_ranks(x, m, tolerance, ranks)
+    spread = 0.0
     for i in range(m):
         x[i] = normal_score(ranks[i] / (m + 1.0)) if ranks[i] != 0.5 * (m + 1.0) else 0.0
-    return most_likely_exponent(x, at, m, correlation, work)
+        spread = max(spread, abs(x[i]))
+    return most_likely_exponent(x, at, m, correlation, work) if spread > 0.0 else 0.5
 
 
 @kernel(
