@@ -3,8 +3,20 @@
 Public functions stand in `rank_tests` and `slopes`; what they run on blocks of cells in `kernels`.
 """
 
+from gridtrend.trend.change_points import buishand, pettitt, snht
 from gridtrend.trend.field_significance import field_significance
+from gridtrend.trend.linear import linear_trend
 from gridtrend.trend.rank_tests import kendall_tau, mann_kendall
 from gridtrend.trend.slopes import siegel_slope, theil_sen
 
-__all__ = ["field_significance", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = [
+    "buishand",
+    "field_significance",
+    "kendall_tau",
+    "linear_trend",
+    "mann_kendall",
+    "pettitt",
+    "siegel_slope",
+    "snht",
+    "theil_sen",
+]
