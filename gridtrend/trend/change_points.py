@@ -1,24 +1,13 @@
 """Change points on every cell of a grid: when did the level change, and is that more than chance?"""
 
-import functools
-import threading
-from dataclasses import replace
-from typing import Any
-
-import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import apply, apply_function, check_array
-from gridtrend.grid.kernel import Output
-from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend.change_search import find_change
 from gridtrend.trend.kernels import change_points as kernels
-from gridtrend.trend.options import check_alpha, check_min_valid, choose
+from gridtrend.trend.options import choose
 
 P_VALUES = {"formula": 0, "simulated": 1}
 STATISTICS = {"range": kernels.RANGE, "u": kernels.U}
-P_VALUE = Output("p_value", "p-value of the test for a change of {data}", attrs=(("valid_range", (0.0, 1.0)),))
-NAMES = ("statistic", "p_value", "change_time", "mean_before", "mean_after", "n_valid", "change")
-_DRAWING = threading.Lock()
 
 
 def pettitt(
@@ -31,9 +20,81 @@ def pettitt(
     seed: int = 0,
     min_valid: int = 4,
 ) -> xr.Dataset:
-    """Pettitt's rank test for a change of level, in every cell."""
+    """Pettitt's rank test for a change of level, in every cell.
+
+    Parameters
+    ----------
+    da : DataArray, shape (..., time, ...)
+        Real numbers, numpy- or dask-backed, dimensions in any order. NaN and infinite values are missing: they are
+        skipped, and the others keep their times. `dim` must lie in one dask chunk.
+    dim : str
+        The dimension to follow, in the order of its coordinate, which may be unsorted.
+    alpha : float
+        Level of the flag `change`.
+    p_value : {"formula", "simulated"}
+        Pettitt's 2 exp(-6 K^2 / (n^3 + n^2)), at most 1, which is too large in short series, or simulated.
+    simulations : int
+        How many series without a change the p-value comes from, with p_value="simulated".
+    seed : int
+        Of the simulations. The same seed gives the same p-value, on any chunks and machine.
+    min_valid : int
+        Cells with fewer valid values become missing; their `n_valid` is still told.
+
+    Returns
+    -------
+    Dataset, shape (...)
+        statistic, p_value : float64, dimensionless
+            K, the largest |U| over all places, a whole number; its p-value.
+        change_time : as the coordinate of `dim`
+            Time of the last value before the most likely change, significant or not. Dates of calendars other than the
+            standard one are numbers with the CF attributes by which `xarray.decode_cf` decodes them; without a coordinate
+            steps are counted from 0.
+        mean_before, mean_after : float64, units of `da`
+            Means up to and after the change.
+        n_valid : int32
+        change : int8
+            1, 0 or -1: a rise, no change at level `alpha` (or too few values), a drop.
+
+        A constant series has statistic 0, p_value 1 and no time of change. Lazy if `da` is.
+
+    Raises
+    ------
+    TypeError
+        If `da` is not a DataArray of real numbers.
+    ValueError
+        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        is not known.
+
+    See Also
+    --------
+    snht, buishand : more powerful where values are normal.
+    mann_kendall : for gradual changes.
+
+    Notes
+    -----
+    O(n log n) time a cell. The formula and the simulation know no ties, with which both are cautious. The simulated
+    p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1), drawn once for each number of valid
+    values in a process. Values are taken as independent in time: serial correlation and trends look like changes.
+
+    References
+    ----------
+    Pettitt, A. N. (1979). Appl. Stat. 28, 126-135. doi:10.2307/2346729
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> flow = [1210, 1150, 1250, 1260, 1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692]  # the Nile
+    >>> years = np.arange("1891", "1907", dtype="M8[Y]").astype("M8[ns]")
+    >>> nile = xr.DataArray(flow, {"time": years}, "time", attrs={"units": "1e8 m3"})
+    >>> result = gt.pettitt(nile)
+    >>> float(result.statistic), round(float(result.p_value), 4), str(result.change_time.values)[:4]
+    (63.0, 0.0084, '1897')
+    """
     choose("p_value", p_value, P_VALUES)
-    return _change_point(da, dim, "Pettitt test", kernels.PETTITT, p_value, alpha, simulations, seed, min_valid)
+    drawn = simulations if p_value == "simulated" else None
+    return find_change(da, dim, "Pettitt test", kernels.PETTITT, alpha, drawn, seed, min_valid)
 
 
 def snht(
@@ -45,8 +106,80 @@ def snht(
     seed: int = 0,
     min_valid: int = 4,
 ) -> xr.Dataset:
-    """Standard normal homogeneity test for a change of level, in every cell."""
-    return _change_point(da, dim, "SNHT", kernels.SNHT, "simulated", alpha, simulations, seed, min_valid)
+    """Standard normal homogeneity test (Alexandersson) for a change of level, in every cell.
+
+    Parameters
+    ----------
+    da : DataArray, shape (..., time, ...)
+        Real numbers, numpy- or dask-backed, dimensions in any order. NaN and infinite values are missing: they are
+        skipped, and the others keep their times. `dim` must lie in one dask chunk.
+    dim : str
+        The dimension to follow, in the order of its coordinate, which may be unsorted.
+    alpha : float
+        Level of the flag `change`.
+    simulations : int
+        How many series without a change the p-value comes from.
+    seed : int
+        Of the simulations. The same seed gives the same p-value, on any chunks and machine.
+    min_valid : int
+        Cells with fewer valid values become missing; their `n_valid` is still told.
+
+    Returns
+    -------
+    Dataset, shape (...)
+        statistic, p_value : float64, dimensionless
+            T, the largest of k z1^2 + (n - k) z2^2 over all places k, with z1 and z2 the standardised means of both parts
+            (sample standard deviation, n - 1); its p-value, simulated.
+        change_time : as the coordinate of `dim`
+            Time of the last value before the most likely change, significant or not. Dates of calendars other than the
+            standard one are numbers with the CF attributes by which `xarray.decode_cf` decodes them; without a coordinate
+            steps are counted from 0.
+        mean_before, mean_after : float64, units of `da`
+            Means up to and after the change.
+        n_valid : int32
+        change : int8
+            1, 0 or -1: a rise, no change at level `alpha` (or too few values), a drop.
+
+        A constant series has statistic 0, p_value 1 and no time of change. Lazy if `da` is.
+
+    Raises
+    ------
+    TypeError
+        If `da` is not a DataArray of real numbers.
+    ValueError
+        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        is not known.
+
+    See Also
+    --------
+    buishand : more sensitive to changes in the middle of the record.
+    pettitt : needs no normal values.
+
+    Notes
+    -----
+    O(n) time a cell. The p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1). Series
+    are drawn from the normal law, once for each number of valid values in a process. Values are taken as independent in
+    time: serial correlation and trends look like changes.
+
+    References
+    ----------
+    Alexandersson, H. (1986). J. Climatol. 6, 661-675. doi:10.1002/joc.3370060607
+
+    Khaliq, M. N. & Ouarda, T. B. M. J. (2007). Int. J. Climatol. 27, 681-687. doi:10.1002/joc.1438
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> flow = [1210, 1150, 1250, 1260, 1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692]  # the Nile
+    >>> years = np.arange("1891", "1907", dtype="M8[Y]").astype("M8[ns]")
+    >>> nile = xr.DataArray(flow, {"time": years}, "time", attrs={"units": "1e8 m3"})
+    >>> result = gt.snht(nile)
+    >>> round(float(result.statistic), 3), bool(result.p_value < 0.01), str(result.change_time.values)[:4]
+    (12.281, True, '1897')
+    """
+    return find_change(da, dim, "SNHT", kernels.SNHT, alpha, simulations, seed, min_valid)
 
 
 def buishand(
@@ -59,105 +192,82 @@ def buishand(
     seed: int = 0,
     min_valid: int = 4,
 ) -> xr.Dataset:
-    """Buishand's range or U test for a change of level, in every cell."""
+    """Buishand's range or U test for a change of level, in every cell.
+
+    Parameters
+    ----------
+    da : DataArray, shape (..., time, ...)
+        Real numbers, numpy- or dask-backed, dimensions in any order. NaN and infinite values are missing: they are
+        skipped, and the others keep their times. `dim` must lie in one dask chunk.
+    dim : str
+        The dimension to follow, in the order of its coordinate, which may be unsorted.
+    statistic : {"range", "u"}
+        From the sums S_k of the first k deviations from the mean, divided by the sample standard deviation (n - 1, as in
+        R's trend): their range over sqrt(n), or U, the sum of their squares over n (n + 1).
+    alpha : float
+        Level of the flag `change`.
+    simulations : int
+        How many series without a change the p-value comes from.
+    seed : int
+        Of the simulations. The same seed gives the same p-value, on any chunks and machine.
+    min_valid : int
+        Cells with fewer valid values become missing; their `n_valid` is still told.
+
+    Returns
+    -------
+    Dataset, shape (...)
+        statistic, p_value : float64, dimensionless
+            The chosen statistic; its p-value, simulated.
+        change_time : as the coordinate of `dim`
+            Time of the last value before the most likely change, significant or not. Dates of calendars other than the
+            standard one are numbers with the CF attributes by which `xarray.decode_cf` decodes them; without a coordinate
+            steps are counted from 0.
+        mean_before, mean_after : float64, units of `da`
+            Means up to and after the change.
+        n_valid : int32
+        change : int8
+            1, 0 or -1: a rise, no change at level `alpha` (or too few values), a drop.
+
+        A constant series has statistic 0, p_value 1 and no time of change. Lazy if `da` is.
+
+    Raises
+    ------
+    TypeError
+        If `da` is not a DataArray of real numbers.
+    ValueError
+        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        is not known.
+
+    See Also
+    --------
+    snht : more sensitive to changes near the ends of the record.
+    pettitt : needs no normal values.
+
+    Notes
+    -----
+    O(n) time a cell. The change is where |S_k| is largest. Buishand's tables divide by n, not n - 1: statistics are
+    larger there by sqrt(n / (n - 1)) (range) or n / (n - 1) (U), and p-values the same. The p-value is (1 + the
+    simulated statistics that are no smaller) / (simulations + 1). Series are drawn from the normal law, once for each
+    number of valid values in a process. Values are taken as independent in time: serial correlation and trends look like
+    changes.
+
+    References
+    ----------
+    Buishand, T. A. (1982). J. Hydrol. 58, 11-27. doi:10.1016/0022-1694(82)90066-X
+
+    Buishand, T. A. (1984). J. Hydrol. 73, 51-69. doi:10.1016/0022-1694(84)90032-5
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> flow = [1210, 1150, 1250, 1260, 1220, 1030, 1100, 774, 840, 874, 694, 940, 833, 701, 916, 692]  # the Nile
+    >>> years = np.arange("1891", "1907", dtype="M8[Y]").astype("M8[ns]")
+    >>> nile = xr.DataArray(flow, {"time": years}, "time", attrs={"units": "1e8 m3"})
+    >>> result = gt.buishand(nile)
+    >>> round(float(result.statistic), 3), bool(result.p_value < 0.01), str(result.change_time.values)[:4]
+    (1.738, True, '1897')
+    """
     test = choose("statistic", statistic, STATISTICS)
-    return _change_point(da, dim, f"Buishand {statistic} test", test, "simulated", alpha, simulations, seed, min_valid)
-
-
-def _change_point(
-    da: xr.DataArray,
-    dim: str,
-    method: str,
-    test: int,
-    p_value: str,
-    alpha: float,
-    simulations: int,
-    seed: int,
-    min_valid: int,
-) -> xr.Dataset:
-    """Find the change of every cell, judge it, and tell its time as the record does."""
-    check_array(da, dim)
-    alpha = check_alpha(alpha)
-    if simulations != int(simulations) or simulations * alpha < 1:
-        raise ValueError(
-            f"simulations={simulations!r} cannot show significance at {alpha:g}: the smallest p-value is "
-            f"1 / (simulations + 1). Give at least {int(np.ceil(1 / alpha))}, better 20000."
-        )
-    axis = time_axis(da, dim, "step")
-    found = apply(kernels.change_point, da, dim=dim, axis=axis, test=test, min_valid=check_min_valid(min_valid))
-    draws = int(simulations) if p_value == "simulated" else 0
-    judged = apply_function(
-        _judge,
-        *(found[name] for name in ("statistic", "n_valid", "change")),
-        outputs=(P_VALUE, kernels.CHANGE),
-        like=da,
-        test=test,
-        alpha=alpha,
-        simulations=draws,
-        seed=seed,
-    )
-    judged["change"].attrs |= {"alpha": alpha, "comment": f"p_value < {alpha:g}"}
-    result = found.assign({**judged, "change_time": _times(found["change_time"], da, dim, axis)})[list(NAMES)]
-    attrs = {"method": method, "alpha": alpha, "p_value": p_value, "min_valid": min_valid}
-    return result.assign_attrs(attrs | ({"simulations": draws, "seed": seed} if draws else {}))
-
-
-def _judge(
-    statistic: Any, n_valid: Any, change: Any, *, test: int, alpha: float, simulations: int, seed: int
-) -> tuple[Any, Any]:
-    """p-values, and the direction of the changes that are significant."""
-    if simulations:
-        p = np.full(statistic.shape, np.nan)
-        for n in np.unique(n_valid[np.isfinite(statistic)]).tolist():
-            here = (n_valid == n) & np.isfinite(statistic)
-            null = _null(test, n, simulations, seed)
-            p[here] = (1 + simulations - np.searchsorted(null, statistic[here] * kernels.EQUAL)) / (simulations + 1)
-    else:
-        n = n_valid.astype(float)
-        p = np.minimum(2.0 * np.exp(-6.0 * statistic**2 / np.maximum(n**3 + n**2, 1.0)), 1.0)
-    return p, np.where(p < alpha, change, 0).astype(change.dtype)
-
-
-def _null(test: int, n: int, simulations: int, seed: int) -> Any:
-    """Sorted statistics of series of `n` values without a change, drawn once in a process."""
-    with _DRAWING:
-        return _draw(test, n, simulations, seed)
-
-
-@functools.lru_cache(maxsize=256)
-def _draw(test: int, n: int, simulations: int, seed: int) -> Any:
-    rng = np.random.default_rng([seed, n])
-    # A few megabytes at a time; the numbers do not depend on it.
-    batch = max(1, 2**20 // n)
-    drawn = []
-    for first in range(0, simulations, batch):
-        series = rng.standard_normal((min(batch, simulations - first), n))
-        statistic, *_ = kernels.change_point(series, t=np.arange(float(n)), test=test, min_valid=2)
-        drawn.append(statistic)
-    return np.sort(np.concatenate(drawn))
-
-
-def _times(step: xr.DataArray, da: xr.DataArray, dim: str, axis: TimeAxis) -> xr.DataArray:
-    """Steps of the sorted record as its own times."""
-    if dim not in da.coords:
-        return step
-    values = da[dim].values if axis.order is None else da[dim].values[axis.order]
-    attrs = {key: da[dim].attrs[key] for key in ("units",) if key in da[dim].attrs}
-    if values.dtype.kind == "O":
-        # Cells without a change have no time, and cftime has no missing date: numbers, which xarray.decode_cf decodes.
-        import cftime
-
-        attrs = {"units": f"days since {values[0].isoformat(' ')}", "calendar": values[0].calendar}
-        values = cftime.date2num(values, **attrs).astype(float)
-    elif values.dtype.kind in "iuf":
-        values = values.astype(float)
-    output = replace(kernels.CHANGE_TIME, dtype=values.dtype.str, units=None, attrs=tuple(attrs.items()))
-    return apply_function(_pick, step, outputs=(output,), like=da, values=values)["change_time"]
-
-
-def _pick(step: Any, *, values: Any) -> Any:
-    """The value at each step, missing where there is no step."""
-    missing = np.isnan(step)
-    picked = np.full(step.shape, np.nan if values.dtype.kind == "f" else "NaT", values.dtype)
-    picked[~missing] = values[step[~missing].astype(int)]
-    return picked
+    return find_change(da, dim, f"Buishand {statistic} test", test, alpha, simulations, seed, min_valid)

@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply_function, check_array
@@ -162,9 +161,18 @@ def field_significance(
         family = _family(p, dim)
         attrs["dimension"] = " ".join(map(str, family))
         result = apply_function(
-            multiple_tests.adjust, p, outputs=OUTPUTS, like=p, family=family, n_dims=len(family), method=code, alpha=level
+            multiple_tests.adjust,
+            p,
+            outputs=OUTPUTS,
+            like=p,
+            family=family,
+            n_dims=len(family),
+            method=code,
+            alpha=level,
         )
-    result["significant"].attrs["ancillary_variables"] = "p_adjusted"
+    # Maps and files keep the flag without the rest: it says itself how it was made.
+    result["significant"].attrs |= {"ancillary_variables": "p_adjusted", "method": NAMES[method], "alpha": level}
+    result["significant"].attrs["comment"] = f"p_adjusted <= {level:g}"
     return result.assign_attrs(attrs)
 
 

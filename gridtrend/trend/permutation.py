@@ -12,6 +12,7 @@ from gridtrend.grid.kernel import Output
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.normal import TWO_SIDED
+from gridtrend.trend.options import check_draws
 from gridtrend.trend.rank_tests import mann_kendall
 
 
@@ -19,17 +20,13 @@ def largest_of_field(
     da: xr.DataArray, dim: str, outputs: tuple[Output, ...], alpha: float, permutations: int, seed: int, min_valid: int
 ) -> xr.Dataset:
     """Compare every cell's |z| with the largest of the field under permutations: `outputs`, lazy if `da` is."""
-    # Of n + 1 equally likely orders at most this many may be as extreme as a significant one.
+    permutations = check_draws("permutations", permutations, seed, alpha)
+    # Of all orders, the record's own included, at most so many may be as extreme as that of a significant cell.
     allowed = int(alpha * (permutations + 1))
-    if permutations != int(permutations) or allowed < 1:
-        raise ValueError(
-            f"permutations={permutations!r} cannot show significance at {alpha:g}: the smallest p-value is "
-            f"1 / (permutations + 1). Give at least {int(np.ceil(1 / alpha)) - 1}, better 1000."
-        )
     test = mann_kendall(da, dim, slope=False, continuity=False, min_valid=min_valid)
-    size = np.abs(test["z"])
+    size = abs(test["z"])
     order = time_axis(da, dim).order
-    largest = _maxima(da if order is None else da.isel({dim: order}), dim, int(permutations), seed, min_valid)
+    largest = _maxima(da if order is None else da.isel({dim: order}), dim, permutations, seed, min_valid)
     significant, adjusted, threshold, n_tests, n_rejected = outputs
     result = apply_function(
         _compare,

@@ -59,7 +59,9 @@ def _log_beta(a):
         return math.lgamma(a) + math.lgamma(0.5) - math.lgamma(a + 0.5)
     # The difference of two logarithms of large gamma functions, by its series in 1 / a, without cancellation.
     r = 1.0 / a
-    series = -1.0 / 8.0 + r * r * (1.0 / 192.0 + r * r * (-1.0 / 640.0 + r * r * (17.0 / 14336.0 - r * r * 31.0 / 18432.0)))
+    series = -1.0 / 8.0 + r * r * (
+        1.0 / 192.0 + r * r * (-1.0 / 640.0 + r * r * (17.0 / 14336.0 - r * r * 31.0 / 18432.0))
+    )
     return 0.5 * math.log(math.pi * r) - r * series
 
 
