@@ -9,11 +9,15 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.kernels import kendall, mann_kendall, siegel, slopes
-from tests import reference
+from gridtrend.trend.change_search import NAMES as CHANGE_NAMES
+from gridtrend.trend.kernels import change_points, kendall, linear, mann_kendall, siegel, slopes
+from tests import reference, reference_changes
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
-EXACT = frozenset({"s", "var_s", "n_valid", "trend"})
+EXACT = frozenset({"s", "var_s", "n_valid", "trend", "change"})
+# Differences of numbers as large as the data, or as the data over the length of the record: so is their rounding.
+LEVELS = frozenset({"intercept", "mean_before", "mean_after"})
+RATES = frozenset({"slope", "slope_lower", "slope_upper", "stderr"})
 RTOL = 1e-12
 
 
@@ -52,6 +56,10 @@ class Case:
     # Outputs whose units follow from those of the data; all others are pure numbers.
     units: dict[str, str] = field(default_factory=dict)
     timed: bool = True
+    # Whether the record read backwards has the same answer with other signs.
+    reversible: bool = True
+    # Outputs that are not all those of the kernel.
+    names: tuple[str, ...] = ()
 
     def __str__(self):
         return self.name
@@ -61,7 +69,7 @@ class Case:
 
     @property
     def outputs(self):
-        return [output.name for output in self.kernel.outputs]
+        return list(self.names) or [output.name for output in self.kernel.outputs]
 
     def expected(self, da, t=None, dim="time"):
         """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
@@ -106,6 +114,27 @@ CASES = [
         units={"slope": "K year-1", "intercept": "K"},
     ),
     Case(
+        "linear_trend",
+        gt.linear_trend,
+        reference_changes.linear_trend,
+        linear.linear_trend,
+        units=LINE_UNITS | {"stderr": "K year-1"},
+    ),
+    *(
+        Case(
+            name,
+            getattr(gt, name),
+            getattr(reference_changes, name),
+            change_points.change_point,
+            # Few series, as the slow version draws the same ones.
+            options={"simulations": 99},
+            units={"mean_before": "K", "mean_after": "K", "change_time": None},
+            reversible=False,
+            names=CHANGE_NAMES,
+        )
+        for name in ("pettitt", "snht", "buishand")
+    ),
+    Case(
         "kendall_tau_of_two_fields",
         gt.kendall_tau,
         reference.kendall_tau,
@@ -142,6 +171,15 @@ OPTIONS = {
         "min_valid": [1, 9],
     },
     "siegel_slope": {"intercept": ["conover"], "min_valid": [1, 9]},
+    "linear_trend": {
+        "alpha": [0.01, 0.3],
+        "alternative": ["increasing", "decreasing"],
+        "effective": [None],
+        "min_valid": [1, 9],
+    },
+    "pettitt": {"alpha": [0.3], "p_value": ["simulated"], "min_valid": [1, 9]},
+    "snht": {"alpha": [0.3], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
+    "buishand": {"alpha": [0.3], "statistic": ["u"], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
     "kendall_tau_of_two_fields": {
         "variant": ["a", "c"],
         "p_value": ["asymptotic", "exact"],
@@ -178,6 +216,13 @@ def assert_same(result, expected):
         np.testing.assert_array_equal(found, da.values, err_msg=name, strict=True)
 
 
+def numbers(values, da, dim):
+    """Dates as years since the first of the record; other values as they are."""
+    if values.dtype.kind != "M":
+        return values
+    return (values - da[dim].values.min()) / np.timedelta64(1, "D") / 365.2425
+
+
 def assert_matches_reference(case, result, da, t=None, dim="time"):
     """Every cell of a result is what the slow version says: counts exactly, the rest to rounding."""
     order = [d for d in da.dims if d != dim]
@@ -186,13 +231,18 @@ def assert_matches_reference(case, result, da, t=None, dim="time"):
     # An intercept is the difference of two numbers as large as the data: rounding is measured against those.
     finite = [np.abs(one.values.astype(float)[np.isfinite(one.values)]) for one in series]
     size = np.array([values.max(initial=0.0) for values in finite])
+    duration = 1.0 if t is None or len(t) < 2 else np.ptp(t)
     for name in case.outputs:
-        found = result[name].transpose(*order).values.ravel()
+        found = numbers(result[name].transpose(*order).values.ravel(), da, dim)
         wanted = np.array([answer[name] for answer in expected], dtype=float)
         if name in EXACT:
             np.testing.assert_array_equal(found, wanted, err_msg=name)
             continue
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)
-        tolerance = RTOL * np.abs(wanted) + (RTOL * size if name == "intercept" else 0.0)
+        tolerance = RTOL * np.abs(wanted) + RTOL * size * ((name in LEVELS) + (name in RATES) / duration)
+        tolerance += RTOL * (name == "r1")
+        if name == "p_value" and "stderr" in case.outputs:
+            # Far out, Student's tail magnifies the rounding of t by the degrees of freedom: its logarithm is exact.
+            tolerance *= 1 - np.log(np.maximum(wanted, 1e-300))
         wrong = np.flatnonzero(np.abs(found - wanted) > tolerance)
         assert wrong.size == 0, f"{name} of cells {wrong}: {found[wrong]}, not {wanted[wrong]}"

@@ -59,7 +59,8 @@ def find_change(
         seed=seed,
     )
     judged["change"].attrs |= {"alpha": alpha, "comment": f"p_value < {alpha:g}"}
-    result = found.assign({**judged, "change_time": _times(found["change_time"], da, dim, axis)})[list(NAMES)]
+    told = {**found, **judged, "change_time": _times(found["change_time"], da, dim, axis)}
+    result = xr.Dataset({name: told[name] for name in NAMES}, found.coords, found.attrs)
     attrs = {"method": method, "alpha": alpha, "min_valid": min_valid}
     if simulations is None:
         return result.assign_attrs(attrs, p_value="formula")

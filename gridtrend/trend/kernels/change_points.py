@@ -13,6 +13,7 @@ from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.ranks import sort_with_order
 from gridtrend.trend.kernels.tiles import fill_tile, valid_series
+from gridtrend.trend.kernels.units import power_of_two
 
 # Codes of `test`, as compiled code sees them.
 PETTITT, SNHT, RANGE, U = range(4)
@@ -41,15 +42,20 @@ def rank_sums(series, m, sums):
 
 @jit
 def deviation_sums(series, m, sums):
-    """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations."""
+    """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
+
+    All in a unit in which squares of the tiniest values do not vanish.
+    """
     base = series[0]
-    mean = 0.0
+    mean = spread = 0.0
     for i in range(m):
         mean += series[i] - base
+        spread = max(spread, abs(series[i] - base))
     mean /= m
+    unit = power_of_two(spread)
     total = squares = 0.0
     for i in range(m):
-        deviation = (series[i] - base) - mean
+        deviation = ((series[i] - base) - mean) / unit
         squares += deviation * deviation
         total += deviation
         if i < m - 1:

@@ -13,6 +13,7 @@ from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag
 from gridtrend.trend.kernels.student import t_p_value, t_quantile
 from gridtrend.trend.kernels.tiles import fill_tile
+from gridtrend.trend.kernels.units import power_of_two
 
 # Codes of `effective`, as compiled code sees them.
 AR1, ALL = 0, 1
@@ -23,37 +24,40 @@ ROUNDING = 16 * 2.0**-52
 
 @jit
 def fit_line(tile, t, k, n, residuals):
-    """Slope, mean value and mean time of lane `k`, and the sums of squares of times and of `residuals`, which it fills.
+    """Slope, mean value and mean time of lane `k`, sums of squares of times and of `residuals`, which it fills, and unit.
 
-    Values and times are taken from the first ones and then from their means, so that nothing large cancels.
+    Values and times are taken from the first ones and then from their means, so that nothing large cancels; slope and
+    residuals are in a unit, a power of two, in which squares of the tiniest values do not vanish.
     """
     first = 0
     while math.isnan(tile[first, k]):
         first += 1
     base, start = np.float64(tile[first, k]), t[0]
-    y_mean = t_mean = largest = 0.0
+    y_mean = t_mean = largest = spread = 0.0
     for i in range(first, t.size):
         if not math.isnan(tile[i, k]):
             y_mean += tile[i, k] - base
             t_mean += t[i] - start
             largest = max(largest, abs(np.float64(tile[i, k])))
+            spread = max(spread, abs(tile[i, k] - base))
     y_mean /= n
     t_mean /= n
+    unit = power_of_two(spread)
     t_squares = products = 0.0
     for i in range(first, t.size):
         if not math.isnan(tile[i, k]):
             time = (t[i] - start) - t_mean
             t_squares += time * time
-            products += time * ((tile[i, k] - base) - y_mean)
+            products += time * (((tile[i, k] - base) - y_mean) / unit)
     slope = products / t_squares
     squares = 0.0
     for i in range(t.size):
-        residuals[i] = ((tile[i, k] - base) - y_mean) - slope * ((t[i] - start) - t_mean)
+        residuals[i] = ((tile[i, k] - base) - y_mean) / unit - slope * ((t[i] - start) - t_mean)
         if not math.isnan(residuals[i]):
             squares += residuals[i] * residuals[i]
-    if squares <= n * (ROUNDING * largest) ** 2:
+    if squares <= n * (ROUNDING * (largest / unit)) ** 2:
         squares = 0.0
-    return slope, base + y_mean, start + t_mean, t_squares, squares
+    return slope, base + y_mean, start + t_mean, t_squares, squares, unit
 
 
 @jit
@@ -111,18 +115,18 @@ def linear_trend(
             slope_lower[cell] = slope_upper[cell] = r1[cell] = n_effective[cell] = np.nan
             if n < max(min_valid, 2):
                 continue
-            rise, y_mean, t_mean, t_squares, squares = fit_line(tile, t, k, n, residuals)
+            rise, y_mean, t_mean, t_squares, squares, unit = fit_line(tile, t, k, n, residuals)
             r = lag_one(residuals, squares, n, adjacent)
             independent = n * (independent_share(r) if effective == AR1 else 1.0)
             df, error = independent - 2.0, 0.0
-            slope[cell], intercept[cell] = rise * per, y_mean - rise * t_mean
+            slope[cell], intercept[cell] = rise * unit * per, y_mean - rise * unit * t_mean
             r1[cell], n_effective[cell] = r, independent
             if df > 0.0:
                 error = math.sqrt(squares / df / t_squares)
                 width = t_quantile(df, alpha, normal) * error
-                stderr[cell] = error * per
+                stderr[cell] = error * unit * per
                 if math.isfinite(width):
-                    slope_lower[cell], slope_upper[cell] = (rise - width) * per, (rise + width) * per
+                    slope_lower[cell], slope_upper[cell] = (rise - width) * unit * per, (rise + width) * unit * per
             # Without degrees of freedom, as they vanish, nothing speaks for a trend.
             t_value = rise / error if df > 0.0 and rise != 0.0 else 0.0
             p_value[cell] = t_p_value(t_value, max(df, 1e-300), alternative)
