@@ -85,14 +85,15 @@ def linear_trend(y, t=None, *, alpha=0.05, alternative="two-sided", effective="a
     return answer | {"p_value": p, "trend": direction if p < alpha and direction in wanted else 0}
 
 
+def student_tail(t, df):
+    """P(|T| > |t|) by the incomplete beta function, of whichever argument is not next to 1."""
+    x, y = df / (df + t**2), t**2 / (df + t**2)
+    return np.where(x < y, scipy.special.betainc(df / 2, 0.5, x), scipy.special.betaincc(0.5, df / 2, y))
+
+
 def student_p(t_value, df, alternative="two-sided"):
-    """P(|T| > |t|) by the incomplete beta function, or of one tail."""
-    if t_value == 0:
-        both = 1.0
-    elif math.isinf(t_value):
-        both = 0.0
-    else:
-        both = float(scipy.special.betainc(df / 2, 0.5, df / (df + t_value**2)))
+    """P(|T| > |t|), or of one tail."""
+    both = 1.0 if t_value == 0 else 0.0 if math.isinf(t_value) else float(student_tail(t_value, df))
     if alternative == "two-sided":
         return both
     sign = 1 if alternative == "increasing" else -1
@@ -144,7 +145,7 @@ def change(y, test):
 
 def statistics_of_rows(series, test):
     """The statistics of many complete series at once, without exactness."""
-    simulations, n = series.shape
+    n = series.shape[1]
     k = np.arange(1, n)
     if test == "pettitt":
         ranks = scipy.stats.rankdata(series, axis=1)

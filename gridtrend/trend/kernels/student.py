@@ -14,11 +14,13 @@ def t_tail(t, df):
         return 1.0
     if math.isinf(square):
         return 0.0
-    log_x, log_y = -math.log1p(square), -math.log1p(1.0 / square)
-    # Continued fractions of the incomplete beta function converge fast on one side of its mean each.
+    x, y = 1.0 / (1.0 + square), square / (1.0 + square)
+    # What both sides have in common: x^a y^(1/2) / B(a, 1/2).
+    peak = math.exp(-a * math.log1p(square) + 0.5 * math.log(y) - _log_beta(a))
+    # The continued fraction of the incomplete beta function converges fast on one side of its mean.
     if square > 1.5 / (a + 1.0):
-        return math.exp(a * log_x + 0.5 * log_y - _log_beta(a)) / a * _fraction(a, 0.5, math.exp(log_x))
-    return 1.0 - 2.0 * math.exp(a * log_x + 0.5 * log_y - _log_beta(a)) * _fraction(0.5, a, math.exp(log_y))
+        return peak / _fraction(a, 0.5, x, y)
+    return 1.0 - peak / _fraction(0.5, a, y, x)
 
 
 @jit
@@ -66,22 +68,20 @@ def _log_beta(a):
 
 
 @jit
-def _fraction(a, b, x):
-    """Continued fraction of the incomplete beta function (Lentz's method)."""
-    tiny = 1e-300
-    c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
-    d = 1.0 / (d if abs(d) > tiny else tiny)
-    result = d
-    for m in range(1, 10_000):
-        for factor in (
-            m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0)),
-        ):
-            d = 1.0 + factor * d
-            c = 1.0 + factor / c
-            d = 1.0 / (d if abs(d) > tiny else tiny)
-            c = c if abs(c) > tiny else tiny
-            result *= d * c
-        if abs(d * c - 1.0) < 1e-15:
+def _fraction(a, b, x, y):
+    """Continued fraction of the incomplete beta function, y = 1 - x (Didonato & Morris 1992, doi:10.1145/131766.131776).
+
+    Unlike the usual one it keeps all digits where x is next to 1.
+    """
+    result = a * (a * y - b * x + 1.0) / (a + 1.0)
+    c, d = result, 0.0
+    for m in range(1, 1000):
+        over = a + 2.0 * m - 1.0
+        numerator = (a + m - 1.0) * (a + b + m - 1.0) * m * (b - m) * (x / over) ** 2
+        term = m + m * (b - m) * x / over + (a + m) * (a * y - b * x + 1.0 + m * (1.0 + y)) / (over + 2.0)
+        d = 1.0 / (term + numerator * d)
+        c = term + numerator / c
+        result *= c * d
+        if abs(c * d - 1.0) < 1e-15:
             break
     return result
