@@ -76,7 +76,23 @@ def test_two_stages_are_those_of_statsmodels(seed):
 
 
 def test_the_fifteen_p_values_of_benjamini_and_hochberg_give_their_four():
-    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1]
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.7590,
+        1,
+    ]
     field = xr.DataArray(p, dims="test")
     result = gt.field_significance(field)
     assert result.n_rejected == 4
@@ -151,7 +167,11 @@ def test_a_field_without_trends_is_a_false_alarm_in_one_of_twenty():
 def test_the_answer_says_what_it_is():
     result = gt.field_significance(p_values(), alpha_fdr=0.1)
     assert result.attrs["method"] == "Benjamini-Hochberg false discovery rate"
-    assert (result.attrs["alpha_global"], result.attrs["alpha_fdr"], result.attrs["dimension"]) == (0.05, 0.1, "lat lon")
+    assert (result.attrs["alpha_global"], result.attrs["alpha_fdr"], result.attrs["dimension"]) == (
+        0.05,
+        0.1,
+        "lat lon",
+    )
     assert result.significant.attrs["flag_values"].dtype == result.significant.dtype == np.int8
     assert "p-value of rain" in result.p_adjusted.attrs["long_name"]
     assert "lat" in result.coords
