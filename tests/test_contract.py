@@ -89,6 +89,8 @@ def test_any_number_of_cells_fills_the_lanes_rightly(case, n_cells):
 @every_case
 @pytest.mark.parametrize("n", [SHORT - 1, SHORT, SHORT + 1, SHORT + 2])
 def test_short_and_long_series_are_counted_alike(case, n):
+    if not case.long:
+        pytest.skip("the slow version would take minutes")
     da = hard_series(n, 10, seed=1)
     assert_matches_reference(case, case(da), da, da.time.values)
 
@@ -107,11 +109,10 @@ def test_too_few_values_are_missing_results_with_a_true_count(case):
     da = xr.DataArray(np.arange(12.0).reshape(6, 2), dims=("time", "x"))
     da[2:, 1] = np.nan
     result = case(da, min_valid=4)
-    for name in case.outputs:
-        if name in FLAGS:
-            assert result[name].values[1] == 0
-        elif name != "n_valid":
-            assert np.isnan(result[name].values[1]), name
+    for name in set(case.outputs) - {"n_valid"}:
+        # Whole numbers know no NaN: a flag or a length is 0.
+        nothing = 0 if result[name].dtype.kind == "i" else np.nan
+        np.testing.assert_equal(result[name].values[1], nothing, err_msg=name)
     assert result.n_valid.values[1] == 2
 
 
@@ -255,8 +256,9 @@ def test_nothing_valid_is_missing_without_a_word(case):
     da = xr.DataArray(np.full((20, 3), np.nan), dims=("time", "x"))
     result = case(da)
     assert (result.n_valid == 0).all()
-    for name in set(case.outputs) - set(FLAGS) - {"n_valid"}:
-        assert result[name].isnull().all(), name
+    for name in set(case.outputs) - {"n_valid"}:
+        empty = result[name] == 0 if result[name].dtype.kind == "i" else result[name].isnull()
+        assert empty.all(), name
 
 
 # --- laziness, processes, threads -----------------------------------------------------------------
@@ -339,7 +341,7 @@ def test_every_output_says_what_it_is_and_carries_nothing_of_the_input(case, gri
     assert list(result.data_vars) == case.outputs
     for name, da in result.data_vars.items():
         assert "near-surface air temperature" in da.attrs["long_name"]
-        assert da.attrs.get("units") == (None if name in FLAGS else case.units.get(name, "1"))
+        assert da.attrs.get("units") == (None if "flag_values" in da.attrs else case.units.get(name, "1"))
         assert da.attrs.get("standard_name") in (None, "status_flag", "number_of_observations")
         assert not {"cell_methods", "valid_min"} & set(da.attrs)
         difference = case.units.get(name) not in (None, "K")
@@ -530,10 +532,6 @@ def exact_series():
     return xr.DataArray(values, {"time": t}, ("time", "cell"))
 
 
-TESTS = {"tau", "s", "var_s", "z", "p_value", "n_valid", "trend"}
-TESTS |= {"statistic", "change", "change_time", "r1", "n_effective"}
-
-
 @timed
 @pytest.mark.parametrize("factor", [2.0, 2.0**-20, 1024.0])
 @pytest.mark.parametrize("shift", [0.0, 273.15625, -1e6])
@@ -542,16 +540,20 @@ def test_a_line_moves_with_its_data_and_a_test_does_not(case, factor, shift):
     plain, moved = case(da), case(da * factor + shift)
     for name in case.outputs:
         found, wanted = moved[name].values, plain[name].values
-        if name in TESTS:
-            np.testing.assert_array_equal(found, wanted, err_msg=name)
+        if not case.units.get(name):
+            # Numbers that were summed up in another order of magnitude may differ by rounding.
+            tolerance = 0.0 if case.exact >= {"var_s"} else 1e-9
+            np.testing.assert_allclose(found, wanted, tolerance, 0.0, err_msg=name)
         elif name in LEVELS:
             np.testing.assert_allclose(found, wanted * factor + shift, 1e-9)
         else:
             np.testing.assert_allclose(found, wanted * factor, 1e-13, err_msg=name)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.timed and case.reversible], ids=str)
+@timed
 def test_reversed_time_flips_the_signs(case):
+    if not case.reversible:
+        pytest.skip("what precedes a value and what follows it are not the same to this method")
     da = exact_series()
     plain, reversed_ = case(da), case(da.assign_coords(time=-da.time))
     flips = {name: name for name in ("tau", "s", "z", "trend", "slope")}

@@ -19,9 +19,10 @@ def apply(
     Parameters
     ----------
     kernel : Kernel
-        Its blocks are `arrays`, in order; its dimension "time" is `dim`.
+        Its blocks are `arrays`, in order; its dimension "time" is `dim`. Blocks without it are fields.
     *arrays : DataArray
-        Numeric, numpy- or dask-backed, with `dim` among their dimensions; the other dimensions are broadcast.
+        Numeric, numpy- or dask-backed, with `dim` among their dimensions; the other dimensions are broadcast. Fields
+        are results of other kernels, without `dim`.
     dim : str
         The dimension that the kernel consumes. It must lie in one dask chunk.
     axis : TimeAxis, optional
@@ -33,7 +34,7 @@ def apply(
     -------
     Dataset
         One variable for each output, lazy where an input is. Coordinates that do not depend on `dim` are kept; `dim`
-        itself becomes a scalar coordinate with bounds, the period of the record. Attributes say from how many steps, and
+        itself, unless an output has it, becomes a scalar coordinate with bounds, the period of the record. Attributes say from how many steps, and
         by which version, it was made.
 
     Raises
@@ -43,19 +44,20 @@ def apply(
     ValueError
         If an array lacks `dim`, or has it split over several dask chunks.
     """
-    for array in arrays:
-        check_array(array, dim)
-        _check_chunks(array, dim)
+    for array, block in zip(arrays, kernel.blocks, strict=True):
+        if block.core_dims:
+            check_array(array, dim)
+            _check_chunks(array, dim)
     first = arrays[0]
     if axis is not None:
         parameters["t"] = axis.values
         if axis.order is not None:
-            arrays = tuple(array.isel({dim: axis.order}) for array in arrays)
+            arrays = tuple(array.isel({dim: axis.order}, missing_dims="ignore") for array in arrays)
     results = xr.apply_ufunc(
         kernel,
         *arrays,
         input_core_dims=[[dim if name == "time" else name for name in block.core_dims] for block in kernel.blocks],
-        output_core_dims=[list(output.dims) for output in kernel.outputs],
+        output_core_dims=[[dim if name == "time" else name for name in output.dims] for output in kernel.outputs],
         output_dtypes=[np.dtype(output.dtype) for output in kernel.outputs],
         dask="parallelized",
         # A result is another quantity: its attributes are set below, on purpose.
@@ -71,7 +73,8 @@ def apply(
     # xarray forgets the attributes of coordinates together with those of the data.
     kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
     provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
-    return xr.Dataset(variables, kept | period(first, dim), provenance)
+    consumed = not any("time" in output.dims for output in kernel.outputs)
+    return xr.Dataset(variables, kept | (period(first, dim) if consumed else {}), provenance)
 
 
 def apply_function(

@@ -137,14 +137,17 @@ class Kernel:
             *(blocks[item.name].shape[: -len(item.core_dims) or None] for item in self.blocks)
         )
         # newbyteorder: big-endian float32 is float32 all the same.
-        single = all(array.dtype.newbyteorder("=") == np.float32 for array in arrays)
+        data = [blocks[item.name].dtype.newbyteorder("=") for item in self.blocks if item.type == "T"]
+        single = all(kind == np.float32 for kind in data)
         dtype = np.dtype(np.float32 if single else np.float64)
 
         arguments: list[Any] = []
         sizes: dict[str, int] = {}
         for item in self.inputs:
             if item.is_block:
-                argument = _cells_last(blocks[item.name], len(item.core_dims), loop_shape, dtype)
+                argument = _cells_last(
+                    blocks[item.name], len(item.core_dims), loop_shape, dtype if item.type == "T" else item.type
+                )
             elif item.dims:
                 argument = np.ascontiguousarray(parameters[item.name], dtype=item.type)
             else:
@@ -204,11 +207,11 @@ def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[...,
     return lambda body: Kernel(body, layout, types, outputs)
 
 
-def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: Any) -> Any:
     """(loop..., core...) to (core..., cell): a view where the strides allow it, as they do for (time, lat, lon)."""
     core_shape = array.shape[array.ndim - n_core :]
     array = np.broadcast_to(array.astype(dtype, copy=False), loop_shape + core_shape)
-    array = np.moveaxis(array, range(-n_core, 0), range(n_core))
+    array = np.moveaxis(array, range(array.ndim - n_core, array.ndim), range(n_core))
     # The number of cells is spelled out: -1 cannot be resolved for a record of no steps.
     return array.reshape((*core_shape, int(np.prod(loop_shape))))
 

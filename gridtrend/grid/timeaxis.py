@@ -54,6 +54,9 @@ class TimeAxis:
         What `values == 0` stands for, and so where an intercept holds.
     order : ndarray of int or None
         Positions that sort the coordinate, where it is not sorted.
+    steps : ndarray of int64, shape (n,)
+        The whole number of typical (median) steps from the first time: what lags are counted in. Where the axis itself
+        leaves times out, it skips numbers.
     """
 
     values: np.ndarray
@@ -61,6 +64,7 @@ class TimeAxis:
     unit: str
     origin: str
     order: np.ndarray | None
+    steps: np.ndarray
 
 
 def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
@@ -96,7 +100,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
                 f"per={per!r} needs times, and dimension {dim!r} has no coordinate. Give it one with "
                 f"da.assign_coords({dim}=...), or ask for slopes per step with per='step'."
             )
-        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", None)
+        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", None, np.arange(n))
     coordinate = da[dim]
     ticks, days, origin, year = _ticks(coordinate, dim, per)
     order = None
@@ -104,8 +108,9 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
         order = np.argsort(ticks, kind="stable")
         ticks = ticks[order]
         _refuse_repeated(coordinate, dim, ticks, order)
+    steps = _steps(ticks)
     if per == "step":
-        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", order)
+        return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", order, steps)
     if days is None:
         if per != "year":
             raise ValueError(
@@ -113,12 +118,12 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
                 f"(units: {coordinate.attrs.get('units')!r}). Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., "
                 "or use per='step'."
             )
-        return TimeAxis(ticks.astype(float), 1.0, "", origin, order)
+        return TimeAxis(ticks.astype(float), 1.0, "", origin, order, steps)
     if np.issubdtype(ticks.dtype, np.integer) and n > 1:
         tick = np.gcd.reduce(np.diff(ticks))
         ticks, days = (ticks - ticks[0]) // tick, days * tick
     length = _DAYS[per] if per in _DAYS else _YEARS[per] * year
-    return TimeAxis(ticks.astype(float), length / days, per, origin, order)
+    return TimeAxis(ticks.astype(float), length / days, per, origin, order, steps)
 
 
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
@@ -144,6 +149,16 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
         dim: xr.Variable((), middle, attrs, encoding),
         bounds: xr.Variable("bnds", ends, encoding=encoding),
     }
+
+
+def _steps(ticks: np.ndarray) -> np.ndarray:
+    """Positions on a regular axis; months and years of unequal length are one step each."""
+    if ticks.size < 2:
+        return np.zeros(ticks.size, "int64")
+    gaps = np.diff(ticks)
+    # A gap longer than the record says no more than one as long: no lag reaches across it.
+    gaps = np.clip(np.rint(gaps / np.median(gaps)), 1, ticks.size).astype("int64")
+    return np.concatenate([[0], np.cumsum(gaps)])
 
 
 def _unit(name: str) -> str:

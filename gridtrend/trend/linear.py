@@ -1,10 +1,9 @@
 """Least-squares trends on every cell of a grid."""
 
-import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
-from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import linear as kernels
 from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
 
@@ -74,9 +73,9 @@ def linear_trend(
 
     Notes
     -----
-    Autocorrelation is taken over pairs of values one step apart: next to each other in the record, and no farther and no
-    nearer than by half the usual (median) step. A gap is never closed. Residuals that are no larger than the rounding of
-    the values are taken as zero. O(n) time a cell.
+    Autocorrelation is taken over pairs of values that are one usual (median) step apart, as the methods of `mann_kendall`
+    take it: a gap is never closed. Residuals that are no larger than the rounding of the values are taken as zero. O(n)
+    time a cell.
 
     References
     ----------
@@ -98,7 +97,7 @@ def linear_trend(
         da,
         dim=dim,
         axis=axis,
-        adjacent=one_step_apart(axis),
+        steps=axis.steps,
         per=axis.per,
         alpha=check_alpha(alpha),
         alternative=choose("alternative", alternative, ALTERNATIVES),
@@ -117,12 +116,3 @@ def linear_trend(
         intercept=f"at {axis.origin}",
         min_valid=min_valid,
     )
-
-
-def one_step_apart(axis: TimeAxis) -> np.ndarray:
-    """1.0 for each time that follows the one before at the usual distance, to within half of it, otherwise 0.0."""
-    if axis.values.size < 2:
-        return np.zeros(axis.values.size)
-    steps = np.diff(axis.values)
-    usual = np.median(steps)
-    return np.concatenate([[0.0], (np.abs(steps - usual) < 0.5 * usual).astype(float)])

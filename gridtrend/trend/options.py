@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeVar
 
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
@@ -16,8 +16,11 @@ ALTERNATIVES = {
 }
 
 
-def choose(name: str, value: str | None, choices: Mapping[Any, int]) -> int:
-    """The code of one of several named choices."""
+Choice = TypeVar("Choice")
+
+
+def choose(name: str, value: str | None, choices: Mapping[Any, Choice]) -> Choice:
+    """What one of several named choices stands for."""
     if value not in choices:
         raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, choices))}.")
     return choices[value]

@@ -28,3 +28,20 @@ TREND = Output(
         ("flag_meanings", "decreasing no_trend increasing"),
     ),
 )
+VARIANCE_FACTOR = Output(
+    "variance_factor", "factor by which serial correlation changes the variance of the Mann-Kendall score of {data}"
+)
+VARIANCE_FALLBACK = Output(
+    "variance_fallback",
+    "origin of the variance factor of {data}",
+    units=None,
+    dtype="i1",
+    attrs=(
+        ("standard_name", "status_flag"),
+        ("flag_values", (0, 1)),
+        ("flag_meanings", "as_estimated first_order_autoregressive_because_not_positive"),
+    ),
+)
+AUTOCORRELATION = Output("r1", "lag-1 autocorrelation that was removed from {data}")
+BLOCK_LENGTH = Output("block_length", "length of the blocks that {data} was resampled in", dtype="i4")
+HURST = Output("hurst", "Hurst exponent of the detrended {data}")

@@ -1,28 +1,17 @@
-"""Rank tests for a trend, and rank correlation, on every cell of a grid."""
+"""The Mann-Kendall test on every cell of a grid."""
 
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import time_axis
-from gridtrend.trend.kernels import kendall as kendall_kernels
-from gridtrend.trend.kernels import mann_kendall as mann_kendall_kernels
-from gridtrend.trend.options import (
-    ALTERNATIVES,
-    check_alpha,
-    check_min_valid,
-    choose,
-    two_sided_quantile,
-)
+from gridtrend.trend.kernels import mann_kendall as kernels
+from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
+from gridtrend.trend.serial_correlation import LAGGED, METHODS, OWN_SLOPE, Record
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
-METHODS = {"original": 0}
-TAUS = {"a": mann_kendall_kernels.TAU_A, "b": mann_kendall_kernels.TAU_B}
-VARIANTS = {"a": kendall_kernels.TAU_A, "b": kendall_kernels.TAU_B, "c": kendall_kernels.TAU_C}
-P_VALUES = {
-    "asymptotic": kendall_kernels.ASYMPTOTIC,
-    "exact": kendall_kernels.EXACT,
-    "auto": kendall_kernels.AUTO,
-}
+TAUS = {"a": kernels.TAU_A, "b": kernels.TAU_B}
+LINE = ("slope", "intercept", "slope_lower", "slope_upper")
+COMPATIBLE = ("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw")
 
 
 def mann_kendall(
@@ -40,6 +29,10 @@ def mann_kendall(
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
+    lag: int | str | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+    compat: str | None = None,
 ) -> xr.Dataset:
     """Mann-Kendall test for a monotonic trend, with Sen's slope and its confidence limits, in every cell.
 
@@ -50,8 +43,21 @@ def mann_kendall(
         skipped at their true times. `dim` must lie in one dask chunk.
     dim : str
         The dimension to follow. A coordinate of dates (any calendar) or numbers is used as it is, irregular or unsorted.
-    method : {"original"}
-        How serial correlation is dealt with; "original" takes values as independent.
+    method : str
+        How serial correlation is dealt with. Lags are whole steps of the axis: no gap is closed.
+
+        - "original": values are taken as independent.
+        - "hamed_rao": var S by the significant autocorrelations of the ranks of the detrended series.
+        - "yue_wang": var S by the autocorrelation of the detrended series.
+        - "prewhitening": test of y(i) - r y(i-1), r the lag-1 autocorrelation.
+        - "tfpw": the same after the trend is taken out, which is then put back; only where r is significant.
+        - "vctfpw": "tfpw" with the standard deviation of the residuals restored, and with the trend put back reduced by
+          the square root of (1 + r)/(1 - r) for positive r; slope, intercept and limits are those of this series.
+        - "3pw": the larger p-value of "prewhitening" (where r is significant) and "tfpw", the slope of "vctfpw".
+        - "block_bootstrap": p from replicates of the detrended series, drawn with replacement in whole blocks.
+        - "ltp": var S under long-term persistence, where the Hurst exponent of the detrended series is significant.
+
+        What each rejects without any trend is told in `docs/calibration.md`. "tfpw" rejects far too often.
     alpha : float
         Level of the flag `trend` and, as 1 - alpha, of the confidence limits.
     alternative : {"two-sided", "increasing", "decreasing"}
@@ -73,13 +79,25 @@ def mann_kendall(
         Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
     min_valid : int
         Cells with fewer valid values become missing; their `n_valid` is still told.
+    lag : int or "all", optional
+        "hamed_rao": significant lags up to this one; by default the first ones, up to the first that is not significant.
+        "yue_wang": all lags up to this one, by default 1. "block_bootstrap": blocks are one step longer than this; by
+        default, than the leading run of significant lags.
+    resamples, seed : int
+        Number of replicates of "block_bootstrap", and what they are drawn from: the same for all cells, whatever the
+        chunks.
+    compat : {None, "pymannkendall"}
+        Reproduce the numbers of pymannkendall 1.4.3, for comparison with published ones: gaps are closed before
+        autocorrelations are taken, "hamed_rao" and "yue_wang" use all lags, "prewhitening" and "tfpw" always whiten; tau-a,
+        slopes per step. Not advised otherwise.
 
     Returns
     -------
     Dataset, shape (...)
         tau, s, var_s, z, p_value : float64, dimensionless
             Kendall's tau, the score S (a whole number), its variance under no trend with ties accounted for, the
-            standardised score, and the p-value, from the survival function.
+            standardised score, and the p-value, from the survival function; for the methods that whiten, those of the
+            whitened series.
         slope, slope_lower, slope_upper : float64, units of `da` per `per`
             Median of the slopes between all pairs of values, and its limits; a limit that no rank reaches (very short
             series) is missing.
@@ -87,6 +105,17 @@ def mann_kendall(
         n_valid : int32
         trend : int8
             1, 0 or -1: increasing, no trend at level `alpha` (or too few values), decreasing.
+        variance_factor : float64, dimensionless
+            What var S was multiplied by ("hamed_rao", "yue_wang", "block_bootstrap", "ltp").
+        variance_fallback : int8
+            1 where the sum over autocorrelations left a factor that is not positive, and that of an AR(1) process with
+            the same first autocorrelation stands in its place ("hamed_rao", "yue_wang").
+        r1 : float64, dimensionless
+            Lag-1 autocorrelation removed, 0 where it was not significant ("prewhitening", "tfpw", "vctfpw", "3pw").
+        block_length : int32
+            In steps ("block_bootstrap").
+        hurst : float64, dimensionless
+            Hurst exponent of the detrended series ("ltp").
 
         A constant series has s = 0, tau = 0, p_value = 1 and slope = 0. Lazy if `da` is.
 
@@ -96,7 +125,12 @@ def mann_kendall(
         If `da` is not a DataArray of real numbers.
     ValueError
         If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
-        is not known.
+        is not known or does not go with the method.
+
+    Warns
+    -----
+    UserWarning
+        If "yue_wang" is asked for all lags, which rejects half of all series of white noise.
 
     See Also
     --------
@@ -106,7 +140,10 @@ def mann_kendall(
     Notes
     -----
     O(n**2) pairs a cell for n up to 500 (slopes: 1,000), 16 cells at a time, O(n log n) beyond; O(n) memory. Ties are equal
-    values; nothing is rounded.
+    values; nothing is rounded. Serial correlation adds O(n) a lag; "block_bootstrap" costs `resamples` tests a cell, "ltp"
+    about 60 n**2 operations, and n**3 in cells with gaps.
+
+    The slope is that of the series itself, but for "vctfpw" and "3pw".
 
     References
     ----------
@@ -117,6 +154,23 @@ def mann_kendall(
     Sen, P. K. (1968). J. Am. Stat. Assoc. 63, 1379-1389. doi:10.1080/01621459.1968.10480934
 
     Gilbert, R. O. (1987). Statistical Methods for Environmental Pollution Monitoring. Wiley.
+
+    Hamed, K. H. & Rao, A. R. (1998). J. Hydrol. 204, 182-196. doi:10.1016/S0022-1694(97)00125-X
+
+    Yue, S. & Wang, C. Y. (2004). Water Resour. Manag. 18, 201-218. doi:10.1023/B:WARM.0000043140.61082.60
+
+    von Storch, H. (1995). In Analysis of Climate Variability, 11-26. Springer. doi:10.1007/978-3-662-03167-4_2
+
+    Yue, S., Pilon, P., Phinney, B. & Cavadias, G. (2002). Hydrol. Process. 16, 1807-1829. doi:10.1002/hyp.1095
+
+    Wang, W., Chen, Y., Becker, S. & Liu, B. (2015). J. Hydrol. Eng. 20, 04015033.
+    doi:10.1061/(ASCE)HE.1943-5584.0001234
+
+    Collaud Coen, M. et al. (2020). Atmos. Meas. Tech. 13, 6945-6964. doi:10.5194/amt-13-6945-2020
+
+    Onoz, B. & Bayazit, M. (2012). Hydrol. Process. 26, 3552-3560. doi:10.1002/hyp.8438
+
+    Hamed, K. H. (2008). J. Hydrol. 349, 350-363. doi:10.1016/j.jhydrol.2007.11.009
 
     Examples
     --------
@@ -129,128 +183,72 @@ def mann_kendall(
     (6, 0.5362, 0.1908)
     """
     check_array(da, dim)
-    choose("method", method, METHODS)
+    judge = choose("method", method, METHODS)
     choose("p_value", p_value, {"normal": 0})
+    resampling = _check_method(method, lag, resamples, seed, compat)
+    if compat:
+        tau, per = "a", "step"
     axis = time_axis(da, dim, per)
-    options = {
+    test = {
         "alpha": check_alpha(alpha),
         "continuity": float(bool(continuity)),
         "alternative": choose("alternative", alternative, ALTERNATIVES),
         "variant": choose("tau", tau, TAUS),
         "min_valid": check_min_valid(min_valid),
     }
-    kernel = mann_kendall_kernels.mann_kendall
+    line = {
+        "per": axis.per,
+        "quantile": two_sided_quantile(alpha),
+        "intercept_method": choose("intercept", intercept, INTERCEPTS),
+        "ci": choose("ci", ci if slope else None, LIMITS),
+    }
+    if slope or judge:
+        result = apply(kernels.mann_kendall_slope, da, dim=dim, axis=axis, **test, **line)
+    else:
+        result = apply(kernels.mann_kendall, da, dim=dim, axis=axis, **test)
+    if judge:
+        result = result.assign(judge(Record(da, dim, axis, result, test, line, lag, resamples, seed, bool(compat))))
+    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
     attrs = {
         "method": f"Mann-Kendall test, {method}",
         "alternative": alternative,
         "alpha": float(alpha),
-        "p_value": p_value,
+        "p_value": "resampled" if method == "block_bootstrap" else p_value,
         "continuity": str(bool(continuity)),
         "tau": f"tau-{tau}",
         "ties": "equal values",
         "min_valid": min_valid,
     }
     if slope:
-        kernel = mann_kendall_kernels.mann_kendall_slope
-        options |= {
-            "per": axis.per,
-            "quantile": two_sided_quantile(alpha),
-            "intercept_method": choose("intercept", intercept, INTERCEPTS),
-            "ci": choose("ci", ci, LIMITS),
-        }
-        attrs |= line_attrs(axis, intercept)
-    result = apply(kernel, da, dim=dim, axis=axis, **options)
-    result["trend"].attrs |= {
-        "alpha": float(alpha),
-        "comment": f"p_value < {alpha:g}, {alternative}",
-    }
-    if slope:
         result = finish_line(result, ci)
-    return result.assign_attrs(attrs)
+        attrs |= line_attrs(axis, intercept) | {"slope_of": "whitened series" if method in OWN_SLOPE else "series"}
+    else:
+        result = result.drop_vars(LINE, errors="ignore")
+    return result.assign_attrs(attrs | resampling)
 
 
-def kendall_tau(
-    x: xr.DataArray,
-    y: xr.DataArray,
-    dim: str = "time",
-    *,
-    variant: str = "b",
-    p_value: str = "auto",
-    alternative: str = "two-sided",
-    min_valid: int = 2,
-) -> xr.Dataset:
-    """Kendall's rank correlation between two fields, or a field and a series, along one dimension.
-
-    Parameters
-    ----------
-    x, y : DataArray, shape (..., time, ...)
-        Real numbers; dimensions other than `dim` are broadcast. A step counts where both are valid.
-    dim : str
-        The dimension along which values are paired.
-    variant : {"b", "a", "c"}
-        tau-b corrects for ties, tau-a does not, tau-c (Stuart) suits tables of unequal sides.
-    p_value : {"auto", "asymptotic", "exact"}
-        Normal approximation with the full correction for ties in both series, or the exact null distribution, which
-        exists where neither series has ties: elsewhere "exact" gives NaN. "auto" is exact without ties up to 33 values
-        or with at most one pair out of (or in) order, as in `scipy.stats.kendalltau`.
-    alternative : {"two-sided", "increasing", "decreasing"}
-        What `p_value` tests for; "greater" and "less" are the same as the latter two.
-    min_valid : int
-        Cells with fewer pairs of valid values become missing.
-
-    Returns
-    -------
-    Dataset, shape (...)
-        tau, p_value : float64, dimensionless
-            NaN where one of the series is constant.
-        n_valid : int32
-            Steps at which both are valid.
-
-    Raises
-    ------
-    TypeError
-        If `x` or `y` is not a DataArray of real numbers.
-    ValueError
-        If one lacks `dim` or has it split over several dask chunks, if their coordinates differ, or if an option is not
-        known.
-
-    Notes
-    -----
-    O(n**2) for n up to 500 and O(n log n) beyond. No continuity correction, as in `scipy.stats.kendalltau`, with
-    which all results agree.
-
-    References
-    ----------
-    Kendall, M. G. (1945). Biometrika 33, 239-251. doi:10.2307/2332303
-
-    Knight, W. R. (1966). J. Am. Stat. Assoc. 61, 436-439. doi:10.1080/01621459.1966.10480879
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> import gridtrend as gt
-    >>> x = xr.DataArray([12, 2, 1, 12, 2], dims="time")
-    >>> y = xr.DataArray([1, 4, 7, 1, 0], dims="time")
-    >>> result = gt.kendall_tau(x, y)
-    >>> round(float(result.tau), 4), round(float(result.p_value), 4)
-    (-0.4714, 0.2827)
-    """
-    check_array(x, dim)
-    check_array(y, dim)
-    result = apply(
-        kendall_kernels.kendall_tau,
-        x,
-        y,
-        dim=dim,
-        variant=choose("variant", variant, VARIANTS),
-        method=choose("p_value", p_value, P_VALUES),
-        alternative=choose("alternative", alternative, ALTERNATIVES),
-        min_valid=check_min_valid(min_valid),
-    )
-    return result.assign_attrs(
-        method="Kendall rank correlation",
-        tau=f"tau-{variant}",
-        p_value=p_value,
-        alternative=alternative,
-        min_valid=min_valid,
-    )
+def _check_method(
+    method: str, lag: int | str | None, resamples: int, seed: int, compat: str | None
+) -> dict[str, str | int]:
+    """Refuse options that do not go with the method; the provenance of those that do."""
+    if lag is not None and method not in LAGGED:
+        raise ValueError(
+            f"method={method!r} takes no lag (lag={lag!r} was given); leave it out, or use one of "
+            f"{', '.join(map(repr, LAGGED))}."
+        )
+    if not (resamples == int(resamples) and resamples >= 1 and seed == int(seed) and seed >= 0):
+        raise ValueError(
+            f"resamples={resamples!r} and seed={seed!r}: give a whole number of replicates from 1 on, such as 2000, and "
+            "a whole number from 0 on."
+        )
+    if compat and choose("compat", compat, {"pymannkendall": True}) and method not in COMPATIBLE:
+        raise ValueError(
+            f"method={method!r} does not exist in {compat}; with compat={compat!r}, use one of "
+            f"{', '.join(map(repr, COMPATIBLE))}."
+        )
+    used: dict[str, str | int] = {"compatible_with": compat} if compat else {}
+    if method in LAGGED:
+        used["lag"] = "default" if lag is None else lag
+    if method == "block_bootstrap":
+        used |= {"resamples": resamples, "seed": seed}
+    return used

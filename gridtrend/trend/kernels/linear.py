@@ -10,6 +10,7 @@ import numpy as np
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
+from gridtrend.trend.kernels.autocorrelation import lag_correlation, lay_out
 from gridtrend.trend.kernels.normal import flag
 from gridtrend.trend.kernels.student import t_p_value, t_quantile
 from gridtrend.trend.kernels.tiles import fill_tile
@@ -23,8 +24,10 @@ ROUNDING = 16 * 2.0**-52
 
 
 @jit
-def fit_line(tile, t, k, n, residuals):
-    """Slope, mean value and mean time of lane `k`, sums of squares of times and of `residuals`, which it fills, and unit.
+def fit_line(tile, t, steps, k, n, residuals, at):
+    """Slope, mean value and mean time of lane `k`, sums of squares of times and of residuals, and unit.
+
+    `residuals` and `at` receive the residuals of the valid values, and their steps.
 
     Values and times are taken from the first ones and then from their means, so that nothing large cancels; slope and
     residuals are in a unit, a power of two, in which squares of the tiniest values do not vanish.
@@ -50,31 +53,16 @@ def fit_line(tile, t, k, n, residuals):
             t_squares += time * time
             products += time * (((tile[i, k] - base) - y_mean) / unit)
     slope = products / t_squares
-    squares = 0.0
-    for i in range(t.size):
-        residuals[i] = ((tile[i, k] - base) - y_mean) / unit - slope * ((t[i] - start) - t_mean)
-        if not math.isnan(residuals[i]):
-            squares += residuals[i] * residuals[i]
+    squares, m = 0.0, 0
+    for i in range(first, t.size):
+        if not math.isnan(tile[i, k]):
+            residuals[m] = ((tile[i, k] - base) - y_mean) / unit - slope * ((t[i] - start) - t_mean)
+            squares += residuals[m] * residuals[m]
+            at[m] = steps[i]
+            m += 1
     if squares <= n * (ROUNDING * (largest / unit)) ** 2:
         squares = 0.0
     return slope, base + y_mean, start + t_mean, t_squares, squares, unit
-
-
-@jit
-def lag_one(residuals, squares, n, adjacent):
-    """Autocorrelation of residuals at one step, over pairs of values that are one step apart.
-
-    Sums become means over one more than the pairs, so that a complete series has the usual sum(e e') / sum(e^2).
-    """
-    if squares == 0.0:
-        return 0.0
-    pairs, products = 0, 0.0
-    for i in range(1, residuals.size):
-        product = residuals[i - 1] * residuals[i]
-        if adjacent[i] > 0.0 and not math.isnan(product):
-            pairs += 1
-            products += product
-    return products / (pairs + 1.0) / (squares / n)
 
 
 @inlined
@@ -88,7 +76,7 @@ def independent_share(r):
 
 @kernel(
     "(time,cell),(time),(time),(),(),(),(),(),()",
-    "Tddddlldl",
+    "Tdlddlldl",
     Output("slope", "least-squares slope of {data}", units="{slope}"),
     Output("intercept", "intercept of the least-squares line of {data}", units="{units}"),
     Output("stderr", "standard error of the least-squares slope of {data}", units="{slope}"),
@@ -101,11 +89,14 @@ def independent_share(r):
     outputs.TREND,
 )
 def linear_trend(
-    y, t, adjacent, per, alpha, alternative, effective, normal, min_valid,
+    y, t, steps, per, alpha, alternative, effective, normal, min_valid,
     slope, intercept, stderr, p_value, slope_lower, slope_upper, r1, n_effective, n_valid, trend,
 ):  # fmt: skip
     """Least-squares line of each cell, its uncertainty and its test."""
-    tile, valid, residuals = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64), np.empty(t.size)
+    tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
+    residuals, at = np.empty(t.size), np.empty(t.size, np.int64)
+    length = steps[-1] + 1 if t.size else 0
+    spread, present = np.empty(length), np.empty(length, np.int64)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, valid)
         for k in range(used):
@@ -115,8 +106,11 @@ def linear_trend(
             slope_lower[cell] = slope_upper[cell] = r1[cell] = n_effective[cell] = np.nan
             if n < max(min_valid, 2):
                 continue
-            rise, y_mean, t_mean, t_squares, squares, unit = fit_line(tile, t, k, n, residuals)
-            r = lag_one(residuals, squares, n, adjacent)
+            rise, y_mean, t_mean, t_squares, squares, unit = fit_line(tile, t, steps, k, n, residuals, at)
+            r = 0.0
+            if squares > 0.0:
+                span, variance = lay_out(residuals, at, n, spread, present)
+                r, _ = lag_correlation(spread, present, span, variance, 1)
             independent = n * (independent_share(r) if effective == AR1 else 1.0)
             df, error = independent - 2.0, 0.0
             slope[cell], intercept[cell] = rise * unit * per, y_mean - rise * unit * t_mean

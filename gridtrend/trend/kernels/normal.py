@@ -31,3 +31,11 @@ def flag(s, p, alpha, alternative):
     if p < alpha and alternative in (TWO_SIDED, direction):
         return direction
     return 0
+
+
+@inlined
+def retest(s, variance, alpha, continuity, alternative):
+    """z, p and flag of a score under a variance of S that something else has decided."""
+    z = z_score(s, variance, continuity)
+    p = p_value(z, alternative)
+    return z, p, flag(s, p, alpha, alternative)

@@ -1,0 +1,124 @@
+"""How often each method cries wolf, and how often it sees a trend: rejections at 5 % of series of known making.
+
+Not a race: `python -m benchmarks calibration --write` puts the tables into docs/calibration.md.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import gridtrend as gt
+from benchmarks.tables import Table
+
+DOCUMENT = Path(__file__).parents[1] / "docs/calibration.md"
+COMPARISONS: list = []
+LENGTHS = (30, 60, 120)
+PERSISTENCE = (0.0, 0.2, 0.4, 0.6)
+# Change over the whole record, in standard deviations of the noise.
+CHANGE = 2.0
+
+METHODS: dict[str, dict[str, Any]] = {
+    "original": {},
+    "original, exact p": {"p_value": "auto"},
+    "hamed_rao": {"method": "hamed_rao"},
+    "hamed_rao, lag='all'": {"method": "hamed_rao", "lag": "all"},
+    "yue_wang": {"method": "yue_wang"},
+    "yue_wang, lag='all'": {"method": "yue_wang", "lag": "all"},
+    "prewhitening": {"method": "prewhitening"},
+    "tfpw": {"method": "tfpw"},
+    "vctfpw": {"method": "vctfpw"},
+    "3pw": {"method": "3pw"},
+    "block_bootstrap": {"method": "block_bootstrap", "resamples": 500},
+    "ltp": {"method": "ltp"},
+}
+# Series for each figure: a rate of 5 % is known to 0.2 % (10,000 series) or 0.4 % (the two slow methods).
+SERIES = {"block_bootstrap": 3000, "ltp": 3000}
+MANY = 10_000
+
+
+def noise(n: int, count: int, r1: float, seed: int = 0) -> xr.DataArray:
+    """Independent AR(1) series of unit variance, started in equilibrium."""
+    rng = np.random.default_rng([seed, n, round(100 * r1)])
+    shocks = rng.normal(size=(n, count))
+    y = shocks.copy()
+    for i in range(1, n):
+        y[i] = r1 * y[i - 1] + np.sqrt(1.0 - r1 * r1) * shocks[i]
+    return xr.DataArray(y, dims=("time", "series"))
+
+
+def rejected(da: xr.DataArray, options: dict[str, Any]) -> float:
+    """Share of series that a method calls a trend at the 5 % level; what it cannot judge counts as none."""
+    return float((gt.mann_kendall(da, slope=False, **options)["trend"] != 0).mean())
+
+
+def rates(change: float, quick: bool) -> list[tuple[Any, ...]]:
+    """One row a method: its share of rejections for each persistence and length."""
+    import warnings
+
+    rows = []
+    for name, options in METHODS.items():
+        count = 50 if quick else SERIES.get(name, MANY)
+        row = []
+        for r1 in PERSISTENCE:
+            for n in (LENGTHS[:1] if quick else LENGTHS):
+                da = noise(n, count, r1) + change * xr.DataArray(np.linspace(0.0, 1.0, n), dims="time")
+                with warnings.catch_warnings():
+                    # All lags of Yue and Wang are shown here for what they do.
+                    warnings.simplefilter("ignore", UserWarning)
+                    row.append(rejected(da, options))
+        rows.append((name, *row))
+    return rows
+
+
+def table(title: str, change: float, notes: list[str], quick: bool, **kwargs: Any) -> Table:
+    """Rejections in percent under one trend."""
+    lengths = LENGTHS[:1] if quick else LENGTHS
+    columns: dict[str, Any] = {"method": str}
+    columns |= {f"r1={r1:g} n={n}": partial(format, format_spec=".1%") for r1 in PERSISTENCE for n in lengths}
+    return Table(title, columns, rates(change, quick), notes, **kwargs)
+
+
+def without_trend(quick: bool, laps: int) -> Table:
+    notes = ["share of AR(1) series without any trend in which one is found at the 5 % level: 5 % is right"]
+    return table("False alarms", 0.0, notes, quick)
+
+
+def with_trend(quick: bool, laps: int) -> Table:
+    notes = [
+        f"share of the same series found to change when {CHANGE:g} standard deviations are added over the record; "
+        "only worth comparing where false alarms are alike",
+        f"{MANY:,} series a figure ({SERIES['ltp']:,} for block_bootstrap, of 500 replicates, and ltp), normal noise, "
+        "seeded",
+    ]
+    return table("Power", CHANGE, notes, quick, plot=draw)
+
+
+def draw(path: Path, tables: list[Table]) -> None:
+    """False alarms against persistence, one panel a length."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+    from matplotlib.ticker import PercentFormatter
+
+    style = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True}
+    with pyplot.rc_context(style | {"grid.color": "0.9", "axes.titlesize": 9, "legend.frameon": False}):
+        figure, axes = pyplot.subplots(1, len(LENGTHS), figsize=(9, 3.4), layout="constrained", sharey=True)
+        for panel, axis in enumerate(axes):
+            for row, colour in zip(tables[0].rows, pyplot.get_cmap("tab20").colors, strict=False):
+                axis.plot(PERSISTENCE, row[1 + panel :: len(LENGTHS)], marker="o", markersize=3, color=colour, label=row[0])
+            axis.axhline(0.05, color="0.2", linewidth=0.8)
+            axis.set_title(f"{LENGTHS[panel]} steps, no trend", loc="left")
+            axis.set_xlabel("lag-1 autocorrelation")
+            axis.set_xticks(PERSISTENCE)
+            axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes[0].set_ylabel("false alarms at the 5 % level")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
+        figure.savefig(path, dpi=110)
+        pyplot.close(figure)
+
+
+TABLES = [without_trend, with_trend]

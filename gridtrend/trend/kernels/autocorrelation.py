@@ -1,0 +1,111 @@
+"""Autocorrelation of a series with holes: over pairs that are really that many steps apart, never across a closed gap."""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import inlined, jit
+
+# Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
+ROUNDING = 16.0 * np.finfo(np.float64).eps
+
+
+@jit
+def residual_series(tile, t, steps, k, slope, compress, x, when, at):
+    """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
+
+    Their times since the first step go to `when`, their steps to `at`. With `compress`, gaps are closed, values counted
+    from one and the line starts at zero, as in pymannkendall. Returns how many there are, the first value, and the size
+    of the largest number involved.
+    """
+    m = 0
+    origin, size = 0.0, 0.0
+    for i in range(t.size):
+        value = np.float64(tile[i, k])
+        if not math.isnan(value):
+            if m == 0 and not compress:
+                origin = value
+            when[m], at[m] = (m + 1.0, m) if compress else (t[i] - t[0], steps[i])
+            line = slope * when[m]
+            x[m] = (value - origin) - line
+            size = max(size, abs(value - origin), abs(line))
+            m += 1
+    return m, origin, size
+
+
+@jit
+def lay_out(x, at, m, spread, present):
+    """Put `x[:m]`, less its mean, at its steps in `spread`, zeros between; returns the steps spanned and the variance."""
+    span = at[m - 1] - at[0] + 1 if m else 0
+    mean = 0.0
+    for i in range(m):
+        mean += x[i]
+    mean /= max(m, 1)
+    spread[:span] = 0.0
+    present[:span] = 0
+    total = 0.0
+    for i in range(m):
+        deviation = x[i] - mean
+        spread[at[i] - at[0]] = deviation
+        present[at[i] - at[0]] = 1
+        total += deviation * deviation
+    return span, total / max(m, 1)
+
+
+@jit
+def lag_correlation(spread, present, span, variance, lag):
+    """Autocorrelation at `lag`, and the number of pairs that lie `lag` steps apart.
+
+    Without holes it is the usual estimate, sum of products over sum of squares; with holes, that of Parzen (1963).
+    """
+    total = 0.0
+    pairs = 0
+    for i in range(span - lag):
+        total += spread[i] * spread[i + lag]
+        pairs += present[i] & present[i + lag]
+    if pairs == 0 or not variance > 0.0:
+        return 0.0, pairs
+    # Few pairs among many holes can overshoot.
+    return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
+
+
+@inlined
+def is_significant(r, m, bound):
+    """Whether an autocorrelation of `m` values lies outside the band of white noise, `bound` standard errors wide."""
+    return abs(r) > bound / math.sqrt(m)
+
+
+@jit
+def leading_lags(spread, present, span, variance, m, bound):
+    """How many lags from the first on are significant without interruption."""
+    lag = 0
+    while lag + 1 < span:
+        r, _ = lag_correlation(spread, present, span, variance, lag + 1)
+        if not is_significant(r, m, bound):
+            break
+        lag += 1
+    return lag
+
+
+@jit
+def mid_ranks(x, m, tolerance, ranks):
+    """Ranks of `x[:m]` from 1 on; neighbours in value no further apart than `tolerance` share their mean rank."""
+    order = np.argsort(x[:m], kind="mergesort")
+    first = 0
+    for i in range(1, m + 1):
+        if i == m or x[order[i]] - x[order[i - 1]] > tolerance:
+            for j in range(first, i):
+                ranks[order[j]] = 0.5 * (first + 1 + i)
+            first = i
+
+
+@jit
+def snap(x, m, tolerance):
+    """Make values of `x[:m]` equal that differ by no more than `tolerance` from a neighbour in value."""
+    order = np.argsort(x[:m], kind="mergesort")
+    previous = x[order[0]] if m else 0.0
+    for i in range(1, m):
+        value = x[order[i]]
+        if value - previous <= tolerance:
+            x[order[i]] = x[order[i - 1]]
+        previous = value

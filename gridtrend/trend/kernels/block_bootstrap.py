@@ -1,0 +1,120 @@
+"""Mann-Kendall under resampling of whole blocks, which keeps serial correlation within them.
+
+Kundzewicz & Robson 2000; Khaliq et al. 2009, doi:10.1016/j.jhydrol.2009.01.045; Onoz & Bayazit 2012, doi:10.1002/hyp.8438.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import inlined, jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
+from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
+from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
+from gridtrend.trend.kernels.tiles import fill_tile
+
+LEADING = -1
+
+
+@inlined
+def _mixed(bits):
+    """Splitmix64: the same draw for the same number on any machine, in any order, with no state to share."""
+    bits = np.uint64(bits) + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+@jit
+def resample_blocks(series, span, length, seed, first, tile):
+    """Fill each lane of `tile` with blocks of `length` steps of `series[:span]`, drawn with replacement.
+
+    Lane k is replicate number `first + k`. All cells draw the same blocks, so that their replicates belong together.
+    """
+    starts = np.uint64(span - length + 1)
+    for k in range(LANES):
+        key = _mixed(_mixed(np.uint64(seed)) ^ np.uint64(first + k))
+        for block in range((span + length - 1) // length):
+            start = np.int64(_mixed(key ^ np.uint64(block)) % starts)
+            for i in range(block * length, min((block + 1) * length, span)):
+                tile[i, k] = series[start + i - block * length]
+
+
+@jit
+def _count_valid(tile, n_valid):
+    for k in range(LANES):
+        n_valid[k] = 0
+        for i in range(tile.shape[0]):
+            n_valid[k] += not math.isnan(tile[i, k])
+
+
+@jit
+def bootstrap(series, span, length, resamples, seed, z, alternative):
+    """p-value of the score `z`, and the mean square of the replicates' scores.
+
+    Scores are compared in units of their own standard deviation, since a replicate may hold other ties and gaps.
+    """
+    tile, scores = np.empty((span, LANES), np.float32), new_scores()
+    steps = np.arange(np.float64(span))
+    extreme = 0
+    squares = 0.0
+    for first in range(0, resamples, LANES):
+        resample_blocks(series, span, length, seed, first, tile)
+        _count_valid(tile, scores.n_valid)
+        score_tile(tile, steps, scores)
+        for k in range(min(LANES, resamples - first)):
+            replicate = z_score(np.float64(scores.up[0, k] - scores.down[0, k]), score_variance(scores, k), 0.0)
+            squares += replicate * replicate
+            # A hair's breadth, so that a replicate equal to the series counts as no less extreme.
+            if alternative == TWO_SIDED:
+                extreme += abs(replicate) >= abs(z) * (1.0 - 1e-12)
+            else:
+                extreme += alternative * replicate >= alternative * z - 1e-12
+    return (1.0 + extreme) / (1.0 + resamples), squares / resamples
+
+
+@kernel(
+    "(time,cell),(cell),(cell),(cell),(time),(time),(),(),(),(),(),(),(),()",
+    "Tddddlddldllll",
+    outputs.VAR_S,
+    outputs.Z,
+    outputs.P_VALUE,
+    outputs.TREND,
+    outputs.VARIANCE_FACTOR,
+    outputs.BLOCK_LENGTH,
+)
+def block_bootstrap(
+    y, line, score, variance, t, steps, alpha, continuity, alternative, bound, lags, resamples, seed, compress,
+    var_s, z, p_value, trend, variance_factor, block_length,
+):  # fmt: skip
+    """The test of each cell against replicates of its detrended series."""
+    n = t.size
+    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
+    x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
+    longest = steps[n - 1] + 1 if n else 1
+    spread, present, series = np.empty(longest), np.empty(longest, np.int64), np.empty(longest, np.float32)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, n_valid)
+        for k in range(used):
+            cell = first + k
+            # Nothing to resample where nothing varies.
+            factor, length = 1.0 + 0.0 * variance[cell], 0
+            p = factor
+            if variance[cell] > 0.0:
+                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+                mid_ranks(x, m, ROUNDING * size, ranks)
+                span, spread_variance = lay_out(ranks, at, m, spread, present)
+                if lags == LEADING:
+                    length = 1 + leading_lags(spread, present, span, spread_variance, m, bound)
+                else:
+                    length = min(1 + lags, span)
+                for i in range(span):
+                    series[i] = spread[i] if present[i] else np.nan
+                standard = z_score(score[cell], variance[cell], 0.0)
+                p, factor = bootstrap(series, span, length, resamples, seed, standard, alternative)
+            p_value[cell], variance_factor[cell], block_length[cell] = p, factor, length
+            var_s[cell] = variance[cell] * factor
+            z[cell] = z_score(score[cell], var_s[cell], continuity)
+            trend[cell] = flag(score[cell], p, alpha, alternative)

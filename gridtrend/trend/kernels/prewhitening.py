@@ -1,0 +1,104 @@
+"""Series from which lag-1 autocorrelation is removed before they are tested.
+
+Prewhitening: von Storch 1995. Trend-free prewhitening: Yue et al. 2002, doi:10.1002/hyp.1095. With the variance
+restored and the slope corrected: Wang et al. 2015, doi:10.1061/(ASCE)HE.1943-5584.0001234.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import Output, jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.autocorrelation import (
+    ROUNDING,
+    is_significant,
+    lag_correlation,
+    lay_out,
+    residual_series,
+    snap,
+)
+from gridtrend.trend.kernels.tiles import fill_tile
+
+# How a series is whitened: as it is; after its trend is taken out, which is put back;
+# the same with the variance restored and the trend corrected for what autocorrelation adds to it.
+PLAIN, TREND_FREE, VARIANCE_CORRECTED = 0, 1, 2
+
+
+@jit
+def whitened_values(x, at, m, r, white, kept):
+    """`x[i] - r x[i-1]` for every value with one a step before; `kept` are their positions. Returns how many."""
+    count = 0
+    for i in range(1, m):
+        if at[i] - at[i - 1] == 1:
+            white[count] = x[i] - r * x[i - 1]
+            kept[count] = i
+            count += 1
+    return count
+
+
+@jit
+def restore_variance(x, m, white, count):
+    """Give the whitened values the mean and the standard deviation of the series."""
+    level = np.mean(white[:count])
+    spread = np.std(white[:count])
+    ratio = np.std(x[:m]) / spread if spread > 0.0 else 1.0
+    center = np.mean(x[:m])
+    for i in range(count):
+        white[i] = center + (white[i] - level) * ratio
+
+
+@kernel(
+    "(time,cell),(cell),(time),(time),(),(),()",
+    "Tddldll",
+    Output("whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
+    outputs.AUTOCORRELATION,
+)
+def whitened_series(y, line, t, steps, bound, mode, compress, whitened, r1):
+    """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0."""
+    n = t.size
+    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
+    x, when, at, white, kept = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
+    length = steps[n - 1] + 1 if n else 1
+    spread, present = np.empty(length), np.empty(length, np.int64)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, n_valid)
+        for k in range(used):
+            cell = first + k
+            trend = line[cell] if mode != PLAIN else 0.0
+            m, origin, size = residual_series(tile, t, steps, k, trend, compress, x, when, at)
+            span, variance = lay_out(x, at, m, spread, present)
+            r, _ = lag_correlation(spread, present, span, variance, 1)
+            if math.isnan(line[cell]) or not is_significant(r, m, bound):
+                r1[cell] = 0.0 * line[cell]
+                whitened[:, cell] = tile[:, k]
+                continue
+            r1[cell] = r
+            count = whitened_values(x, at, m, r, white, kept)
+            if mode == VARIANCE_CORRECTED:
+                restore_variance(x, m, white, count)
+                # Slopes of a persistent series scatter more: its trend counts for less (Wang et al. 2015).
+                trend *= math.sqrt((1.0 - r) / (1.0 + r)) if r > 0.0 else 1.0
+            for i in range(count):
+                white[i] += trend * when[kept[i]]
+            if not compress:
+                snap(white, count, ROUNDING * size)
+            if mode == VARIANCE_CORRECTED:
+                # Its line is reported, and so is its level.
+                white[:count] += origin
+            _write_back(tile, k, white, kept, count, whitened, cell)
+
+
+@jit
+def _write_back(tile, k, white, kept, count, whitened, cell):
+    """The whitened values at the times of the values that they come from; the others are missing."""
+    i = 0
+    valid = 0
+    for row in range(tile.shape[0]):
+        whitened[row, cell] = np.nan
+        if not math.isnan(tile[row, k]):
+            if i < count and kept[i] == valid:
+                whitened[row, cell] = white[i]
+                i += 1
+            valid += 1

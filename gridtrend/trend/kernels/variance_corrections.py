@@ -1,0 +1,99 @@
+"""The variance of S under serial correlation: Hamed & Rao 1998 and Yue & Wang 2004.
+
+Both multiply the variance of independent values by 1 + 2 sum(w r): r is the autocorrelation of the detrended series
+(Hamed and Rao: of its ranks), w the share of pairs at that lag. A truncated sum can come out negative. Then r is taken
+as that of an AR(1) process with the same first autocorrelation, whose full sum is positive for any weights used here.
+"""
+
+import numpy as np
+
+from gridtrend.grid.kernel import inlined, jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.autocorrelation import (
+    ROUNDING,
+    is_significant,
+    lag_correlation,
+    lay_out,
+    mid_ranks,
+    residual_series,
+)
+from gridtrend.trend.kernels.normal import retest
+from gridtrend.trend.kernels.tiles import fill_tile
+
+# Codes of the correction, and of lags that the data decide: the leading run of significant ones.
+HAMED_RAO, YUE_WANG = 0, 1
+LEADING = -1
+
+
+@inlined
+def _weight(correction, span, m, lag, pairs):
+    share = 2.0 * pairs / m
+    if correction == YUE_WANG:
+        return share
+    return share * (span - lag - 1.0) * (span - lag - 2.0) / ((span - 1.0) * (span - 2.0))
+
+
+@jit
+def variance_factor_of(correction, spread, present, span, variance, m, lags, bound):
+    """The factor, and whether it is that of the AR(1) fallback."""
+    factor = 1.0
+    for lag in range(1, min(lags, span - 1) + 1 if lags != LEADING else span):
+        r, pairs = lag_correlation(spread, present, span, variance, lag)
+        if correction == HAMED_RAO and not is_significant(r, m, bound):
+            if lags == LEADING:
+                break
+            continue
+        factor += _weight(correction, span, m, lag, pairs) * r
+    if factor > 0.0:
+        return factor, False
+    first, _ = lag_correlation(spread, present, span, variance, 1)
+    first = max(-0.99, min(0.99, first))
+    factor, power = 1.0, 1.0
+    for lag in range(1, span):
+        power *= first
+        if abs(power) < 1e-17:
+            break
+        _, pairs = lag_correlation(spread, present, span, variance, lag)
+        factor += _weight(correction, span, m, lag, pairs) * power
+    return factor, True
+
+
+@kernel(
+    "(time,cell),(cell),(cell),(cell),(time),(time),(),(),(),(),(),(),()",
+    "Tddddlddlldll",
+    outputs.VAR_S,
+    outputs.Z,
+    outputs.P_VALUE,
+    outputs.TREND,
+    outputs.VARIANCE_FACTOR,
+    outputs.VARIANCE_FALLBACK,
+)
+def corrected_variance(
+    y, line, score, variance, t, steps, alpha, continuity, alternative, correction, bound, lags, compress,
+    var_s, z, p_value, trend, variance_factor, variance_fallback,
+):  # fmt: skip
+    """The test of each cell again, with the variance that serial correlation leaves to S."""
+    n = t.size
+    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
+    x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
+    length = steps[n - 1] + 1 if n else 1
+    spread, present = np.empty(length), np.empty(length, np.int64)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, n_valid)
+        for k in range(used):
+            cell = first + k
+            # Nothing to correct where nothing varies.
+            factor, fallback = 1.0 + 0.0 * variance[cell], False
+            if variance[cell] > 0.0:
+                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+                if correction == HAMED_RAO:
+                    mid_ranks(x, m, 0.0 if compress else ROUNDING * size, ranks)
+                    x[:m] = ranks[:m]
+                span, spread_variance = lay_out(x, at, m, spread, present)
+                factor, fallback = variance_factor_of(
+                    correction, spread, present, span, spread_variance, m, lags, bound
+                )
+            variance_factor[cell], variance_fallback[cell] = factor, fallback
+            var_s[cell] = variance[cell] * factor
+            z[cell], p_value[cell], trend[cell] = retest(score[cell], var_s[cell], alpha, continuity, alternative)

@@ -1,0 +1,242 @@
+"""Mann-Kendall under serial correlation: published numbers, peers, and how often each method cries wolf."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gridtrend as gt
+from benchmarks.calibration import METHODS, noise, rejected
+from tests import reference_serial
+from tests.oracles import TABLE, oracle
+
+PYMK = oracle("pymannkendall_360")
+NEGATIVE = oracle("hamed_rao_negative_variance")
+
+
+def series(y, **kwargs):
+    return xr.DataArray(y, dims="time", **kwargs)
+
+
+# --- published numbers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("hamed_rao_all_lags", {"method": "hamed_rao"}),
+        ("hamed_rao_lag3", {"method": "hamed_rao", "lag": 3}),
+        ("yue_wang_all_lags", {"method": "yue_wang"}),
+        ("yue_wang_lag1", {"method": "yue_wang", "lag": 1}),
+        ("pre_whitening", {"method": "prewhitening"}),
+        ("tfpw", {"method": "tfpw"}),
+    ],
+)
+def test_compatibility_mode_gives_the_published_numbers_of_pymannkendall(name, options):
+    expected = TABLE["series"]["pymannkendall_360"][name]
+    result = gt.mann_kendall(series(PYMK.y), compat="pymannkendall", **options)
+    for output, value in expected.items():
+        np.testing.assert_allclose(result[output], value, rtol=1e-7, err_msg=output)
+    np.testing.assert_allclose(result.slope, -0.006369426751592357, rtol=1e-12)
+    np.testing.assert_allclose(result.intercept, 96.15286624203821, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("original", "original_test"),
+        ("hamed_rao", "hamed_rao_modification_test"),
+        ("yue_wang", "yue_wang_modification_test"),
+        ("prewhitening", "pre_whitening_modification_test"),
+        ("tfpw", "trend_free_pre_whitening_modification_test"),
+    ],
+)
+def test_compatibility_mode_agrees_with_pymannkendall_to_the_digit(method, function):
+    pymannkendall = pytest.importorskip("pymannkendall")
+    y = noise(40, 30, 0.5).values.round(1)
+    y[np.random.default_rng(3).random(y.shape) < 0.1] = np.nan
+    result = gt.mann_kendall(xr.DataArray(y, dims=("time", "x")), method=method, compat="pymannkendall")
+    names = {"p": "p_value", "z": "z", "Tau": "tau", "s": "s", "var_s": "var_s", "slope": "slope", "intercept": "intercept"}
+    compared = 0
+    for k in range(y.shape[1]):
+        with np.errstate(invalid="ignore"):
+            expected = getattr(pymannkendall, function)(y[:, k])
+        if not np.isfinite(expected.p):
+            # pymannkendall's variance came out negative: ours fell back.
+            assert result.variance_fallback[k] == 1
+            continue
+        compared += 1
+        for theirs, ours in names.items():
+            np.testing.assert_allclose(result[ours][k], getattr(expected, theirs), rtol=1e-10, atol=1e-13, err_msg=ours)
+    assert compared > 20
+
+
+def test_checked_scores_of_a_real_cell(shared_data):
+    with xr.open_dataset(shared_data("E1_north_america.nc")) as ds:
+        da = ds["air_temperature"][:, 18, 24].load()
+    entry = TABLE["air_temperature_e1"]
+    names = {"hamed_rao": "hamed_rao", "prewhitening": "pre_whitening", "tfpw": "tfpw"}
+    for method, name in names.items():
+        result = gt.mann_kendall(da, method=method, lag="all" if method == "hamed_rao" else None)
+        np.testing.assert_allclose(result.z, entry[name]["z"], rtol=1e-11, err_msg=method)
+
+
+def test_three_prewhitenings_give_the_published_answer():
+    entry = TABLE["collaud_coen_3pw"]
+    time = np.datetime64("2000-01-01", "D") + np.arange(len(entry["y"])) * np.timedelta64(entry["step_days"], "D")
+    da = xr.DataArray(entry["y"], {"time": time.astype("M8[ns]")}, "time")
+    result = gt.mann_kendall(da, method="3pw", alpha=0.1, per="day")
+    np.testing.assert_allclose(result.p_value, entry["expected"]["p_value"], rtol=1e-12)
+    np.testing.assert_allclose(result.slope * 365.25, entry["expected"]["slope_per_365.25_days"], rtol=1e-12)
+    limits = [result.slope_lower * 365.25, result.slope_upper * 365.25]
+    # Their upper rank lacks the one that Gilbert adds; the lower is the same.
+    np.testing.assert_allclose(limits[0], entry["expected"]["limits_90"][0], rtol=1e-9)
+
+
+def test_a_negative_variance_falls_back_to_a_positive_one_and_says_so():
+    result = gt.mann_kendall(series(NEGATIVE.y), method="hamed_rao", lag="all")
+    assert result.variance_fallback == 1
+    assert result.var_s > 0
+    assert 0 < result.p_value < 1
+    compat = gt.mann_kendall(series(NEGATIVE.y), method="hamed_rao", compat="pymannkendall")
+    assert compat.variance_fallback == 1
+
+
+# --- gaps, resampling, persistence ----------------------------------------------------------------
+
+
+def test_gaps_are_not_closed():
+    y = noise(60, 1, 0.7).values[:, 0]
+    y[1::2] = np.nan
+    # Every second value is missing: no pair is one step apart, so there is nothing to whiten.
+    result = gt.mann_kendall(series(y), method="prewhitening")
+    assert result.r1 == 0
+    assert result.p_value == gt.mann_kendall(series(y)).p_value
+    closed = gt.mann_kendall(series(y), method="prewhitening", compat="pymannkendall")
+    assert closed.r1 > 0.2
+
+
+def test_years_left_out_of_the_axis_are_gaps_like_missing_values():
+    y = noise(50, 1, 0.6).values[:, 0]
+    time = (np.array("1950", "M8[Y]") + np.arange(50)).astype("M8[ns]")
+    whole = xr.DataArray(y, {"time": time}, "time")
+    hidden = whole.where(~np.isin(np.arange(50), [7, 20, 21, 33]))
+    for method in ("hamed_rao", "yue_wang", "3pw", "block_bootstrap", "ltp"):
+        masked, dropped = (gt.mann_kendall(da, method=method) for da in (hidden, hidden.dropna("time")))
+        for name in masked.data_vars:
+            np.testing.assert_allclose(dropped[name], masked[name], rtol=1e-9, err_msg=f"{method} {name}")
+
+
+def test_replicates_depend_on_the_seed_and_on_nothing_else():
+    da = noise(40, 6, 0.3).chunk(series=1)
+    first = gt.mann_kendall(da, method="block_bootstrap", resamples=200).compute()
+    again = gt.mann_kendall(da.compute()[:, ::-1], method="block_bootstrap", resamples=200)[{"series": slice(None, None, -1)}]
+    xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
+    other = gt.mann_kendall(da, method="block_bootstrap", resamples=200, seed=1).compute()
+    assert (first.p_value != other.p_value).any()
+
+
+def test_replicates_of_independent_values_have_the_variance_of_theory():
+    result = gt.mann_kendall(noise(50, 40, 0.0), method="block_bootstrap", lag=0, resamples=2000)
+    np.testing.assert_allclose(result.variance_factor.mean(), 1.0, atol=0.02)
+
+
+@pytest.mark.parametrize("n", [8, 16, 46, 64])
+@pytest.mark.parametrize("hurst", [0.6, 0.75, 0.9])
+def test_the_variance_of_scaling_noise_is_that_of_all_pairs_of_pairs(n, hurst):
+    from gridtrend.trend.kernels import scaling
+
+    independent = n * (n - 1) * (2 * n + 5) / 18
+    found = np.exp(scaling.growth_of_variance(n, hurst, scaling.growth_table())) * independent
+    np.testing.assert_allclose(found, reference_serial.variance_of_noise(n, hurst), rtol=2e-3)
+
+
+def test_the_hurst_exponent_of_scaling_noise_is_found():
+    rng = np.random.default_rng(0)
+    lags = np.abs(np.subtract.outer(np.arange(120), np.arange(120)))
+    root = np.linalg.cholesky(reference_serial.noise_correlation(lags, 0.8))
+    result = gt.mann_kendall(xr.DataArray(root @ rng.normal(size=(120, 60)), dims=("time", "x")), method="ltp")
+    assert abs(float(result.hurst.mean()) - 0.8) < 0.05
+    assert (result.variance_factor > 2).mean() > 0.9
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+COUNT = 1000
+# Four standard errors of a share of 5 %: the seed is fixed, so that this fails only when a method changes.
+LUCK = 4 * np.sqrt(0.05 * 0.95 / COUNT)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if "exact" not in name])
+def test_white_noise_is_rarely_taken_for_a_trend(name):
+    if name == "yue_wang, lag='all'":
+        with pytest.warns(UserWarning, match="half of all"):
+            assert rejected(noise(60, COUNT, 0.0), METHODS[name]) > 0.3
+        return
+    limit = 0.09 if name == "hamed_rao, lag='all'" else 0.06
+    options = METHODS[name] | ({"resamples": 200} if name == "block_bootstrap" else {})
+    assert rejected(noise(60, COUNT, 0.0), options) < limit + LUCK
+
+
+@pytest.mark.parametrize("name", ["hamed_rao", "yue_wang", "prewhitening", "vctfpw", "3pw"])
+def test_persistence_misleads_the_corrected_tests_less(name):
+    da = noise(120, COUNT, 0.6)
+    assert rejected(da, METHODS[name]) < 0.5 * rejected(da, {})
+
+
+def test_a_trend_is_found():
+    da = noise(60, 200, 0.2) + xr.DataArray(np.linspace(0, 4, 60), dims="time")
+    for name in ("hamed_rao", "prewhitening", "3pw", "ltp"):
+        assert rejected(da, METHODS[name]) > 0.6, name
+
+
+def test_ten_thousand_series_of_white_noise_have_no_missing_answer():
+    for lag in (None, "all"):
+        result = gt.mann_kendall(noise(30, 10_000, 0.0), method="hamed_rao", lag=lag, slope=False)
+        assert result.p_value.notnull().all()
+        assert (result.var_s > 0).all()
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "mmk"}, "method='mmk' is not known; use one of 'original', 'hamed_rao'"),
+        ({"method": "tfpw", "lag": 1}, "takes no lag"),
+        ({"method": "hamed_rao", "lag": 0}, "whole number from 1 on, or 'all'"),
+        ({"method": "yue_wang", "lag": "every"}, "whole number from 1 on, or 'all'"),
+        ({"method": "block_bootstrap", "resamples": 0}, "such as 2000"),
+        ({"method": "block_bootstrap", "seed": -1}, "from 0 on"),
+        ({"method": "3pw", "compat": "pymannkendall"}, "does not exist in pymannkendall"),
+        ({"compat": "R"}, "compat='R' is not known; use one of 'pymannkendall'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_what_does(options, message):
+    with pytest.raises(ValueError, match=message):
+        gt.mann_kendall(noise(20, 2, 0.0), **options)
+
+
+def test_without_slope_the_test_is_the_same():
+    da = noise(40, 20, 0.4)
+    for method in ("hamed_rao", "3pw", "ltp"):
+        whole, short = gt.mann_kendall(da, method=method), gt.mann_kendall(da, method=method, slope=False)
+        assert "slope" not in short
+        for name in short.data_vars:
+            np.testing.assert_array_equal(short[name], whole[name], err_msg=name)
+
+
+def test_attributes_say_what_was_done():
+    attrs = gt.mann_kendall(noise(30, 2, 0.0), method="block_bootstrap", resamples=50, seed=3, lag=2).attrs
+    assert attrs["method"] == "Mann-Kendall test, block_bootstrap"
+    assert (attrs["lag"], attrs["resamples"], attrs["seed"], attrs["p_value"]) == (2, 50, 3, "resampled")
+    assert gt.mann_kendall(noise(30, 2, 0.0), method="3pw").attrs["slope_of"] == "whitened series"
+
+
+def test_steps_skip_what_the_axis_leaves_out():
+    from gridtrend.grid.timeaxis import time_axis
+
+    months = np.array("2000-01", "M8[M]") + np.array([0, 1, 2, 4, 5, 14, 15])
+    da = xr.DataArray(np.zeros(7), {"time": months.astype("M8[ns]")}, "time")
+    assert time_axis(da, "time").steps.tolist() == [0, 1, 2, 4, 5, 12, 13]
+    assert time_axis(da, "time", "step").steps.tolist() == [0, 1, 2, 4, 5, 12, 13]
