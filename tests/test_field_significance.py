@@ -232,11 +232,10 @@ def test_permutations_keep_a_field_of_identical_cells_at_its_level():
     # A hundred times the same series is one test, not a hundred.
     rng = np.random.default_rng(9)
     alarms = 0
-    for _ in range(200):
+    for _ in range(100):
         da = xr.DataArray(np.repeat(rng.normal(size=(15, 1)), 20, axis=1), dims=("time", "cell"))
-        alarms += int(gt.field_significance(da, method="maxt", permutations=99).n_rejected > 0)
-    assert scipy.stats.binom(200, 0.05).cdf(alarms) > 1e-4
-    assert alarms <= scipy.stats.binom(200, 0.05).ppf(1 - 1e-4)
+        alarms += int(gt.field_significance(da, method="maxt", permutations=39).n_rejected > 0)
+    assert 0 < alarms <= scipy.stats.binom(100, 0.05).ppf(1 - 1e-4)
 
 
 def test_a_single_series_and_another_dimension_may_be_permuted():

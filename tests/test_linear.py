@@ -89,14 +89,14 @@ def test_pairs_across_a_gap_are_no_neighbours():
 def test_a_gap_means_the_same_as_missing_values_and_as_missing_steps(way):
     time = np.array("1900-01", "M8[M]") + np.arange(240)
     y = np.random.default_rng(5).normal(size=240).cumsum()
-    gap = slice(100, 140)
+    gap = slice(100, 110)
     full = record(y, time.astype("M8[ns]"))
     if way == "nan":
         full[gap] = np.nan
     else:
-        full = full.drop_isel(time=np.arange(100, 140))
+        full = full.drop_isel(time=np.arange(100, 110))
     e = reference.linear_trend(
-        np.where((np.arange(240) >= 100) & (np.arange(240) < 140), np.nan, y),
+        np.where((np.arange(240) >= 100) & (np.arange(240) < 110), np.nan, y),
         ((time.astype("M8[D]") - time.astype("M8[D]")[0]) / np.timedelta64(1, "D")) / 365.2425,
     )
     ours = gt.linear_trend(full)
