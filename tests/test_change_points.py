@@ -208,6 +208,12 @@ def test_numbers_stay_numbers_in_the_units_of_the_coordinate(nile):
     assert gt.snht(nile.drop_vars("time")).change_time == 27
 
 
+@pytest.mark.parametrize("use_cftime", [False, True])
+def test_no_time_at_all_has_no_change(use_cftime, nile):
+    time = xr.date_range("1871-01-01", periods=100, freq="YS", use_cftime=use_cftime)
+    assert np.isnan(gt.snht(nile.assign_coords(time=time)[:0]).change_time)
+
+
 # --- drawing --------------------------------------------------------------------------------------
 
 

@@ -104,7 +104,7 @@ def _draw(test: int, n: int, simulations: int, seed: int) -> Any:
 
 def _times(step: xr.DataArray, da: xr.DataArray, dim: str, axis: TimeAxis) -> xr.DataArray:
     """Steps of the sorted record as its own times."""
-    if dim not in da.coords:
+    if dim not in da.coords or da.sizes[dim] == 0:
         return step
     values = da[dim].values if axis.order is None else da[dim].values[axis.order]
     attrs = {key: da[dim].attrs[key] for key in ("units",) if key in da[dim].attrs}

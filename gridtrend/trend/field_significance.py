@@ -14,7 +14,7 @@ METHODS = {"bh": 0, "by": 1, "bky": 2, "walker": 3, "maxt": 4}
 NAMES = {
     "bh": "Benjamini-Hochberg false discovery rate",
     "by": "Benjamini-Yekutieli false discovery rate",
-    "bky": "Benjamini-Krieger-Yekutieli two-stage false discovery rate",
+    "bky": "Benjamini-Krieger-Yekutieli false discovery rate",
     "walker": "Walker test",
     "maxt": "permutation of time, largest |z| of the field",
 }

@@ -8,7 +8,7 @@ from gridtrend.trend.kernels.normal import TWO_SIDED
 
 @jit
 def t_tail(t, df):
-    """P(|T| > |t|), to a relative 1e-13 also far out in the tail."""
+    """P(|T| > |t|), to a relative 1e-12 also far out in the tail (1e-11 beyond a thousand degrees of freedom)."""
     a, square = 0.5 * df, t * t / df
     if square == 0.0:
         return 1.0
