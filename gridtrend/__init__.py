@@ -8,8 +8,30 @@
 """
 
 from gridtrend import accessor
-from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
+from gridtrend.trend import (
+    buishand,
+    field_significance,
+    kendall_tau,
+    linear_trend,
+    mann_kendall,
+    pettitt,
+    siegel_slope,
+    snht,
+    theil_sen,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = [
+    "__version__",
+    "accessor",
+    "buishand",
+    "field_significance",
+    "kendall_tau",
+    "linear_trend",
+    "mann_kendall",
+    "pettitt",
+    "siegel_slope",
+    "snht",
+    "theil_sen",
+]

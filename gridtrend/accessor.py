@@ -25,6 +25,11 @@ class _Methods:
     theil_sen = _method(trend.theil_sen)
     siegel_slope = _method(trend.siegel_slope)
     kendall_tau = _method(trend.kendall_tau)
+    linear_trend = _method(trend.linear_trend)
+    pettitt = _method(trend.pettitt)
+    snht = _method(trend.snht)
+    buishand = _method(trend.buishand)
+    field_significance = _method(trend.field_significance)
 
 
 @xr.register_dataarray_accessor("gridtrend")
@@ -42,7 +47,7 @@ class DataArrayAccessor(_Methods):
 class DatasetAccessor(_Methods):
     """`ds.gridtrend.<function>(...)` runs over the numeric variables that have the dimension.
 
-    Results are named `{variable}_{output}`.
+    Results are named `{variable}_{output}`. `field_significance` takes all p-values, `p_value` or `{variable}_p_value`.
     """
 
     def __init__(self, ds: xr.Dataset):
@@ -51,7 +56,10 @@ class DatasetAccessor(_Methods):
     def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
-        names = _variables(self._ds, bound.arguments["dim"])
+        if function is trend.field_significance and bound.arguments["method"] != "maxt":
+            fields = {name.removesuffix("p_value").removesuffix("_"): self._ds[name] for name in _p_values(self._ds)}
+            return _combine({name: function(p, *args, **kwargs) for name, p in fields.items()})
+        names = _variables(self._ds, bound.arguments["dim"] or "time")
         return _combine({name: function(self._ds[name], *args, **kwargs) for name in names})
 
 
@@ -72,14 +80,26 @@ def _variables(ds: xr.Dataset, dim: str) -> list[str]:
     return names
 
 
+def _p_values(ds: xr.Dataset) -> list[str]:
+    """The p-values among the results of tests."""
+    names = [str(name) for name in ds.data_vars if f"_{name}".endswith("_p_value")]
+    if not names:
+        raise ValueError(
+            f"the Dataset holds no p_value, only {', '.join(map(str, ds.data_vars)) or 'nothing'}. Test for trends "
+            "first: ds.gridtrend.mann_kendall().gridtrend.field_significance()."
+        )
+    return names
+
+
 def _combine(results: dict[str, xr.Dataset]) -> xr.Dataset:
     """Results of several variables in one Dataset, each output named after its variable."""
     renamed = []
     for variable, result in results.items():
-        names = {name: f"{variable}_{name}" for name in result.data_vars}
+        prefix = f"{variable}_" if variable else ""
+        names = {name: f"{prefix}{name}" for name in result.data_vars}
         result = result.rename(names)
         for da in result.data_vars.values():
             if linked := da.attrs.get("ancillary_variables"):
-                da.attrs["ancillary_variables"] = " ".join(f"{variable}_{name}" for name in linked.split())
+                da.attrs["ancillary_variables"] = " ".join(f"{prefix}{name}" for name in linked.split())
         renamed.append(result)
     return xr.merge(renamed, join="exact", compat="override", combine_attrs="drop_conflicts")

@@ -9,12 +9,16 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.kernels import kendall, mann_kendall, siegel, slopes
-from tests import reference
+from gridtrend.trend.change_search import NAMES as CHANGE_NAMES
+from gridtrend.trend.kernels import change_points, kendall, linear, mann_kendall, siegel, slopes
+from tests import reference, reference_changes
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
-EXACT = frozenset({"s", "var_s", "n_valid", "trend"})
+EXACT = frozenset({"s", "var_s", "n_valid", "trend", "change"})
+# Differences of numbers as large as the data, or as the data over the length of the record: so is their rounding.
+LEVELS = frozenset({"intercept", "mean_before", "mean_after"})
+RATES = frozenset({"slope", "slope_lower", "slope_upper", "stderr"})
 RTOL = 1e-12
 
 
@@ -62,6 +66,10 @@ class Case:
     reversible: bool = True
     # Whether the slow version is quick enough for hundreds of values.
     long: bool = True
+    # How much an answer makes of the rounding of what it is computed from.
+    magnified: Callable[[dict[str, float]], float] = lambda answer: 1.0
+    # Outputs, where they are not those of the kernel.
+    names: tuple[str, ...] = ()
 
     def __str__(self):
         return self.name
@@ -71,7 +79,7 @@ class Case:
 
     @property
     def outputs(self):
-        return [*(output.name for output in self.kernel.outputs), *self.further]
+        return list(self.names) or [*(output.name for output in self.kernel.outputs), *self.further]
 
     def expected(self, da, t=None, dim="time"):
         """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
@@ -114,6 +122,28 @@ CASES = [
         reference.siegel_slope,
         siegel.siegel_slope,
         units={"slope": "K year-1", "intercept": "K"},
+    ),
+    Case(
+        "linear_trend",
+        gt.linear_trend,
+        reference_changes.linear_trend,
+        linear.linear_trend,
+        units=LINE_UNITS | {"stderr": "K year-1"},
+        magnified=reference_changes.magnified,
+    ),
+    *(
+        Case(
+            name,
+            getattr(gt, name),
+            getattr(reference_changes, name),
+            change_points.change_point,
+            # Few series, as the slow version draws the same ones.
+            options={"simulations": 99},
+            units={"mean_before": "K", "mean_after": "K", "change_time": None},
+            reversible=False,
+            names=CHANGE_NAMES,
+        )
+        for name in ("pettitt", "snht", "buishand")
     ),
     Case(
         "kendall_tau_of_two_fields",
@@ -186,6 +216,15 @@ OPTIONS = {
         "min_valid": [1, 9],
     },
     "siegel_slope": {"intercept": ["conover"], "min_valid": [1, 9]},
+    "linear_trend": {
+        "alpha": [0.01, 0.3],
+        "alternative": ["increasing", "decreasing"],
+        "effective": [None],
+        "min_valid": [1, 9],
+    },
+    "pettitt": {"alpha": [0.3], "p_value": ["simulated"], "min_valid": [1, 9]},
+    "snht": {"alpha": [0.3], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
+    "buishand": {"alpha": [0.3], "statistic": ["u"], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
     "kendall_tau_of_two_fields": {
         "variant": ["a", "c"],
         "p_value": ["asymptotic", "exact"],
@@ -230,6 +269,13 @@ def assert_same(result, expected):
         np.testing.assert_array_equal(found, da.values, err_msg=name, strict=True)
 
 
+def numbers(values, da, dim):
+    """Dates as years since the first of the record; other values as they are."""
+    if values.dtype.kind != "M":
+        return values
+    return (values - da[dim].values.min()) / np.timedelta64(1, "D") / 365.2425
+
+
 def assert_matches_reference(case, result, da, t=None, dim="time"):
     """Every cell of a result is what the slow version says: counts exactly, the rest to rounding."""
     order = [d for d in da.dims if d != dim]
@@ -238,13 +284,18 @@ def assert_matches_reference(case, result, da, t=None, dim="time"):
     # An intercept is the difference of two numbers as large as the data: rounding is measured against those.
     finite = [np.abs(one.values.astype(float)[np.isfinite(one.values)]) for one in series]
     size = np.array([values.max(initial=0.0) for values in finite])
+    magnified = np.array([case.magnified(answer) for answer in expected])
+    duration = 1.0 if t is None or len(t) < 2 else np.ptp(t)
     for name in case.outputs:
-        found = result[name].transpose(*order).values.ravel()
+        found = numbers(result[name].transpose(*order).values.ravel(), da, dim)
         wanted = np.array([answer[name] for answer in expected], dtype=float)
         if name in case.exact:
             np.testing.assert_array_equal(found, wanted, err_msg=name)
             continue
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)
-        tolerance = case.rtol * (np.abs(wanted) + (size if name == "intercept" else 0.0))
+        tolerance = case.rtol * np.abs(wanted) + case.rtol * size * ((name in LEVELS) + (name in RATES) / duration)
+        tolerance += case.rtol * (name == "r1")
+        if name in ("p_value", "stderr", "slope_lower", "slope_upper"):
+            tolerance *= magnified
         wrong = np.flatnonzero(np.abs(found - wanted) > tolerance)
         assert wrong.size == 0, f"{name} of cells {wrong}: {found[wrong]}, not {wanted[wrong]}"

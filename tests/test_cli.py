@@ -95,6 +95,33 @@ def test_options_reach_the_analysis(tmp_path, record):
     assert "slope" not in opened(tmp_path / "test.nc")
 
 
+def test_cells_that_stand_out_among_all_are_told(tmp_path, record):
+    for value, options in (
+        ("bh", {}),
+        ("bky:0.2", {"method": "bky", "alpha_global": 0.2}),
+        ("walker:0.1", {"method": "walker", "alpha_global": 0.1}),
+    ):
+        run("trend", record, tmp_path / "out.nc", "--fdr", value, "-O")
+        result = opened(tmp_path / "out.nc")
+        expected = gridtrend.field_significance(opened(record)["tas"].gridtrend.mann_kendall().p_value, **options)
+        for name in expected.data_vars:
+            np.testing.assert_array_equal(result[name], expected[name], name)
+        assert result["significant"].attrs["method"] == expected.attrs["method"]
+        assert result["significant"].dtype == np.int8
+
+
+def test_each_of_several_variables_is_a_field_of_its_own(tmp_path, make_grid, monkeypatch):
+    pair = xr.Dataset({"tas": make_grid(seed=1), "pr": make_grid(seed=2)})
+    path = save(pair, tmp_path / "in.nc")
+    monkeypatch.setattr("gridtrend.io.plan.SMALL_WORK", 0)
+    run("trend", path, tmp_path / "out.zarr", "--fdr", "bh:0.1")
+    with xr.open_zarr(tmp_path / "out.zarr", consolidated=False) as result:
+        for name in ("tas", "pr"):
+            alone = gridtrend.field_significance(gridtrend.mann_kendall(pair[name]).p_value, alpha_fdr=0.1)
+            np.testing.assert_array_equal(result[f"{name}_significant"], alone.significant)
+            np.testing.assert_array_equal(result[f"{name}_p_adjusted"], alone.p_adjusted)
+
+
 def test_work_in_blocks_gives_the_same_as_work_in_one_piece(tmp_path, record, monkeypatch):
     run("trend", record, tmp_path / "whole.nc")
     monkeypatch.setattr("gridtrend.io.plan.SMALL_WORK", 0)
@@ -240,7 +267,9 @@ def test_maps_are_drawn_with_the_run_and_afterwards(tmp_path, record):
     pytest.importorskip("matplotlib")
     run("trend", record, tmp_path / "out.nc", "--plot", tmp_path / "a.png")
     run("plot", tmp_path / "out.nc", tmp_path / "b.png")
-    for name in ("a.png", "b.png"):
+    run("trend", record, tmp_path / "field.nc", "--fdr", "by", "--plot", tmp_path / "field.png")
+    assert (tmp_path / "field.png").read_bytes() != (tmp_path / "a.png").read_bytes()
+    for name in ("a.png", "b.png", "field.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert "exists" in fails("plot", tmp_path / "out.nc", tmp_path / "b.png")
     assert "exists" in fails("trend", record, tmp_path / "c.nc", "--plot", tmp_path / "b.png")
@@ -309,6 +338,9 @@ def test_usage_errors_end_with_2(tmp_path, record):
         ["trend", record],
         ["trend", record, "out.nc", "--alpha", 2],
         ["trend", record, "out.nc", "--select", "time"],
+        ["trend", record, "out.nc", "--fdr", "bonferroni"],
+        ["trend", record, "out.nc", "--fdr", "bh:2"],
+        ["trend", record, "out.nc", "--fdr", "bh:"],
         ["trend", record, "out.nc", "--no-slope", "--plot", "a.png"],
         ["trund"],
     ):

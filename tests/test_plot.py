@@ -172,6 +172,24 @@ def test_legend_says_level_and_side_of_the_test_and_if_nothing_is_hatched(slope)
     assert legend_of(trend_map(result)) == [expected]
 
 
+def test_where_the_whole_field_was_tested_that_decides_and_the_legend_says_so(result):
+    stands_out = xr.zeros_like(result["trend"])
+    stands_out[1, 2] = 1
+    stands_out.attrs = {"method": "Walker test", "alpha": 0.1}
+    figure = trend_map(result.assign(significant=stands_out))
+    hatched = hatched_cells(figure, result["lon"], result["lat"])
+    np.testing.assert_array_equal(hatched, result["slope"].notnull() & (stands_out == 0))
+    assert "hatched: not significant over the whole field (Walker test at 10 %)" in legend_of(figure)
+
+
+def test_a_long_legend_stands_in_lines_of_its_own(result):
+    stands_out = xr.zeros_like(result["trend"])
+    stands_out.attrs = {"method": "Benjamini-Hochberg false discovery rate", "alpha": 0.1}
+    (legend,) = (ax.get_legend() for ax in trend_map(result.assign(significant=stands_out)).axes if ax.get_legend())
+    assert len(legend.get_texts()) == 2
+    assert legend._ncols == 1
+
+
 def test_without_a_test_nothing_is_hatched(slope):
     figure = trend_map(make_result(slope))
     assert legend_of(figure) == []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
+CORRECTIONS = ("bh", "by", "bky", "walker")
 ALTERNATIVES = ("two-sided", "increasing", "decreasing", "greater", "less")
 
 
@@ -32,6 +33,8 @@ class Job:
         As `open_record` takes them.
     analysis : dict
         Arguments of `mann_kendall`.
+    field_test : dict
+        Arguments of `field_significance`, if it is wanted.
     map_path : str, optional
         Where to draw a map.
     command : str
@@ -50,11 +53,23 @@ class Job:
     dim: str | None = None
     selections: Sequence[tuple[str, str]] = ()
     analysis: dict[str, Any] = field(default_factory=dict)
+    field_test: dict[str, Any] = field(default_factory=dict)
     map_path: str | None = None
     command: str = "gridtrend trend"
     overwrite: bool = False
     quiet: bool = False
     threads: int = 1
+
+
+def _field_test(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:
+    """Arguments of `field_significance` for METHOD[:ALPHA]."""
+    method, colon, level = (value or "").partition(":")
+    if not value:
+        return {}
+    if method not in CORRECTIONS:
+        raise click.BadParameter(f"'{method}' is not one of {', '.join(CORRECTIONS)}")
+    alpha = click.FloatRange(0, 1, min_open=True, max_open=True)(level if colon else "0.05", parameter, context)
+    return {"method": method, "alpha_global": alpha}
 
 
 @click.command(no_args_is_help=True)
@@ -98,6 +113,16 @@ class Job:
 )
 @click.option("--no-slope", is_flag=True, help="The test alone: no slope, intercept and limits.")
 @click.option(
+    "--fdr",
+    "field_test",
+    metavar="METHOD[:ALPHA]",
+    default=None,
+    callback=_field_test,
+    help="Also tell which cells stand out among all cells, and mark the map by that: bh, by or bky keep the share of "
+    "false discoveries below ALPHA (bh:0.1 suits fields of alike neighbours), walker their probability.  "
+    "[default of ALPHA: 0.05]",
+)
+@click.option(
     "--plot",
     "map_path",
     metavar="MAP.png",
@@ -127,7 +152,8 @@ def trend(
     INPUT is one or many netCDF files, a quoted pattern such as "tas_*.nc", or a Zarr store; OUTPUT ends in .nc or
     .zarr. It holds Kendall's tau, the Mann-Kendall score S, its variance, z and p, Sen's slope with intercept and
     confidence limits, the number of values, and a flag that says where the trend is significant; each name is
-    preceded by that of the variable where there are several.
+    preceded by that of the variable where there are several. With --fdr, a second flag says which cells are
+    significant among all of them.
     """
     if no_slope and map_path:
         raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
@@ -215,5 +241,7 @@ def _analyse(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
         # On a Dataset the accessor puts the name of the variable before those of its results.
         subject = series if len(record.names) == 1 else series.to_dataset()
         trends = subject.gridtrend.mann_kendall(record.dim, **job.analysis)
+        if job.field_test:
+            trends = trends.assign(trends.gridtrend.field_significance(**job.field_test).data_vars)
         results.append(io.add_grid(trends, array, record.dataset))
     return xr.merge(results, compat="override", join="override", combine_attrs="override")

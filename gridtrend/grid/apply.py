@@ -1,12 +1,13 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.grid.cf import data_name, output_attrs
-from gridtrend.grid.kernel import Kernel
+from gridtrend.grid.kernel import Kernel, Output
 from gridtrend.grid.timeaxis import TimeAxis, period
 
 
@@ -74,6 +75,63 @@ def apply(
     provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
     consumed = not any("time" in output.dims for output in kernel.outputs)
     return xr.Dataset(variables, kept | (period(first, dim) if consumed else {}), provenance)
+
+
+def apply_function(
+    function: Callable[..., Any],
+    *arrays: xr.DataArray,
+    outputs: Sequence[Output],
+    like: xr.DataArray,
+    family: Sequence[Hashable] = (),
+    **parameters: Any,
+) -> xr.Dataset:
+    """Run a NumPy function on named arrays, as lazy as they are, where there is nothing to compile.
+
+    Parameters
+    ----------
+    function : callable
+        Takes blocks of `arrays` and `parameters`, returns an array, or a tuple of one for each output.
+    *arrays : DataArray
+        Numpy- or dask-backed.
+    outputs : sequence of Output
+        What comes back. One of dims ("family",) has a value for each cell of a family, all others one for the family.
+    like : DataArray
+        Whose name and units the attributes of the results tell.
+    family : sequence of str
+        Dimensions that the function must see whole: they come last, all their chunks joined. An array that lacks them
+        is seen in its own chunks.
+    **parameters
+        The function's other arguments.
+
+    Returns
+    -------
+    Dataset
+        One variable for each output, in the chunks of the first array.
+    """
+    families = [[name for name in family if name in array.dims] for array in arrays]
+    results = xr.apply_ufunc(
+        function,
+        *(
+            array.chunk(dict.fromkeys(whole, -1)) if whole and array.chunks is not None else array
+            for array, whole in zip(arrays, families, strict=True)
+        ),
+        input_core_dims=families,
+        output_core_dims=[list(family) if "family" in output.dims else [] for output in outputs],
+        output_dtypes=[np.dtype(output.dtype) for output in outputs],
+        dask="parallelized",
+        keep_attrs=False,
+        kwargs=parameters,
+    )
+    first, name = arrays[0], data_name(like.name, like.attrs)
+    variables = {}
+    for output, result in zip(outputs, results if len(outputs) > 1 else [results], strict=True):
+        if "family" in output.dims or not family:
+            result = result.transpose(*first.dims)
+            # Joined for the function alone: what follows works on chunks as before.
+            result = result.chunk(first.chunksizes) if family and first.chunks is not None else result
+        variables[output.name] = result.variable
+        variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
+    return xr.Dataset(variables, dict(first.coords))
 
 
 def _version() -> str:

@@ -31,8 +31,8 @@ def find_prefix(result: xr.Dataset, variable: str | None) -> str:
 
 
 def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
-    """Return the slope and, if there was a test, the trend flag: two-dimensional, in memory."""
-    names = {f"{prefix}{n}": n for n in ("slope", "trend") if f"{prefix}{n}" in result}
+    """Return the slope and, if there were tests, the flags of each cell and of the field: two-dimensional, in memory."""
+    names = {f"{prefix}{n}": n for n in ("slope", "trend", "significant") if f"{prefix}{n}" in result}
     field = result[list(names)].rename(names).squeeze(drop=True)
     slope, name = field["slope"], f"{prefix}slope"
     if slope.ndim > 2:

@@ -41,6 +41,8 @@ def trend_map(
 ) -> Figure:
     """Map of the slope in colour, with the cells that are not significant hatched.
 
+    Where `result` holds `significant`, of `field_significance`, that decides, otherwise `trend`.
+
     Parameters
     ----------
     result : Dataset, slope of shape (lat, lon), (y, x) or any two dimensions
@@ -203,10 +205,11 @@ def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) ->
 
     known = field["slope"].notnull().values
     legend = []
-    if "trend" in field:
+    tested = field.get("significant", field.get("trend"))
+    if tested is not None:
         corner: Any = mesh.get_coordinates()
         around = [corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]]
-        open_cells = known & ~field["trend"].isin([-1, 1]).values
+        open_cells = known & ~tested.isin([-1, 1]).values
         loops = np.stack([*around, around[0]], axis=2)[open_cells]
         steps = [Outline.MOVETO, *3 * [Outline.LINETO], Outline.CLOSEPOLY]
         # One patch for all cells, unknown to limits and layout: far faster than one for each.
@@ -218,7 +221,7 @@ def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) ->
             **HATCH,
         )
         ax.add_artist(hatched)
-        legend.append(Patch(label=significance(attrs, open_cells.any()), **HATCH))
+        legend.append(Patch(label=significance(attrs, tested, open_cells.any()), **HATCH))
         for patch in (hatched, *legend):
             patch.set_hatch_linewidth(0.4)
     if not known.all():
@@ -275,7 +278,9 @@ def _head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
     width, _ = _inches(ax, shape=0)
     below = 4.0
     if marks:
-        columns = len(marks) if width > 4.5 else 1
+        # A letter of 8 points is about 0.059 inches wide, a patch with its margins half an inch.
+        needed = sum(0.5 + 0.059 * len(str(mark.get_label())) for mark in marks)
+        columns = len(marks) if width > needed else 1
         legend = ax.legend(
             handles=marks,
             ncols=columns,

@@ -62,12 +62,17 @@ def subtitle_of(attrs: dict[Any, Any], period: tuple[str, str] | None) -> str:
     return " · ".join(filter(None, [when, method]))
 
 
-def significance(attrs: dict[Any, Any], any_hatched: bool) -> str:
-    """Return what hatching means."""
+def significance(attrs: dict[Any, Any], tested: xr.DataArray, any_hatched: bool) -> str:
+    """Return what hatching means: `tested` holds the flags of each cell by itself, or of the field as a whole."""
+    none = "" if any_hatched else " (none)"
+    if tested.name == "significant":
+        level = f" at {100 * float(tested.attrs['alpha']):g} %" if "alpha" in tested.attrs else ""
+        how = f" ({tested.attrs['method']}{level})" if "method" in tested.attrs else ""
+        return f"hatched: not significant over the whole field{how}{none}"
     level = f" at {100 * float(attrs['alpha']):g} %" if "alpha" in attrs else ""
     side = attrs.get("alternative", "two-sided")
     sided = "" if side == "two-sided" else f", one-sided ({side})"
-    return f"hatched: not significant{level}{sided}" + ("" if any_hatched else " (none)")
+    return f"hatched: not significant{level}{sided}{none}"
 
 
 def degrees(letters: str) -> Callable[[float, int], str]:

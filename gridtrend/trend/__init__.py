@@ -4,9 +4,23 @@ Public functions stand in `rank_tests`, `correlation` and `slopes`, what the met
 `serial_correlation`, what all run on blocks of cells in `kernels`.
 """
 
+from gridtrend.trend.change_points import buishand, pettitt, snht
 from gridtrend.trend.correlation import kendall_tau
+from gridtrend.trend.field_significance import field_significance
+from gridtrend.trend.linear import linear_trend
 from gridtrend.trend.power import minimum_detectable_trend
 from gridtrend.trend.rank_tests import mann_kendall
 from gridtrend.trend.slopes import siegel_slope, theil_sen
 
-__all__ = ["kendall_tau", "mann_kendall", "minimum_detectable_trend", "siegel_slope", "theil_sen"]
+__all__ = [
+    "buishand",
+    "field_significance",
+    "kendall_tau",
+    "linear_trend",
+    "mann_kendall",
+    "minimum_detectable_trend",
+    "pettitt",
+    "siegel_slope",
+    "snht",
+    "theil_sen",
+]

@@ -40,6 +40,19 @@ def check_min_valid(min_valid: int) -> int:
     return int(min_valid)
 
 
+def check_draws(name: str, draws: int, seed: int, alpha: float) -> int:
+    """A number of random draws that can show significance at level `alpha`, and a seed for them."""
+    # The smallest p-value is 1 / (draws + 1).
+    if not (1 / alpha - 1 <= draws < math.inf and draws == int(draws)):
+        raise ValueError(
+            f"{name}={draws!r} cannot show significance at {alpha:g}; give a whole number, at least "
+            f"{math.ceil(1 / alpha)}, better many more."
+        )
+    if not (seed >= 0 and seed == int(seed)):
+        raise ValueError(f"seed={seed!r} is not a seed; give a whole number from 0 on.")
+    return int(draws)
+
+
 def two_sided_quantile(alpha: float) -> float:
     """Normal quantile that leaves alpha/2 in each tail.
 

@@ -1,0 +1,159 @@
+"""Where the level of a series most likely changes, for a block of cells.
+
+Pettitt 1979, doi:10.2307/2346729; Alexandersson 1986, doi:10.1002/joc.3370060607; Buishand 1982,
+doi:10.1016/0022-1694(82)90066-X.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import Output, jit, kernel
+from gridtrend.grid.lanes import LANES
+from gridtrend.trend import outputs
+from gridtrend.trend.kernels.ranks import sort_with_order
+from gridtrend.trend.kernels.tiles import fill_tile, valid_series
+from gridtrend.trend.kernels.units import power_of_two
+
+# Codes of `test`, as compiled code sees them.
+PETTITT, SNHT, RANGE, U = range(4)
+
+# Places whose statistics are equal but for rounding are equal: the first one counts.
+EQUAL = 1.0 - 1e-10
+
+
+@jit
+def rank_sums(series, m, sums):
+    """Pettitt's U after each value but the last: how much the ranks so far exceed what is expected of them."""
+    order, spare = np.arange(m), np.zeros(m, np.int64)
+    key, order = sort_with_order(series[:m].copy(), order, spare)
+    excess = np.empty(m)
+    start = 0
+    for i in range(1, m + 1):
+        if i == m or key[i] != key[start]:
+            for j in range(start, i):
+                excess[order[j]] = start + i - m
+            start = i
+    total = 0.0
+    for i in range(m - 1):
+        total += excess[i]
+        sums[i] = total
+
+
+@jit
+def deviation_sums(series, m, sums):
+    """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
+
+    All in a unit in which squares of the tiniest values do not vanish.
+    """
+    base = series[0]
+    mean = spread = 0.0
+    for i in range(m):
+        mean += series[i] - base
+        spread = max(spread, abs(series[i] - base))
+    mean /= m
+    unit = power_of_two(spread)
+    total = squares = 0.0
+    for i in range(m):
+        deviation = ((series[i] - base) - mean) / unit
+        squares += deviation * deviation
+        total += deviation
+        if i < m - 1:
+            sums[i] = total
+    return squares
+
+
+@jit
+def largest_size(sums, weights, m):
+    """The largest of `weights * abs(sums)` before the last value, and the first place of it."""
+    largest = 0.0
+    for i in range(m - 1):
+        largest = max(largest, weights[i] * abs(sums[i]))
+    place = 0
+    while weights[place] * abs(sums[place]) < largest * EQUAL:
+        place += 1
+    return largest, place
+
+
+@jit
+def test_series(series, m, test, sums, weights):
+    """Statistic of a series of at least two values, and the last place before its most likely change."""
+    weights[: m - 1] = 1.0
+    if test == PETTITT:
+        rank_sums(series, m, sums)
+        return largest_size(sums, weights, m)
+    squares = deviation_sums(series, m, sums)
+    if squares == 0.0:
+        return 0.0, 0
+    if test == SNHT:
+        for i in range(m - 1):
+            weights[i] = math.sqrt(m / ((i + 1.0) * (m - 1.0 - i)))
+        largest, place = largest_size(sums, weights, m)
+        return largest * largest * (m - 1.0) / squares, place
+    _, place = largest_size(sums, weights, m)
+    if test == RANGE:
+        high = low = 0.0
+        for i in range(m - 1):
+            high, low = max(high, sums[i]), min(low, sums[i])
+        return (high - low) * math.sqrt((m - 1.0) / (m * squares)), place
+    total = 0.0
+    for i in range(m - 1):
+        total += sums[i] * sums[i]
+    return total * (m - 1.0) / (squares * m * (m + 1.0)), place
+
+
+@jit
+def part_mean(series, start, stop):
+    """Mean of part of a series."""
+    total = 0.0
+    for i in range(start, stop):
+        total += series[i] - series[start]
+    return series[start] + total / (stop - start)
+
+
+CHANGE_TIME = Output("change_time", "time of the last value before the most likely change of {data}")
+CHANGE = Output(
+    "change",
+    "direction of a significant change of {data}",
+    units=None,
+    dtype="i1",
+    attrs=(
+        ("standard_name", "status_flag"),
+        ("flag_values", (-1, 0, 1)),
+        ("flag_meanings", "drop no_change rise"),
+    ),
+)
+
+
+@kernel(
+    "(time,cell),(time),(),()",
+    "Tdll",
+    Output("statistic", "statistic of the test for a change of {data}"),
+    CHANGE_TIME,
+    Output("mean_before", "mean of {data} up to the change", units="{units}"),
+    Output("mean_after", "mean of {data} after the change", units="{units}"),
+    outputs.N_VALID,
+    CHANGE,
+)
+def change_point(
+    y, t, test, min_valid,
+    statistic, change_time, mean_before, mean_after, n_valid, change,
+):  # fmt: skip
+    """The most likely change of each cell; `change` tells its direction whether it is significant or not."""
+    tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
+    series, times, sums, weights = np.empty(t.size), np.empty(t.size), np.empty(t.size), np.empty(t.size)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, valid)
+        for k in range(used):
+            cell, m = first + k, valid_series(tile, t, k, series, times)
+            n_valid[cell], change[cell] = m, 0
+            statistic[cell] = change_time[cell] = mean_before[cell] = mean_after[cell] = np.nan
+            if m < max(min_valid, 2):
+                continue
+            found, place = test_series(series, m, test, sums, weights)
+            statistic[cell] = found
+            if found > 0.0:
+                change_time[cell] = times[place]
+                mean_before[cell] = part_mean(series, 0, place + 1)
+                mean_after[cell] = part_mean(series, place + 1, m)
+                change[cell] = -1 if sums[place] > 0.0 else 1
