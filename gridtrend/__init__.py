@@ -8,8 +8,28 @@
 """
 
 from gridtrend import accessor
-from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
+from gridtrend.trend import (
+    kendall_tau,
+    mann_kendall,
+    multivariate_mann_kendall,
+    partial_mann_kendall,
+    regional_mann_kendall,
+    seasonal_mann_kendall,
+    siegel_slope,
+    theil_sen,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = [
+    "__version__",
+    "accessor",
+    "kendall_tau",
+    "mann_kendall",
+    "multivariate_mann_kendall",
+    "partial_mann_kendall",
+    "regional_mann_kendall",
+    "seasonal_mann_kendall",
+    "siegel_slope",
+    "theil_sen",
+]

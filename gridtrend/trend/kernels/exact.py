@@ -18,6 +18,7 @@ from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
+from gridtrend.trend.kernels.ranks import count_inversions
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 
@@ -71,10 +72,10 @@ def _append(room, pairs, before, place):
     return more
 
 
-@jit
-def append_series(room, pairs, series, kept):
+@inlined
+def append_series(room, pairs, series, spare, kept):
     """Take in an independent series, which is sorted here; returns the new number of untied pairs."""
-    series.sort()
+    count_inversions(series, spare)
     single = _singles(series)
     placed = 0
     if pairs == 0:
@@ -163,7 +164,7 @@ def exact_test(y, t, alpha, continuity, alternative, p_method, min_valid, p_valu
                 if room.shape[1] <= pairs // 2:
                     room = np.empty((2, pairs // 2 + 1))
                 m = valid_series(tile, t, k, series, times)
-                untied = append_series(room, 0, series[:m], kept)
+                untied = append_series(room, 0, series[:m], times[:m], kept)
                 p = tail_p_value(room[0], untied, s, alternative)
             else:
                 z = z_score(np.float64(s), score_variance(scores, k), continuity)
