@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.kernels import kendall, mann_kendall, siegel, slopes
-from tests import reference
+from gridtrend.trend.kernels import groups, kendall, mann_kendall, partial, siegel, slopes
+from tests import reference, reference_groups
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
 EXACT = frozenset({"s", "var_s", "n_valid", "trend"})
@@ -38,6 +38,21 @@ def one_series(da, dim):
     return (xr.DataArray(values, dims=dim),)
 
 
+def one_field(da, dim):
+    """Return the field itself."""
+    return da
+
+
+def three_sites(da, dim):
+    """Return a field with a further dimension: the field, one that follows it, and the field with gaps of its own."""
+    (other,) = another_field(da, dim)
+    da = da.astype(other.dtype)
+    holed = da.where(xr.DataArray(np.arange(da.sizes[dim]) % 5 > 0, dims=dim))
+    options = {"coords": "minimal", "compat": "override", "join": "exact", "combine_attrs": "override"}
+    sites = xr.concat([da, other.drop_vars(other.coords).assign_coords(da.coords), holed], "site", **options)
+    return sites.chunk(site=-1) if da.chunks is not None else sites
+
+
 @dataclass(frozen=True)
 class Case:
     """One public function with one set of options, and its slow, obvious version."""
@@ -49,6 +64,12 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     # Further inputs of the function, made from the first one.
     others: Callable[[xr.DataArray, str], tuple[xr.DataArray, ...]] = no_others
+    # The field as the function wants it, with a further dimension perhaps.
+    widen: Callable[[xr.DataArray, str], xr.DataArray] = one_field
+    # Outputs that the reference rounds as little as the kernel.
+    exact: frozenset[str] = EXACT
+    # The outputs, where they are not those of the kernel.
+    names: tuple[str, ...] = ()
     # Outputs whose units follow from those of the data; all others are pure numbers.
     units: dict[str, str] = field(default_factory=dict)
     timed: bool = True
@@ -57,22 +78,24 @@ class Case:
         return self.name
 
     def __call__(self, da, dim="time", **options):
-        return self.function(da, *self.others(da, dim), dim=dim, **self.options | options)
+        wide = self.widen(da, dim)
+        return self.function(wide, *self.others(da, dim), dim=dim, **self.options | options)
 
     @property
     def outputs(self):
-        return [output.name for output in self.kernel.outputs]
+        return list(self.names or (output.name for output in self.kernel.outputs))
 
     def expected(self, da, t=None, dim="time"):
         """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
-        series = [np.asarray(other.values) for other in (da, *self.others(da, dim))]
+        wide = self.widen(da, dim).transpose(dim, ...)
+        series = [np.asarray(other.values) for other in (wide, *self.others(da, dim))]
         times = {"t": t} if self.timed else {}
         answer = self.reference(*series, **times, **self.options_of_reference)
         return {name: answer[name] for name in self.outputs}
 
     @property
     def options_of_reference(self):
-        return {name: value for name, value in self.options.items() if name != "slope"}
+        return {name: value for name, value in self.options.items() if name not in ("slope", "over")}
 
 
 LINE_UNITS = {
@@ -121,6 +144,42 @@ CASES = [
         others=one_series,
         timed=False,
     ),
+    Case(
+        "seasonal_mann_kendall",
+        gt.seasonal_mann_kendall,
+        reference_groups.seasonal_mann_kendall,
+        groups.grouped_test,
+        options={"period": 3},
+        units=LINE_UNITS,
+    ),
+    Case(
+        "regional_mann_kendall",
+        gt.regional_mann_kendall,
+        reference_groups.regional_mann_kendall,
+        groups.grouped_test,
+        options={"over": "site"},
+        widen=three_sites,
+        units=LINE_UNITS,
+    ),
+    Case(
+        "partial_mann_kendall",
+        gt.partial_mann_kendall,
+        reference_groups.partial_mann_kendall,
+        partial.partial_mann_kendall,
+        others=one_series,
+        exact=EXACT - {"s", "var_s"},
+        names=("tau", "s", "var_s", "z", "p_value", "rho", "n_valid", "trend", *reference.LINES),
+        units=LINE_UNITS,
+    ),
+]
+# Of all variables of a Dataset together.
+TOGETHER = [
+    Case(
+        "multivariate_mann_kendall",
+        gt.multivariate_mann_kendall,
+        reference_groups.regional_mann_kendall,
+        groups.grouped_test,
+    )
 ]
 
 # Values of each option other than the default one, tried one by one and compared with the reference.
@@ -149,6 +208,27 @@ OPTIONS = {
         "min_valid": [9],
     },
     "kendall_tau_of_field_and_series": {"variant": ["c"], "p_value": ["asymptotic"]},
+    "seasonal_mann_kendall": {
+        "period": [1, 4],
+        "correlated": [True],
+        "alpha": [0.3],
+        "alternative": ["increasing", "decreasing"],
+        "p_value": ["exact", "auto"],
+        "continuity": [False],
+        "tau": ["a"],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
+    "regional_mann_kendall": {"correlated": [True], "p_value": ["exact"], "tau": ["a"], "min_valid": [9]},
+    "partial_mann_kendall": {
+        "alpha": [0.3],
+        "alternative": ["increasing", "decreasing"],
+        "tau": ["a"],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
 }
 
 
@@ -189,7 +269,7 @@ def assert_matches_reference(case, result, da, t=None, dim="time"):
     for name in case.outputs:
         found = result[name].transpose(*order).values.ravel()
         wanted = np.array([answer[name] for answer in expected], dtype=float)
-        if name in EXACT:
+        if name in case.exact:
             np.testing.assert_array_equal(found, wanted, err_msg=name)
             continue
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted), err_msg=name)

@@ -116,17 +116,21 @@ def line(table, cycles, when, var_s, alpha, intercept, ci):
     return {"slope": slope, "intercept": fitted, "slope_lower": lower, "slope_upper": upper}
 
 
-def seasonal_mann_kendall(y, t=None, *, period=12, step=None, **options):
-    """The test with every `period`-th step in a season, on a regular axis of a given step that may miss some."""
+def seasonal_mann_kendall(y, t=None, *, period=12, **options):
+    """The test with every `period`-th step in a season, on a regular axis that may miss some steps.
+
+    Times are multiples of an eighth, or whole numbers of years but for leap days.
+    """
     y = np.asarray(y).astype(float)
     t = np.arange(y.size, dtype=float) if t is None else np.asarray(t, dtype=float)
-    if step is None:
-        step = 1.0
+    eighths = 8 * np.diff(np.sort(t))
+    exact = eighths.size > 0 and (eighths == np.rint(eighths)).all()
+    step = np.gcd.reduce(eighths.astype(int)) / 8 if exact else 1.0
     position = np.rint((t - min(t, default=0)) / step).astype(int)
     cycles = max(position // period, default=-1) + 1
     table, when = np.full((cycles, period), NAN), np.full((cycles, period), NAN)
     table[position // period, position % period] = y
-    when[position // period, position % period] = t
+    when[position // period, position % period] = min(t, default=0) + position * step
     return grouped(table, np.arange(float(cycles)) * period * step, when, **options)
 
 
