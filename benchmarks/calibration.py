@@ -63,7 +63,7 @@ def rates(change: float, quick: bool) -> list[tuple[Any, ...]]:
         count = 50 if quick else SERIES.get(name, MANY)
         row = []
         for r1 in PERSISTENCE:
-            for n in (LENGTHS[:1] if quick else LENGTHS):
+            for n in LENGTHS[:1] if quick else LENGTHS:
                 da = noise(n, count, r1) + change * xr.DataArray(np.linspace(0.0, 1.0, n), dims="time")
                 with warnings.catch_warnings():
                     # All lags of Yue and Wang are shown here for what they do.
@@ -88,10 +88,9 @@ def without_trend(quick: bool, laps: int) -> Table:
 
 def with_trend(quick: bool, laps: int) -> Table:
     notes = [
-        f"share of the same series found to change when {CHANGE:g} standard deviations are added over the record; "
+        f"share of the same series in which a trend is found when {CHANGE:g} standard deviations are added over the record",
         "only worth comparing where false alarms are alike",
-        f"{MANY:,} series a figure ({SERIES['ltp']:,} for block_bootstrap, of 500 replicates, and ltp), normal noise, "
-        "seeded",
+        f"{MANY:,} series a figure ({SERIES['ltp']:,} for block_bootstrap, of 500 replicates, and ltp), normal noise",
     ]
     return table("Power", CHANGE, notes, quick, plot=draw)
 
@@ -109,7 +108,9 @@ def draw(path: Path, tables: list[Table]) -> None:
         figure, axes = pyplot.subplots(1, len(LENGTHS), figsize=(9, 3.4), layout="constrained", sharey=True)
         for panel, axis in enumerate(axes):
             for row, colour in zip(tables[0].rows, pyplot.get_cmap("tab20").colors, strict=False):
-                axis.plot(PERSISTENCE, row[1 + panel :: len(LENGTHS)], marker="o", markersize=3, color=colour, label=row[0])
+                axis.plot(
+                    PERSISTENCE, row[1 + panel :: len(LENGTHS)], marker="o", markersize=3, color=colour, label=row[0]
+                )
             axis.axhline(0.05, color="0.2", linewidth=0.8)
             axis.set_title(f"{LENGTHS[panel]} steps, no trend", loc="left")
             axis.set_xlabel("lag-1 autocorrelation")

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 
 from gridtrend import trend
+from gridtrend.trend.variables import numeric_variables
 
 
 def _method(function: Callable[..., xr.Dataset]) -> Any:
@@ -30,6 +31,10 @@ class _Methods:
     snht = _method(trend.snht)
     buishand = _method(trend.buishand)
     field_significance = _method(trend.field_significance)
+    seasonal_mann_kendall = _method(trend.seasonal_mann_kendall)
+    regional_mann_kendall = _method(trend.regional_mann_kendall)
+    multivariate_mann_kendall = _method(trend.multivariate_mann_kendall)
+    partial_mann_kendall = _method(trend.partial_mann_kendall)
 
 
 @xr.register_dataarray_accessor("gridtrend")
@@ -47,37 +52,24 @@ class DataArrayAccessor(_Methods):
 class DatasetAccessor(_Methods):
     """`ds.gridtrend.<function>(...)` runs over the numeric variables that have the dimension.
 
-    Results are named `{variable}_{output}`. `field_significance` takes all p-values, `p_value` or `{variable}_p_value`.
+    Results are named `{variable}_{output}`; `multivariate_mann_kendall` has one for all variables together.
+    `field_significance` takes all p-values, `p_value` or `{variable}_p_value`.
     """
 
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
     def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
+        if function is trend.multivariate_mann_kendall:
+            # All variables together, not one by one.
+            return function(self._ds, *args, **kwargs)
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
         if function is trend.field_significance and bound.arguments["method"] != "maxt":
             fields = {name.removesuffix("p_value").removesuffix("_"): self._ds[name] for name in _p_values(self._ds)}
             return _combine({name: function(p, *args, **kwargs) for name, p in fields.items()})
-        names = _variables(self._ds, bound.arguments["dim"] or "time")
+        names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
         return _combine({name: function(self._ds[name], *args, **kwargs) for name in names})
-
-
-def _variables(ds: xr.Dataset, dim: str) -> list[str]:
-    """The numeric variables that have `dim`, bounds of coordinates left out."""
-    bounds = {variable.attrs.get("bounds") for variable in ds.variables.values()}
-    names = [
-        str(name)
-        for name, da in ds.data_vars.items()
-        if dim in da.dims and da.dtype.kind in "biuf" and name not in bounds
-    ]
-    if not names:
-        found = ", ".join(f"{name} {da.dims}" for name, da in ds.data_vars.items()) or "none"
-        raise ValueError(
-            f"no numeric variable of the Dataset has the dimension {dim!r}; its variables are {found}. "
-            "Name the dimension to follow: dim=..."
-        )
-    return names
 
 
 def _p_values(ds: xr.Dataset) -> list[str]:

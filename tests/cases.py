@@ -10,8 +10,8 @@ import xarray as xr
 
 import gridtrend as gt
 from gridtrend.trend.change_search import NAMES as CHANGE_NAMES
-from gridtrend.trend.kernels import change_points, kendall, linear, mann_kendall, siegel, slopes
-from tests import reference, reference_changes
+from gridtrend.trend.kernels import change_points, groups, kendall, linear, mann_kendall, partial, siegel, slopes
+from tests import reference, reference_changes, reference_groups
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -43,6 +43,21 @@ def one_series(da, dim):
     return (xr.DataArray(values, dims=dim),)
 
 
+def one_field(da, dim):
+    """Return the field itself."""
+    return da
+
+
+def three_sites(da, dim):
+    """Return a field with a further dimension: the field, one that follows it, and the field with gaps of its own."""
+    (other,) = another_field(da, dim)
+    da = da.astype(other.dtype)
+    holed = da.where(xr.DataArray(np.arange(da.sizes[dim]) % 5 > 0, dims=dim))
+    options = {"coords": "minimal", "compat": "override", "join": "exact", "combine_attrs": "override"}
+    sites = xr.concat([da, other.drop_vars(other.coords).assign_coords(da.coords), holed], "site", **options)
+    return sites.chunk(site=-1) if da.chunks is not None else sites
+
+
 @dataclass(frozen=True)
 class Case:
     """One public function with one set of options, and its slow, obvious version."""
@@ -54,6 +69,8 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     # Further inputs of the function, made from the first one.
     others: Callable[[xr.DataArray, str], tuple[xr.DataArray, ...]] = no_others
+    # The field as the function wants it, with a further dimension perhaps.
+    widen: Callable[[xr.DataArray, str], xr.DataArray] = one_field
     # Outputs whose units follow from those of the data; all others are pure numbers.
     units: dict[str, str] = field(default_factory=dict)
     timed: bool = True
@@ -75,7 +92,8 @@ class Case:
         return self.name
 
     def __call__(self, da, dim="time", **options):
-        return self.function(da, *self.others(da, dim), dim=dim, **self.options | options)
+        wide = self.widen(da, dim)
+        return self.function(wide, *self.others(da, dim), dim=dim, **self.options | options)
 
     @property
     def outputs(self):
@@ -83,14 +101,15 @@ class Case:
 
     def expected(self, da, t=None, dim="time"):
         """Return the reference's answer for a series at times `t`, in the unit that slopes are per."""
-        series = [np.asarray(other.values) for other in (da, *self.others(da, dim))]
+        wide = self.widen(da, dim).transpose(dim, ...)
+        series = [np.asarray(other.values) for other in (wide, *self.others(da, dim))]
         times = {"t": t} if self.timed else {}
         answer = self.reference(*series, **times, **self.options_of_reference)
         return {name: answer[name] for name in self.outputs}
 
     @property
     def options_of_reference(self):
-        return {name: value for name, value in self.options.items() if name not in ("slope", "method")}
+        return {name: value for name, value in self.options.items() if name not in ("slope", "method", "over")}
 
 
 LINE_UNITS = {
@@ -161,6 +180,42 @@ CASES = [
         others=one_series,
         timed=False,
     ),
+    Case(
+        "seasonal_mann_kendall",
+        gt.seasonal_mann_kendall,
+        reference_groups.seasonal_mann_kendall,
+        groups.grouped_test,
+        options={"period": 3},
+        units=LINE_UNITS,
+    ),
+    Case(
+        "regional_mann_kendall",
+        gt.regional_mann_kendall,
+        reference_groups.regional_mann_kendall,
+        groups.grouped_test,
+        options={"over": "site"},
+        widen=three_sites,
+        units=LINE_UNITS,
+    ),
+    Case(
+        "partial_mann_kendall",
+        gt.partial_mann_kendall,
+        reference_groups.partial_mann_kendall,
+        partial.partial_mann_kendall,
+        others=one_series,
+        exact=EXACT - {"s", "var_s"},
+        names=("tau", "s", "var_s", "z", "p_value", "rho", "n_valid", "trend", *reference.LINES),
+        units=LINE_UNITS,
+    ),
+]
+# Of all variables of a Dataset together.
+TOGETHER = [
+    Case(
+        "multivariate_mann_kendall",
+        gt.multivariate_mann_kendall,
+        reference_groups.regional_mann_kendall,
+        groups.grouped_test,
+    )
 ]
 
 # Whole numbers and flags; the variance is multiplied by a sum of products.
@@ -240,6 +295,27 @@ OPTIONS = {
     "mann_kendall_3pw": {"alternative": ["decreasing"], "alpha": [0.3]},
     "mann_kendall_block_bootstrap": {"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"]},
     "mann_kendall_ltp": {"alternative": ["increasing"], "continuity": [False]},
+    "seasonal_mann_kendall": {
+        "period": [1, 4],
+        "correlated": [True],
+        "alpha": [0.3],
+        "alternative": ["increasing", "decreasing"],
+        "p_value": ["exact", "auto"],
+        "continuity": [False],
+        "tau": ["a"],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
+    "regional_mann_kendall": {"correlated": [True], "p_value": ["exact"], "tau": ["a"], "min_valid": [9]},
+    "partial_mann_kendall": {
+        "alpha": [0.3],
+        "alternative": ["increasing", "decreasing"],
+        "tau": ["a"],
+        "intercept": ["joint"],
+        "ci": ["rounded"],
+        "min_valid": [1, 9],
+    },
 }
 
 

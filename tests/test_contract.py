@@ -17,7 +17,16 @@ from gridtrend.grid.kernel import Kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels.ranks import SHORT
-from tests.cases import CASES, LEVELS, assert_matches_reference, assert_same, series_of, with_options
+from tests.cases import (
+    CASES,
+    LEVELS,
+    assert_matches_reference,
+    assert_same,
+    no_others,
+    one_field,
+    series_of,
+    with_options,
+)
 
 GREGORIAN_YEAR = 365.2425
 FLAGS = {"trend": ["decreasing", "no_trend", "increasing"], "change": ["drop", "no_change", "rise"]}
@@ -446,11 +455,14 @@ def test_a_split_dimension_is_refused_with_the_call_that_fixes_it(case, grid):
     with pytest.raises(ValueError, match="split over 4 dask chunks") as refusal:
         case(chunked)
     message = str(refusal.value)
-    fix = "da.chunk({'time': -1, 'lat': 'auto', 'lon': 'auto'})"
+    chunked = case.widen(chunked, "time")
+    others = "".join(f", '{dim}': 'auto'" for dim in chunked.dims if dim != "time")
+    fix = f"da.chunk({{'time': -1{others}}})"
     assert fix in message
     assert "moves all 0 MB once" in message
     assert "opening the file with chunks={'time': -1} moves nothing" in message
-    assert_same(case(eval(fix, {"da": chunked})), case(grid))
+    fixed = case.function(eval(fix, {"da": chunked}), *case.others(grid, "time"), **case.options)
+    assert_same(fixed, case(grid))
 
 
 @every_case
@@ -520,7 +532,8 @@ def test_arguments_after_the_dimension_go_by_name(case):
 
 # --- invariances ----------------------------------------------------------------------------------
 
-timed = pytest.mark.parametrize("case", [case for case in CASES if case.timed], ids=str)
+plain = [case for case in CASES if case.widen is one_field]
+timed = pytest.mark.parametrize("case", [case for case in plain if case.timed and case.others is no_others], ids=str)
 
 
 def exact_series():
@@ -564,16 +577,13 @@ def test_reversed_time_flips_the_signs(case):
         np.testing.assert_allclose(reversed_[name].values, wanted, 1e-12, 1e-12, err_msg=name)
 
 
-@every_case
+@pytest.mark.parametrize("case", plain, ids=str)
 def test_shuffled_time_steps_change_nothing(case):
     da = exact_series()
     order = np.random.default_rng(2).permutation(37)
-    if not case.timed:
-        # Pairs have no order: shuffle both.
-        others = [o.isel(time=order) for o in case.others(da, "time")]
-        result = case.function(da.isel(time=order), *others)
-    else:
-        result = case(da.isel(time=order))
+    # Those without coordinate have no order but that of the first: shuffle all.
+    others = [o.isel(time=order) for o in case.others(da, "time")]
+    result = case.function(da.isel(time=order), *others, **case.options)
     assert_same(result, case(da))
 
 

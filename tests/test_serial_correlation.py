@@ -55,7 +55,15 @@ def test_compatibility_mode_agrees_with_pymannkendall_to_the_digit(method, funct
     y = noise(40, 30, 0.5).values.round(1)
     y[np.random.default_rng(3).random(y.shape) < 0.1] = np.nan
     result = gt.mann_kendall(xr.DataArray(y, dims=("time", "x")), method=method, compat="pymannkendall")
-    names = {"p": "p_value", "z": "z", "Tau": "tau", "s": "s", "var_s": "var_s", "slope": "slope", "intercept": "intercept"}
+    names = {
+        "p": "p_value",
+        "z": "z",
+        "Tau": "tau",
+        "s": "s",
+        "var_s": "var_s",
+        "slope": "slope",
+        "intercept": "intercept",
+    }
     compared = 0
     for k in range(y.shape[1]):
         with np.errstate(invalid="ignore"):
@@ -130,7 +138,9 @@ def test_years_left_out_of_the_axis_are_gaps_like_missing_values():
 def test_replicates_depend_on_the_seed_and_on_nothing_else():
     da = noise(40, 6, 0.3).chunk(series=1)
     first = gt.mann_kendall(da, method="block_bootstrap", resamples=200).compute()
-    again = gt.mann_kendall(da.compute()[:, ::-1], method="block_bootstrap", resamples=200)[{"series": slice(None, None, -1)}]
+    again = gt.mann_kendall(da.compute()[:, ::-1], method="block_bootstrap", resamples=200)[
+        {"series": slice(None, None, -1)}
+    ]
     xr.testing.assert_identical(first.drop_attrs(), again.drop_attrs())
     other = gt.mann_kendall(da, method="block_bootstrap", resamples=200, seed=1).compute()
     assert (first.p_value != other.p_value).any()

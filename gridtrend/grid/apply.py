@@ -47,7 +47,7 @@ def apply(
     for array, block in zip(arrays, kernel.blocks, strict=True):
         if block.core_dims:
             check_array(array, dim)
-            _check_chunks(array, dim)
+            check_chunks(array, dim)
     first = arrays[0]
     if axis is not None:
         parameters["t"] = axis.values
@@ -161,7 +161,8 @@ def check_array(array: Any, dim: str) -> None:
         raise TypeError(f"{name} holds {array.dtype}, and a trend needs real numbers. Convert it with .astype(float).")
 
 
-def _check_chunks(array: xr.DataArray, dim: str) -> None:
+def check_chunks(array: xr.DataArray, dim: str) -> None:
+    """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
     chunks = array.chunksizes.get(dim, ())
     if len(chunks) > 1:
         others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)

@@ -206,7 +206,7 @@ def line_attrs(axis: TimeAxis, intercept: str) -> dict[str, Any]:
 def finish_line(result: xr.Dataset, ci: str | None) -> xr.Dataset:
     """Leave out limits that were not asked for, and name on the slope what says how sure it is (CF-1.11, 3.4)."""
     if ci is None:
-        result = result.drop_vars(["slope_lower", "slope_upper"])
+        result = result.drop_vars(["slope_lower", "slope_upper"], errors="ignore")
     names = [name for name in ("slope_lower", "slope_upper", "p_value", "n_valid", "trend") if name in result]
     result["slope"].attrs["ancillary_variables"] = " ".join(names)
     return result.assign_attrs(confidence_limits=ci or "none")

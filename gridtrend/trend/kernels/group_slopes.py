@@ -1,0 +1,277 @@
+"""Order statistics of the slopes between all pairs of values within each group, pooled, exact, for 16 cells at once.
+
+Few slopes are listed and selected from. Many are narrowed down first: slopes of the cell itself, drawn from a sample,
+bound the rank from both sides, a count tells how many lie below either bound, and the next sample comes from between
+them, until the rest can be listed (after Floyd & Rivest 1975, doi:10.1145/360680.360691). A slope counts as below b
+where the difference of its values is below b times that of its times, which is monotone in b, rounding included.
+
+How many slopes lie below, at and above 0 is known from S, and no bound crosses 0: the many zeros of rain or snow are
+never listed. Other slopes that repeat close their bracket once they bound it from both sides.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from gridtrend.grid.kernel import inlined, jit
+from gridtrend.grid.lanes import (
+    LANES,
+    both_less,
+    count_less,
+    load,
+    lowest_bit,
+    store,
+    subtract,
+    subtract_scaled,
+    zero_count,
+)
+from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
+
+# Up to this many slopes a lane is listed as a whole; from a bracket, as many are.
+LIST = 512
+SAMPLE = 96
+ROUNDS = 12
+# Bounds lie this far, relatively, outside the slopes that they are taken from.
+TILT = 2.0**-50
+
+# What has become of a lane. ALONE: all its slopes are listed.
+OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
+
+# For each lane: bounds, each with the slope that it was taken from and the number of slopes below it, and the state.
+Bracket = namedtuple("Bracket", "low high from_low from_high below_low below_high state")
+
+
+@inlined
+def group_slopes(tile, t, groups, sums, ranks, values):
+    """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
+
+    `tile` holds `groups` series one after the other, each with a row for each time of `t`. `sums` tells of each lane its
+    number of `pairs`, and how many of their slopes are `down` and at zero (`ties`).
+    """
+    most = 0
+    for k in range(LANES):
+        most = max(most, sums.pairs[k])
+    if most > LIST:
+        _search_lanes(tile, t, groups, sums, ranks, values)
+    else:
+        values[:] = np.inf
+    listed = np.empty(min(most, LIST))
+    for k in range(LANES):
+        pairs, given_up = sums.pairs[k], False
+        for target in range(ranks.shape[0]):
+            given_up |= math.isinf(values[target, k])
+        if not given_up:
+            continue
+        if pairs > listed.size:
+            listed = np.empty(pairs)
+        _list_all(tile, t, groups, k, listed)
+        for target in range(ranks.shape[0]):
+            rank = ranks[target, k]
+            if not 1.0 <= rank <= pairs:
+                values[target, k] = np.nan
+            elif math.isinf(values[target, k]):
+                low, high = neighbours(listed, pairs, rank)
+                values[target, k] = blend(low, high, rank)
+
+
+@inlined
+def _list_all(tile, t, groups, k, listed):
+    """Every slope of lane `k`."""
+    n, count = t.size, 0
+    for start in range(0, groups * n, n):
+        for i in range(n - 1):
+            earlier = tile[start + i, k]
+            if math.isnan(earlier):
+                continue
+            for j in range(i + 1, n):
+                later = tile[start + j, k]
+                if not math.isnan(later):
+                    listed[count] = (later - earlier) / (t[j] - t[i])
+                    count += 1
+
+
+@inlined
+def _search_lanes(tile, t, groups, sums, ranks, values):
+    """The search in lanes; inf where a lane is given up."""
+    first_sample, sample = np.empty((LANES, SAMPLE)), np.empty((LANES, LIST))
+    first_size, size, stride = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    trial, below = np.empty((1, LANES)), np.empty((1, LANES), np.int64)
+    base, span = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    bracket = Bracket(
+        np.empty((1, LANES)), np.empty((1, LANES)), np.empty(LANES), np.empty(LANES),
+        np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64),
+    )  # fmt: skip
+    _draw(tile, t, groups, first_sample, first_size)
+    for target in range(ranks.shape[0]):
+        rank, value = ranks[target], values[target]
+        still_open = _open(bracket, rank, sums, value)
+        sample[:, :SAMPLE], size[:] = first_sample, first_size
+        base[:], span[:] = 0, sums.pairs
+        for attempt in range(ROUNDS):
+            if not still_open:
+                break
+            if attempt > 0:
+                _between(tile, t, groups, bracket, OPEN, stride, sample, size)
+            for side in (-1, 1):
+                _choose(bracket, rank, side, sample, size, base, span, trial)
+                _count_below(tile, t, groups, trial, below)
+                still_open = _narrow(bracket, rank, side, trial, below, value)
+            for k in range(LANES):
+                base[k], span[k] = bracket.below_low[k], bracket.below_high[k] - bracket.below_low[k]
+                stride[k] = (span[k] + SAMPLE - 1) // SAMPLE
+        stride[:] = 1
+        _between(tile, t, groups, bracket, CLOSED, stride, sample, size)
+        for k in range(LANES):
+            # A slope that equals a bound to the last bit is neither below nor between: then all are listed.
+            if bracket.state[k] == CLOSED and size[k] == bracket.below_high[k] - bracket.below_low[k]:
+                low, high = neighbours(sample[k], size[k], rank[k] - bracket.below_low[k])
+                value[k] = blend(low, high, rank[k])
+
+
+@inlined
+def _open(bracket, rank, sums, value):
+    """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
+
+    A rank between two slopes on different sides of zero is given up at once. Returns whether any lane is open.
+    """
+    any_open = False
+    for k in range(LANES):
+        bracket.low[0, k], bracket.below_low[k] = -np.inf, 0
+        bracket.high[0, k], bracket.below_high[k] = np.inf, sums.pairs[k]
+        bracket.from_low[k] = bracket.from_high[k] = np.nan
+        bracket.state[k], value[k] = ALONE, np.inf
+        if not 1.0 <= rank[k] <= sums.pairs[k]:
+            bracket.state[k], value[k] = FOUND, np.nan
+            continue
+        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), sums.down[k] + sums.ties[k]
+        if sums.down[k] < first and last <= not_above_zero:
+            bracket.state[k], value[k] = FOUND, 0.0
+        elif last <= sums.down[k]:
+            bracket.state[k], bracket.high[0, k], bracket.below_high[k] = OPEN, 0.0, sums.down[k]
+        elif first > not_above_zero:
+            bracket.state[k], bracket.low[0, k], bracket.below_low[k] = OPEN, 0.0, not_above_zero
+        if bracket.state[k] == OPEN and bracket.below_high[k] - bracket.below_low[k] <= LIST:
+            bracket.state[k] = CLOSED
+        any_open |= bracket.state[k] == OPEN
+    return any_open
+
+
+@inlined
+def _draw(tile, t, groups, sample, size):
+    """Slopes of pairs drawn at random, the same pairs in every cell."""
+    n = t.size
+    size[:] = 0
+    state = np.uint64(0x9E3779B97F4A7C15)
+    for _ in range(SAMPLE):
+        state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        i = np.int64((state >> np.uint64(33)) % np.uint64(n))
+        state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        j = np.int64((np.uint64(i) + np.uint64(1) + (state >> np.uint64(33)) % np.uint64(n - 1)) % np.uint64(n))
+        state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+        start = np.int64((state >> np.uint64(33)) % np.uint64(groups)) * n
+        for k in range(LANES):
+            slope = (tile[start + j, k] - tile[start + i, k]) / (t[j] - t[i])
+            if math.isfinite(slope):
+                sample[k, size[k]] = slope
+                size[k] += 1
+
+
+@jit
+def _between(tile, t, groups, bracket, state, stride, listed, count):
+    """List every `stride`-th of the slopes in the brackets of lanes in one state."""
+    n = t.size
+    low, high, wait = np.zeros((1, LANES)), np.zeros((1, LANES)), np.ones(LANES, np.int64)
+    count[:] = 0
+    wanted = False
+    for k in range(LANES):
+        # Equal bounds hold nothing.
+        if bracket.state[k] == state:
+            low[0, k], high[0, k] = -bracket.low[0, k], -bracket.high[0, k]
+            wanted = True
+    if not wanted:
+        return
+    minus_low, minus_high = load(low, 0), load(high, 0)
+    for start in range(0, groups * n, n):
+        for i in range(n - 1):
+            earlier = load(tile, start + i)
+            zero = subtract(earlier, earlier)
+            for j in range(i + 1, n):
+                step = t[j] - t[i]
+                rise = subtract(load(tile, start + j), earlier)
+                below, above = subtract_scaled(zero, minus_low, step), subtract_scaled(zero, minus_high, step)
+                hits = both_less(below, rise, rise, above)
+                while hits != 0:
+                    k = lowest_bit(hits)
+                    hits &= hits - 1
+                    wait[k] -= 1
+                    if wait[k] == 0:
+                        wait[k] = stride[k]
+                        if count[k] < LIST:
+                            listed[k, count[k]] = (tile[start + j, k] - tile[start + i, k]) / step
+                        count[k] += 1
+
+
+@inlined
+def _choose(bracket, rank, side, sample, size, base, span, trial):
+    """The next bound of each open lane, below (-1) or above (1) the rank: a slope of the sample, a few ranks away."""
+    for k in range(LANES):
+        trial[0, k] = np.nan
+        if bracket.state[k] != OPEN or size[k] == 0:
+            continue
+        wanted = math.floor(rank[k]) - 1 if side < 0 else math.ceil(rank[k])
+        place = (wanted - base[k]) * size[k] / span[k] + side * (1.0 + 0.6 * math.sqrt(size[k]))
+        place = math.floor(place) if side < 0 else math.ceil(place) - 1
+        if not 0 <= place < size[k]:
+            continue
+        slope = kth_smallest(sample[k], size[k], int(place))
+        bound = slope + side * TILT * abs(slope)
+        if bracket.low[0, k] < bound < bracket.high[0, k]:
+            trial[0, k] = bound
+            if side < 0:
+                bracket.from_low[k] = slope
+            else:
+                bracket.from_high[k] = slope
+
+
+@jit
+def _count_below(tile, t, groups, trial, below):
+    """For each lane, the number of slopes below `trial`."""
+    n = t.size
+    for k in range(LANES):
+        trial[0, k] = -trial[0, k]
+    minus = load(trial, 0)
+    counter = zero_count(minus)
+    for start in range(0, groups * n, n):
+        for i in range(n - 1):
+            earlier = load(tile, start + i)
+            zero = subtract(earlier, earlier)
+            for j in range(i + 1, n):
+                bound = subtract_scaled(zero, minus, t[j] - t[i])
+                counter = count_less(counter, subtract(load(tile, start + j), earlier), bound)
+    store(below, 0, counter)
+    for k in range(LANES):
+        trial[0, k] = -trial[0, k]
+
+
+@jit
+def _narrow(bracket, rank, side, trial, below, value):
+    """Take up what a count says about each open lane; returns whether any is open still."""
+    still_open = False
+    for k in range(LANES):
+        if bracket.state[k] != OPEN:
+            continue
+        if not math.isnan(trial[0, k]):
+            slope = bracket.from_low[k] if side < 0 else bracket.from_high[k]
+            if below[0, k] < math.floor(rank[k]):
+                bracket.low[0, k], bracket.below_low[k], bracket.from_low[k] = trial[0, k], below[0, k], slope
+            elif below[0, k] >= math.ceil(rank[k]):
+                bracket.high[0, k], bracket.below_high[k], bracket.from_high[k] = trial[0, k], below[0, k], slope
+        same = bracket.from_low[k] == bracket.from_high[k]
+        if bracket.below_high[k] - bracket.below_low[k] <= LIST:
+            bracket.state[k] = CLOSED
+        elif same and bracket.high[0, k] - bracket.low[0, k] <= 4.0 * TILT * abs(bracket.from_low[k]):
+            # The same slope over and over again.
+            bracket.state[k], value[k] = FOUND, bracket.from_low[k]
+        still_open |= bracket.state[k] == OPEN
+    return still_open

@@ -1,0 +1,258 @@
+"""The seasonal Mann-Kendall test: each month, season or phase of a cycle is compared with itself only."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.apply import check_array
+from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend.groups import Groups, grouped_test
+from gridtrend.trend.options import choose
+
+# Slots of a year, and the call that brings a record to one value a slot.
+CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
+# An axis with more steps than this for each value is not a regular one that misses some.
+SPARSE = 20
+
+
+def seasonal_mann_kendall(
+    da: xr.DataArray,
+    dim: str = "time",
+    *,
+    period: str | int = "month",
+    correlated: bool = False,
+    alpha: float = 0.05,
+    alternative: str = "two-sided",
+    p_value: str = "normal",
+    continuity: bool = True,
+    tau: str = "b",
+    slope: bool = True,
+    per: str = "year",
+    intercept: str = "conover",
+    ci: str | None = "gilbert",
+    min_valid: int = 4,
+    compat: str | None = None,
+) -> xr.Dataset:
+    """Seasonal Mann-Kendall test, with the seasonal Sen slope and its confidence limits, in every cell.
+
+    Januaries are compared with Januaries only: a seasonal cycle is neither a trend nor noise.
+
+    Parameters
+    ----------
+    da : DataArray, shape (..., time, ...)
+        Real numbers, numpy- or dask-backed, dimensions in any order. NaN and infinite values are missing: they take
+        nothing else of their year with them. `dim` must lie in one dask chunk.
+    dim : str
+        The dimension to follow.
+    period : {"month", "season"} or int
+        The groups: calendar months; DJF, MAM, JJA and SON, December counting to the next year; or, as a number, steps
+        in a cycle. Steps are those of the coordinate: months that a record leaves out do not shift later ones.
+    correlated : bool
+        Take the covariance between seasons into account (Hirsch & Slack 1984). It needs about 10 years.
+    alpha : float
+        Level of the flag `trend` and, as 1 - alpha, of the confidence limits.
+    alternative : {"two-sided", "increasing", "decreasing"}
+        What `p_value` and `trend` test for; "greater" and "less" are the same as the latter two.
+    p_value : {"normal", "exact", "auto"}
+        Normal approximation of the distribution of S; its exact distribution given the ties, seasons being independent;
+        or the exact one for up to 1,770 pairs of values and where seasons are independent.
+    continuity : bool
+        Move S one step towards zero before it is standardised.
+    tau : {"b", "a"}
+        Kendall's tau corrected for ties, or not; the mean over seasons, weighted with their pairs.
+    slope : bool
+        Also compute the slope, its limits and the intercept.
+    per : str
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., "cycle" or "step". A
+        month of one year is a whole number of years after the same month of another. "year" gives way where there is no
+        year: to the unit of a numeric coordinate, or to "cycle" where there is no coordinate.
+    intercept : {"conover", "joint"}
+        median(y) - slope median(t), or median(y - slope t), over the values of all seasons. It holds at the first time
+        of a record with dates, at the first step, or at 0 of a numeric coordinate.
+    ci : {"gilbert", "rounded", None}
+        Confidence limits interpolated between two slopes (EnvStats), at the nearest rank, or none.
+    min_valid : int
+        Cells with fewer valid values become missing; their `n_valid` is still told.
+    compat : {None, "pymannkendall"}
+        Reproduce the numbers of pymannkendall 1.4.3, for comparison with results that were made with it: tau-a, slopes
+        per cycle, Conover's intercept, and with `correlated` no continuity correction and whole cycles left out of the
+        test where one of their values is missing.
+
+    Returns
+    -------
+    Dataset, shape (...)
+        tau, s, var_s, z, p_value : float64, dimensionless
+            Kendall's tau, the sum of the seasons' scores S (a whole number), its variance under no trend with ties
+            accounted for, the standardised score, and the p-value.
+        chi2_trend, chi2_homogeneity, p_homogeneity : float64, dimensionless
+            Chi-square of the trend that all seasons share (1 degree of freedom), and of the differences between the
+            trends of seasons (one degree fewer than there are seasons) with its p-value (van Belle & Hughes 1984, for
+            independent seasons, without continuity correction). Where p_homogeneity is small, seasons have different
+            trends, and a common slope means little. The two add up to the total chi-square.
+        slope, slope_lower, slope_upper : float64, units of `da` per `per`
+            Median of the slopes between all pairs of values of one season, over all seasons, and its limits; a limit
+            that no rank reaches (very short series) is missing.
+        intercept : float64, units of `da`
+        n_valid : int32
+        trend : int8
+            1, 0 or -1: increasing, no trend at level `alpha` (or too few values), decreasing.
+
+        Lazy if `da` is.
+
+    Raises
+    ------
+    TypeError
+        If `da` is not a DataArray of real numbers.
+    ValueError
+        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, if two values
+        share a month or season, if a number is given as `period` of an irregular record, or if an option is not known.
+
+    See Also
+    --------
+    regional_mann_kendall : sites instead of seasons.
+
+    Notes
+    -----
+    O(m**2) pairs a season for m cycles; O(n) memory. The exact p-value of a cell takes O(n N) for N pairs.
+
+    References
+    ----------
+    Hirsch, R. M., Slack, J. R. & Smith, R. A. (1982). Water Resour. Res. 18, 107-121. doi:10.1029/WR018i001p00107
+
+    Hirsch, R. M. & Slack, J. R. (1984). Water Resour. Res. 20, 727-732. doi:10.1029/WR020i006p00727
+
+    van Belle, G. & Hughes, J. P. (1984). Water Resour. Res. 20, 127-136. doi:10.1029/WR020i001p00127
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> months = xr.date_range("2001-01", periods=60, freq="MS")
+    >>> cycle = 10 * np.cos(np.arange(60) * np.pi / 6)
+    >>> level = xr.DataArray(cycle + 0.5 * (np.arange(60) // 12), {"time": months}, "time", attrs={"units": "m"})
+    >>> result = gt.seasonal_mann_kendall(level)
+    >>> int(result.s), round(float(result.slope), 6), result.slope.attrs["units"]
+    (120, 0.5, 'm year-1')
+    """
+    check_array(da, dim)
+    groups = seasons(da, dim, period, "cycle" if compat else per)
+    result = grouped_test(
+        da,
+        dim,
+        groups,
+        "seasonal Mann-Kendall test",
+        correlated=correlated,
+        alpha=alpha,
+        alternative=alternative,
+        p_value=p_value,
+        continuity=continuity,
+        tau=tau,
+        slope=slope,
+        intercept=intercept,
+        ci=ci,
+        min_valid=min_valid,
+        compat=compat,
+    )
+    if slope and groups.axis.unit == "step" and groups.axis.per == 1.0:
+        for name in {"slope", "slope_lower", "slope_upper"} & set(result):
+            result[name].attrs["comment"] = f"change per cycle of {groups.count} steps"
+        result.attrs["slope_per"] = "cycle"
+    return result.assign_attrs(period=period)
+
+
+def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
+    """Seasons as groups, and cycles, counted from the first, as their times."""
+    # Units of the coordinate matter to slopes only, below.
+    ticks = time_axis(da[dim].drop_attrs(), dim)
+    if isinstance(period, str):
+        count, slot = _calendar_slots(da, dim, period)
+        length = ticks.per
+    else:
+        count = _whole_number(period)
+        slot, length = _positions(da, dim, ticks)
+        length *= count
+    first = int(min(slot, default=0))
+    cycle, season = slot // count - first // count, slot % count
+    cycles = int(max(cycle, default=-1)) + 1
+    when = (slot - first) / count
+    rate, unit, origin = 1.0, "step", ticks.origin
+    if per == "step":
+        rate = 1.0 / count
+    elif per != "cycle" and not (per == "year" and dim not in da.coords):
+        axis = time_axis(da, dim, per)
+        rate, unit = axis.per / length, axis.unit
+        if origin == f"{dim} = 0":
+            when += ticks.values[:1] / length
+    return Groups(season * cycles + cycle, when, count, TimeAxis(np.arange(float(cycles)), rate, unit, origin, None))
+
+
+def _calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.ndarray]:
+    """Number of slots in a year, and each step's slot, counted through the years."""
+    choose("period", period, {name: count for name, (count, _) in CALENDARS.items()})
+    count, frequency = CALENDARS[period]
+    months = _months(da, dim)
+    if months is None:
+        raise ValueError(
+            f"period={period!r} needs dates, and {dim!r} has none. Give it some with da.assign_coords({dim}=...), or say "
+            "how many steps make a cycle, as in period=12."
+        )
+    # December belongs to the winter that ends in the next year.
+    slot = months if period == "month" else (months + 1) // 3
+    repeated = slot.size - np.unique(slot).size
+    if repeated:
+        raise ValueError(
+            f"period={period!r} compares one value a {period} and year, and {repeated} of {slot.size} values share theirs "
+            f"with another. Bring the record there first, with da.resample({dim}={frequency!r}).mean() or .sum()."
+        )
+    return count, slot
+
+
+def _positions(da: xr.DataArray, dim: str, ticks: TimeAxis) -> tuple[np.ndarray, float]:
+    """Each step's position on a regular axis, counted from the first, and the length of one position in ticks."""
+    months = _months(da, dim)
+    order = slice(None) if ticks.order is None else ticks.order
+    if months is not None and _monthly(da, dim, months):
+        apart = int(np.gcd.reduce(np.diff(months[order]))) if months.size > 1 else 1
+        return (months - months.min()) // apart, apart * ticks.per / 12
+    step = _common_step(np.diff(ticks.values))
+    position = np.empty(ticks.values.size, np.int64)
+    position[order] = np.rint((ticks.values - ticks.values[:1]) / step)
+    if position.size > 1 and position.max() >= SPARSE * position.size:
+        raise ValueError(
+            f"period as a number counts steps of a regular axis, and those of {dim!r} have no step in common. Use "
+            f"period='month' or 'season', or drop the coordinate with da.drop_vars({dim!r}) to count values instead."
+        )
+    return position, step
+
+
+def _months(da: xr.DataArray, dim: str) -> np.ndarray | None:
+    """Calendar month of each step, counted from January of the year 0; None where the coordinate has no dates."""
+    values = da[dim].values
+    if values.dtype.kind != "M" and not (values.size and hasattr(values[0], "calendar")):
+        return None
+    return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
+
+
+def _monthly(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
+    """Whether no two values share a month, and all stand in the same part of theirs."""
+    day = da[dim].dt.day.values
+    return np.unique(months).size == months.size and day.max() - day.min() <= 3
+
+
+def _common_step(differences: np.ndarray) -> float:
+    """The largest step of which all differences are multiples, to rounding."""
+    step = 0.0
+    for difference in np.unique(differences):
+        larger, smaller = float(difference), step
+        while smaller > 1e-4 * differences.min():
+            larger, smaller = smaller, abs(math.remainder(larger, smaller))
+        step = larger
+    return step or 1.0
+
+
+def _whole_number(period: int) -> int:
+    if isinstance(period, bool) or not (period == int(period) and period >= 1):
+        raise ValueError(f"period={period!r} is not a number of steps; give a whole number from 1 on, or 'month'.")
+    return int(period)
