@@ -5,7 +5,6 @@ The same U, W and V serve every step. W is square because it leads from the hidd
 
 from typing import NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from gridtrend.neural.parameters import activation_code
@@ -266,7 +265,8 @@ def fit_rnn(
     if start is None:
         network.draw(seed)
     else:
-        check_shapes(AXES, {"x": sequences, "U": np.empty(sizes[:2])} | start._asdict())
+        wanted = {"x": sequences, "hidden": network.b, **start._asdict()}
+        check_shapes(AXES | {"hidden": "hidden"}, wanted)
         network.take(start)
     history = minimise(network, sequences, targets, options, held_out)
     return RNNParameters(*(array.copy() for array in network.arrays)), history

@@ -49,8 +49,8 @@ def check_shapes(wanted: Mapping[str, str], arrays: Mapping[str, Any], hint: str
     Raises
     ------
     ValueError
-        If they do not fit. The size that most arrays agree on is taken for the right one, or else that of the array
-        that comes first.
+        If they do not fit. Where all but one array fit, that one is wrong; of two that contradict each other, the later.
+        Otherwise the sizes that most arrays agree on are taken for the right ones.
 
     Examples
     --------
@@ -59,12 +59,12 @@ def check_shapes(wanted: Mapping[str, str], arrays: Mapping[str, Any], hint: str
     """
     shapes = {name: np.shape(array) for name, array in arrays.items() if array is not None}
     axes = {name: wanted[name].split() for name in shapes}
-    found: dict[str, Counter[int]] = {}
-    for name, shape in shapes.items():
-        if len(shape) == len(axes[name]):
-            for axis, size in zip(axes[name], shape, strict=True):
-                found.setdefault(axis, Counter())[size] += 1
-    sizes = {axis: counts.most_common(1)[0][0] for axis, counts in found.items()}
+    for left_out in (None, *reversed(shapes)):
+        sizes, contradicted = _agreed({name: (axes[name], shapes[name]) for name in shapes if name != left_out})
+        if not contradicted:
+            break
+    else:
+        sizes, _ = _agreed({name: (axes[name], shapes[name]) for name in shapes})
     wrong = []
     for name, shape in shapes.items():
         if shape != tuple(sizes.get(axis) for axis in axes[name]):
@@ -74,3 +74,17 @@ def check_shapes(wanted: Mapping[str, str], arrays: Mapping[str, Any], hint: str
         everything = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{'; '.join(wrong)}. All shapes: {everything}.{' ' + hint if hint else ''}")
     return sizes
+
+
+def _agreed(arrays: Mapping[str, tuple[list[str], tuple[int, ...]]]) -> tuple[dict[str, int], bool]:
+    """The size of each axis that most arrays have, and whether one of them has another, or another number of axes."""
+    found: dict[str, Counter[int]] = {}
+    misfits = False
+    for axes, shape in arrays.values():
+        if len(shape) != len(axes):
+            misfits = True
+            continue
+        for axis, size in zip(axes, shape, strict=True):
+            found.setdefault(axis, Counter())[size] += 1
+    sizes = {axis: counts.most_common(1)[0][0] for axis, counts in found.items()}
+    return sizes, misfits or any(len(counts) > 1 for counts in found.values())
