@@ -116,51 +116,64 @@ def _train(samples, layers, limits, activation, epochs, rate, momentum, l2, weig
 
 
 @jit
-def _solve(samples, lane, weights, room):
-    """Least squares of one lane by orthogonal columns; a column that repeats others gets weight 0.
+def _dot(room, i, j, n):
+    """Product of two columns, `n` samples long."""
+    total = 0.0
+    for k in range(n):
+        total += room[i, k] * room[j, k]
+    return total
 
-    `room` is (columns + 1, samples). Returns the mean squared error.
-    """
-    n_features = samples.lags + samples.shared.shape[1]
-    n_columns = n_features + 1
-    rows = 0
-    features = np.empty((n_features, LANES))
+
+@jit
+def _fill_columns(samples, lane, room):
+    """Rows of `room`: ones, the features and the target of the complete samples of a lane. Returns how many these are."""
+    n = 0
+    features = np.empty((room.shape[0] - 2, LANES))
     for i in range(samples.valid.shape[0]):
         if samples.valid[i, lane]:
             fill_features(samples, i, features)
-            room[0, rows] = 1.0
-            room[1:n_columns, rows] = features[:, lane]
-            room[n_columns, rows] = samples.series[i + samples.lags + samples.horizon - 1, lane]
-            rows += 1
-    triangle = np.zeros((n_columns, n_columns + 1))
-    kept = np.zeros(n_columns, np.bool_)
-    for j in range(n_columns + 1):
-        column = room[j, :rows]
-        before = math.sqrt(np.sum(column * column))
+            room[0, n] = 1.0
+            for j in range(features.shape[0]):
+                room[j + 1, n] = features[j, lane]
+            room[room.shape[0] - 1, n] = samples.series[i + samples.lags + samples.horizon - 1, lane]
+            n += 1
+    return n
+
+
+@jit
+def _solve(samples, lane, weights, room):
+    """Least squares of one lane by orthogonal columns; a column that repeats others gets weight 0.
+
+    `room` is (ones, features and target; samples). Returns the mean squared error.
+    """
+    n, target = _fill_columns(samples, lane, room), room.shape[0] - 1
+    triangle, kept = np.zeros((target, target + 1)), np.zeros(target, np.bool_)
+    for j in range(target + 1):
+        before = math.sqrt(_dot(room, j, j, n))
         # Twice is enough for columns that are orthogonal to the last digit.
-        for _ in range(2):
-            for k in range(min(j, n_columns)):
-                if kept[k]:
-                    part = np.sum(room[k, :rows] * column)
-                    triangle[k, j] += part
-                    column -= part * room[k, :rows]
-        if j < n_columns:
-            left = math.sqrt(np.sum(column * column))
-            kept[j] = left > _NEW * before
-            if kept[j]:
-                triangle[j, j] = left
-                column /= left
-    solution = np.zeros(n_columns)
-    for j in range(n_columns - 1, -1, -1):
+        for k in range(2 * min(j, target)):
+            other = k % j
+            if kept[other]:
+                part = _dot(room, other, j, n)
+                triangle[other, j] += part
+                for i in range(n):
+                    room[j, i] -= part * room[other, i]
+        left = math.sqrt(_dot(room, j, j, n))
+        if j < target and left > _NEW * before:
+            kept[j] = True
+            triangle[j, j] = left
+            for i in range(n):
+                room[j, i] /= left
+    for j in range(target - 1, -1, -1):
+        # Ones come first here, and the bias last among the parameters.
+        row = j - 1 if j else target - 1
+        weights[row, lane] = 0.0
         if kept[j]:
-            total = triangle[j, n_columns]
-            for k in range(j + 1, n_columns):
-                total -= triangle[j, k] * solution[k]
-            solution[j] = total / triangle[j, j]
-    weights[:n_features, lane] = solution[1:]
-    weights[n_features, lane] = solution[0]
-    residual = room[n_columns, :rows]
-    return np.sum(residual * residual) / rows
+            total = triangle[j, target]
+            for k in range(j + 1, target):
+                total -= triangle[j, k] * weights[k - 1, lane]
+            weights[row, lane] = total / triangle[j, j]
+    return left * left / n
 
 
 @kernel(
