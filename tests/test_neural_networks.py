@@ -267,7 +267,9 @@ def test_a_hidden_layer_taken_for_the_output_is_told():
     x, weights, biases = mlp_case([4, 21], samples=150)
     with pytest.raises(ValueError, match=r"one-hot with 3 columns, and there are 21 classes"):
         neural.mlp_gradients(x, np.eye(3)[np.arange(150) % 3], weights, biases)
-    with pytest.raises(ValueError, match=r"\(150, 21\) and values other than 0 and 1.*hidden layer are no labels"):
+    with pytest.raises(
+        ValueError, match=r"\(150, 21\) and values other than 0 and 1.*activations of a hidden layer are no labels"
+    ):
         neural.mlp_gradients(x, neural.mlp_forward(x, weights, biases)[-1], weights, biases)
 
 

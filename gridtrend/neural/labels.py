@@ -79,9 +79,9 @@ def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None) -> tupl
         )
     if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"y has shape {labels.shape} and values other than 0 and 1, so it is not one-hot. Give the classes "
-            "themselves, integers or strings of shape "
-            f"({n_samples},): of probabilities, that is y.argmax(axis=1). Activations of a hidden layer are no labels."
+            f"y has shape {labels.shape} and values other than 0 and 1, so it is not one-hot. Give one class a sample, "
+            f"integers or strings of shape ({n_samples},): probabilities become classes by y.argmax(axis=1), and "
+            "activations of a hidden layer are no labels."
         )
     sums = labels.sum(axis=1, dtype=np.int64)
     if (sums != 1).any():
