@@ -381,6 +381,7 @@ def test_steps_that_are_too_long_are_told():
         ({"hidden": 21}, r"one layer is hidden=\(21,\)"),
         ({"hidden": (0,)}, "a layer without units"),
         ({"l2": -1.0}, "l2=-1.0 is not a penalty"),
+        ({"loss": "squared"}, r"y has shape \(60,\), and \(samples, outputs\) is needed"),
         ({"loss": "hinge"}, "use one of 'cross-entropy', 'squared'"),
         ({"optimizer": "lbfgs"}, "leave out batch"),
     ],

@@ -41,7 +41,7 @@ class Estimator:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "history_") or hasattr(self, "x_scaler_")
+        return hasattr(self, "coefs_") or hasattr(self, "parameters_")
 
     def __sklearn_tags__(self) -> Any:
         # Asked for by scikit-learn alone, which is there when it asks.
@@ -120,7 +120,7 @@ class _MLP(Estimator):
         neutral = Scaler.from_arrays(np.zeros(x.shape[1]), np.ones(x.shape[1]))
         self.x_scaler_ = Scaler(x) if self.scale else neutral
         if validation is not None:
-            validation = self._samples(validation[0]), validation[1]
+            validation = self.x_scaler_.transform(as_floats("validation X", validation[0])), validation[1]
         options = {name: value for name, value in self.get_params().items() if name != "scale"}
         self.coefs_, self.intercepts_, self.history_ = fit_mlp(
             self.x_scaler_.transform(x), targets, loss=loss, validation=validation, **options

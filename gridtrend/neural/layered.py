@@ -236,7 +236,7 @@ def fit_mlp(
     if start is not None:
         network = _given(samples, *start, activation)
     else:
-        outputs = _outputs(y, len(samples)) if loss == "cross-entropy" else np.shape(y)[-1]
+        outputs = _outputs(y, len(samples), loss)
         network = Network([samples.shape[1], *check_hidden(hidden), outputs], activation_code(activation))
         network.draw(seed)
     network.choose_loss(loss, l2)
@@ -286,8 +286,15 @@ def check_hidden(hidden: Sequence[int]) -> list[int]:
     return sizes
 
 
-def _outputs(y: Any, n_samples: int) -> int:
-    """How many classes there are, of labels that are indices or one-hot."""
+def _outputs(y: Any, n_samples: int, loss: str) -> int:
+    """How many outputs there are: classes of labels that are indices or one-hot, or columns of targets."""
+    if loss == "squared":
+        if np.ndim(y) != 2:
+            raise ValueError(
+                f"y has shape {np.shape(y)}, and (samples, outputs) is needed. A single output is an axis of size 1: "
+                "y[:, numpy.newaxis]."
+            )
+        return int(np.shape(y)[1])
     classes, _ = read_labels(y, n_samples)
     if classes.dtype.kind not in "iu" or classes[0] < 0:
         raise ValueError(
