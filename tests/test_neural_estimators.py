@@ -233,7 +233,7 @@ def trained():
     return {
         "RNN": (neural.RNN(4, epochs=2, truncate=3).fit(X, y), X),
         "MLPClassifier": (neural.MLPClassifier((3, 2), epochs=2).fit(xor, ["no", "yes", "yes", "no"]), xor),
-        "MLPRegressor": (neural.MLPRegressor((), epochs=2).fit(xor, [[1.0], [2], [3], [4]]), xor),
+        "MLPRegressor": (neural.MLPRegressor((), epochs=np.int64(2)).fit(xor, [[1.0], [2], [3], [4]]), xor),
     }
 
 

@@ -383,7 +383,7 @@ def test_steps_that_are_too_long_are_told():
         ({"l2": -1.0}, "l2=-1.0 is not a penalty"),
         ({"loss": "squared"}, r"y has shape \(60,\), and \(samples, outputs\) is needed"),
         ({"loss": "hinge"}, "use one of 'cross-entropy', 'squared'"),
-        ({"optimizer": "lbfgs"}, "leave out batch"),
+        ({"optimizer": "lbfgs"}, "give batch=None"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -117,8 +117,7 @@ class _MLP(Estimator):
             raise ValueError(f"X has shape {x.shape}, and (samples, features) is needed, of at least one sample.")
         check_finite(X=x)
         self.n_features_in_ = x.shape[1]
-        neutral = Scaler.from_arrays(np.zeros(x.shape[1]), np.ones(x.shape[1]))
-        self.x_scaler_ = Scaler(x) if self.scale else neutral
+        self.x_scaler_ = Scaler(x) if self.scale else Scaler.identity(x)
         if validation is not None:
             validation = self.x_scaler_.transform(as_floats("validation X", validation[0])), validation[1]
         options = {name: value for name, value in self.get_params().items() if name != "scale"}
@@ -276,8 +275,7 @@ class MLPRegressor(_MLP):
         check_finite(y=targets)
         self._one_output = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
-        neutral = Scaler.from_arrays(np.zeros(columns.shape[1]), np.ones(columns.shape[1]))
-        self.y_scaler_ = Scaler(columns) if self.scale else neutral
+        self.y_scaler_ = Scaler(columns) if self.scale else Scaler.identity(columns)
         if validation is not None:
             held_out = as_floats("validation y", validation[1]).reshape(len(validation[1]), -1)
             validation = validation[0], self.y_scaler_.transform(held_out)

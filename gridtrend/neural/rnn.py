@@ -93,8 +93,8 @@ class RNN(Estimator):
             )
         self._target_ndim = targets.ndim
         targets = targets[:, None] if targets.ndim == 1 else targets
-        neutral = (Scaler.from_arrays(np.zeros(a.shape[-1]), np.ones(a.shape[-1])) for a in (x, targets))
-        self.x_scaler_, self.y_scaler_ = (Scaler(x), Scaler(targets)) if self.scale else neutral
+        scaler = Scaler if self.scale else Scaler.identity
+        self.x_scaler_, self.y_scaler_ = scaler(x), scaler(targets)
         if validation is not None:
             held_out = as_floats("validation y", validation[1])
             held_out = held_out[:, None] if held_out.ndim == 1 else held_out

@@ -36,7 +36,9 @@ def write_model(
     arrays : mapping of str to array
     """
     target = Path(path)
-    header = np.array(json.dumps({"gridtrend": kind, "format": FORMAT, "settings": dict(settings)}))
+    content = {"gridtrend": kind, "format": FORMAT, "settings": dict(settings)}
+    # Numbers may be NumPy's own.
+    header = np.array(json.dumps(content, default=lambda value: np.asarray(value).tolist()))
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name)
     try:
         with os.fdopen(handle, "wb") as file:

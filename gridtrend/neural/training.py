@@ -85,7 +85,8 @@ class Options:
             raise ValueError(f"decay={self.decay!r} is not a share; give a number above 0 and at most 1.")
         if self.optimizer == "lbfgs" and (self.batch or self.clip or self.patience):
             raise ValueError(
-                "L-BFGS takes all samples in each step and stops by itself: leave out batch, clip, patience."
+                "L-BFGS takes all samples in each step, as they are, and stops by itself: give batch=None, clip=None, "
+                "patience=None."
             )
 
 
@@ -118,7 +119,10 @@ def minimise(
     if options.patience is not None and validation is None:
         raise ValueError("patience needs samples to watch: give validation=(x, y), samples that are not trained on.")
     if options.optimizer == "lbfgs":
-        return _minimise_lbfgs(objective, x, y, options)
+        history = _minimise_lbfgs(objective, x, y, options)
+        if validation is not None:
+            history.validation_loss.append(objective.loss(*validation))
+        return history
     history, kept, lowest = History(), objective.parameters.copy(), math.inf
     take_step = _Stepper(objective, options)
     order = np.random.default_rng(options.seed)

@@ -185,6 +185,12 @@ class Scaler:
         self.scale: Array = np.where(spread > 1e-12 * np.abs(self.offset), spread, 1.0)
 
     @classmethod
+    def identity(cls, training: npt.ArrayLike) -> "Scaler":
+        """A scaler that changes nothing, for samples like these."""
+        features = np.shape(training)[-1]
+        return cls.from_arrays(np.zeros(features), np.ones(features))
+
+    @classmethod
     def from_arrays(cls, offset: Array, scale: Array) -> "Scaler":
         """A scaler that was learnt elsewhere."""
         scaler = cls.__new__(cls)
