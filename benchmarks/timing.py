@@ -140,8 +140,10 @@ def machine(packages: Iterable[str]) -> str:
 
 
 def version(package: str) -> str:
+    # scikit-learn is imported as sklearn.
+    distributions = importlib.metadata.packages_distributions().get(package, [package])
     try:
-        return importlib.metadata.version(package)
+        return importlib.metadata.version(distributions[0])
     except importlib.metadata.PackageNotFoundError:
         return "from a checkout"
 

@@ -7,6 +7,9 @@
 11.0
 """
 
+import importlib
+from typing import Any
+
 from gridtrend import accessor
 from gridtrend.trend import (
     buishand,
@@ -43,3 +46,12 @@ __all__ = [
     "snht",
     "theil_sen",
 ]
+
+# Loaded when they are first named, so that `import gridtrend` stays light.
+_SIBLINGS = ("neural",)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SIBLINGS:
+        return importlib.import_module(f"gridtrend.{name}")
+    raise AttributeError(f"module 'gridtrend' has no attribute {name!r}")

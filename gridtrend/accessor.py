@@ -1,6 +1,7 @@
 """`.gridtrend` on DataArrays and Datasets: every public function as a method, one line each."""
 
 import functools
+import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,17 @@ def _method(function: Callable[..., xr.Dataset]) -> Any:
         return self._run(function, *args, **kwargs)  # type: ignore[no-any-return]
 
     return method
+
+
+class _Later:
+    """A function of a sibling that is imported when it is first named, as a method."""
+
+    def __init__(self, sibling: str, name: str):
+        self._sibling, self._name = sibling, name
+
+    def __get__(self, accessor: Any, owner: type) -> Any:
+        function = getattr(importlib.import_module(f"gridtrend.{self._sibling}"), self._name)
+        return function if accessor is None else _method(function).__get__(accessor, owner)
 
 
 class _Methods:
@@ -40,6 +52,9 @@ class _Methods:
 @xr.register_dataarray_accessor("gridtrend")
 class DataArrayAccessor(_Methods):
     """`da.gridtrend.<function>(...)` is `gridtrend.<function>(da, ...)`."""
+
+    fit_per_cell = _Later("neural", "fit_per_cell")
+    predict_per_cell = _Later("neural", "predict_per_cell")
 
     def __init__(self, da: xr.DataArray):
         self._da = da

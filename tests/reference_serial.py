@@ -19,7 +19,9 @@ def steps(t):
     t = np.asarray(t, dtype=float)
     if t.size < 2:
         return np.zeros(t.size, dtype=int)
-    gaps = np.clip(np.rint(np.diff(t) / np.median(np.diff(t))), 1, t.size)
+    gaps = np.diff(t)
+    ordinary = np.mean([gap for gap in gaps if round(gap / np.median(gaps)) == 1])
+    gaps = np.clip(np.rint(gaps / ordinary), 1, t.size)
     return np.concatenate([[0], np.cumsum(gaps)]).astype(int)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth", "family")
+GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -27,6 +27,7 @@ TABLES = {
     "start": ["second start: gridtrend trend E1_north_america.nc", "cold start: compiling each kernel"],
     "path": ["file to file", "where the time goes"],
     "family": ["field significance of many cells"],
+    "neural": ["distance to the limits of the machine", "root mean square error one step ahead"],
     "growth": ["length of the record", "number of cells", "missing values"],
 }
 

@@ -34,8 +34,8 @@ def apply(
     -------
     Dataset
         One variable for each output, lazy where an input is. Coordinates that do not depend on `dim` are kept; `dim`
-        itself, unless an output has it, becomes a scalar coordinate with bounds, the period of the record. Attributes say from how many steps, and
-        by which version, it was made.
+        itself, unless an output has it, becomes a scalar coordinate with bounds, the period of the record. Attributes
+        say from how many steps, and by which version, it was made.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def apply(
         If an array lacks `dim`, or has it split over several dask chunks.
     """
     for array, block in zip(arrays, kernel.blocks, strict=True):
-        if block.core_dims:
+        if "time" in block.core_dims:
             check_array(array, dim)
             check_chunks(array, dim)
     first = arrays[0]
@@ -56,14 +56,16 @@ def apply(
     results = xr.apply_ufunc(
         kernel,
         *arrays,
-        input_core_dims=[[dim if name == "time" else name for name in block.core_dims] for block in kernel.blocks],
-        output_core_dims=[[dim if name == "time" else name for name in output.dims] for output in kernel.outputs],
+        input_core_dims=[_names(block.core_dims, dim) for block in kernel.blocks],
+        output_core_dims=[_names(output.dims, dim) for output in kernel.outputs],
         output_dtypes=[np.dtype(output.dtype) for output in kernel.outputs],
         dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": _new_sizes(kernel, parameters)},
         # A result is another quantity: its attributes are set below, on purpose.
         keep_attrs=False,
         kwargs=parameters,
     )
+    results = results if isinstance(results, tuple) else (results,)
     name, units = data_name(first.name, first.attrs), first.attrs.get("units")
     unit = axis.unit if axis is not None else ""
     variables = {}
@@ -73,8 +75,27 @@ def apply(
     # xarray forgets the attributes of coordinates together with those of the data.
     kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
     provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
-    consumed = not any("time" in output.dims for output in kernel.outputs)
-    return xr.Dataset(variables, kept | (period(first, dim) if consumed else {}), provenance)
+    # Results along the dimension keep its coordinate; all others are of the whole period.
+    span = {} if dim in results[0].dims else period(first, dim)
+    return xr.Dataset(variables, kept | span, provenance)
+
+
+def _names(dims: tuple[str, ...], dim: str) -> list[str]:
+    """Dimensions of a kernel as those of the arrays."""
+    return [dim if name == "time" else name for name in dims]
+
+
+def _new_sizes(kernel: Kernel, parameters: dict[str, Any]) -> dict[str, int]:
+    """Sizes of the dimensions of outputs that no block has: a vector that all cells share tells them."""
+    known = {name for block in kernel.blocks for name in block.core_dims}
+    sizes = {
+        name: size
+        for item in kernel.inputs
+        if not item.is_block and item.dims
+        for name, size in zip(item.dims, np.shape(parameters[item.name]), strict=True)
+    }
+    wanted = {name for output in kernel.outputs for name in output.dims} - known
+    return {name: sizes[name] for name in wanted}
 
 
 def apply_function(

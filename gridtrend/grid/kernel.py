@@ -178,13 +178,40 @@ class Kernel:
             numba.types.Array(numba.from_dtype(np.dtype(output.dtype)), len(output.dims) + 1, "C")
             for output in self.outputs
         ]
-        dispatcher: Any = jit(self.body)
-        # What is compiled stands in the folder of the kernel, and here.
-        sources = (Path(__file__).parent, Path(inspect.getfile(self.body)).parent)
-        dispatcher._cache = MachineCode(f"{self.__module__}.{self.__qualname__}", sources)
-        dispatcher.compile(numba.void(*inputs, *outputs))
-        dispatcher.disable_compile()
-        return dispatcher
+        return _machine_code(self.body, numba.void(*inputs, *outputs))
+
+
+class Routine:
+    """A compiled function over plain arrays, for one signature: compiled (or read from disk) at its first call."""
+
+    def __init__(self, body: Callable[..., Any], signature: str):
+        self.body = body
+        self.signature = signature
+        self._compiled: Any = None
+        functools.update_wrapper(self, body)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it; arrays must be of the declared types and contiguous."""
+        if self._compiled is None:
+            with _LOCK:
+                self._compiled = self._compiled or _machine_code(self.body, self.signature)
+        return self._compiled(*arguments)
+
+
+def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
+    """Declare a compiled function over plain arrays by its numba signature, such as "float64(float64[:, ::1], int64)"."""
+    return lambda body: Routine(body, signature)
+
+
+def _machine_code(body: Callable[..., Any], signature: Any) -> Any:
+    """Compile a function for one signature, or read it from disk."""
+    dispatcher: Any = jit(body)
+    # What is compiled stands in the folder of the function, and here.
+    sources = (Path(__file__).parent, Path(inspect.getfile(body)).parent)
+    dispatcher._cache = MachineCode(f"{body.__module__}.{body.__qualname__}", sources)
+    dispatcher.compile(signature)
+    dispatcher.disable_compile()
+    return dispatcher
 
 
 def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[..., None]], Kernel]:

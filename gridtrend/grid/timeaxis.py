@@ -55,8 +55,8 @@ class TimeAxis:
     order : ndarray of int or None
         Positions that sort the coordinate, where it is not sorted.
     steps : ndarray of int64, shape (n,)
-        The whole number of typical (median) steps from the first time: what lags are counted in. Where the axis itself
-        leaves times out, it skips numbers.
+        The whole number of ordinary steps (the mean of those that round to one median step) from the first time: what
+        lags are counted in. Where the axis itself leaves times out, it skips numbers.
     """
 
     values: np.ndarray
@@ -142,7 +142,8 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if dates:
         attrs = {"standard_name": "time"} | attrs
         # A coordinate and its bounds are written in the same units, so these must be known.
-        encoding = {"units": "days since 1970-01-01", "calendar": da[dim].dt.calendar} | encoding
+        # Whole days would round the middle of a record that falls on noon.
+        encoding = {"units": "days since 1970-01-01", "calendar": da[dim].dt.calendar, "dtype": "float64"} | encoding
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last
     return {
@@ -156,8 +157,9 @@ def _steps(ticks: np.ndarray) -> np.ndarray:
     if ticks.size < 2:
         return np.zeros(ticks.size, "int64")
     gaps = np.diff(ticks)
+    ordinary = np.rint(gaps / np.median(gaps)) == 1
     # A gap longer than the record says no more than one as long: no lag reaches across it.
-    gaps = np.clip(np.rint(gaps / np.median(gaps)), 1, ticks.size).astype("int64")
+    gaps = np.clip(np.rint(gaps / np.mean(gaps[ordinary])), 1, ticks.size).astype("int64")
     return np.concatenate([[0], np.cumsum(gaps)])
 
 

@@ -95,7 +95,7 @@ def growth_of_variance(n, hurst, growth):
 
 @inlined
 def scaling_factor(n, hurst, growth):
-    """Var S of `n` steps of noise over that of independent values, corrected for the bias of H (eq. 24)."""
+    """Variance of S of `n` steps of noise over that of independent values, corrected for the bias of H (eq. 24)."""
     a0 = (1.0024 * n - 2.5681) / (n + 18.6693)
     a1 = (-2.2510 * n + 157.2075) / (n + 9.2245)
     a2 = (15.3402 * n - 188.6140) / (n + 5.8917)

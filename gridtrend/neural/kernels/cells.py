@@ -1,0 +1,244 @@
+"""One small network per cell, 16 cells at a time: training, least squares, prediction.
+
+Cells of a tile go through the same steps side by side, each with its own weights. What a cell lacks (missing values,
+samples, cells beyond the last) is masked: its errors, and so its gradients, are zero.
+
+Parameters of a network stand row below row, (parameter, cell): of each layer first the weights of unit 0, of unit 1,
+..., then the biases of all units. A linear model is a network without hidden layers.
+"""
+
+import math
+
+import numpy as np
+
+from gridtrend.grid.kernel import Output, jit, kernel
+from gridtrend.grid.lanes import LANES, add, load, multiply, store
+from gridtrend.neural.kernels.activations import activate_all, differentiate_all
+from gridtrend.neural.kernels.samples import fill_features, fill_samples, new_samples, scale_samples
+
+WEIGHTS = Output("weights", "weights and biases of a network for {data}", dims=("parameter",))
+OFFSET = Output("offset", "mean of {data} in the training", units="{units}")
+SCALE = Output("scale", "standard deviation of {data} in the training", units="{units}")
+RMSE = Output("rmse", "root mean square error of predictions of {data} in the training", units="{units}")
+N_SAMPLES = Output("n_samples", "number of complete samples of {data}", dtype="i4")
+PREDICTED = Output("predicted", "prediction of {data}", units="{units}", dims=("time",))
+
+# Columns whose part that is new is smaller than this share of them repeat others: lags of a sine after the second.
+_NEW = 1e-10
+
+
+@jit
+def forward(weights, layers, activation, units):
+    """Fill the rows of all units from those of the features; `layers` has the sizes, features first."""
+    first, base = 0, 0
+    for layer in range(1, layers.size):
+        n_in, n_out = layers[layer - 1], layers[layer]
+        out = first + n_in
+        for j in range(n_out):
+            total = load(weights, base + n_out * n_in + j)
+            for k in range(n_in):
+                total = add(total, multiply(load(units, first + k), load(weights, base + j * n_in + k)))
+            store(units, out + j, total)
+        if layer < layers.size - 1:
+            activate_all(units[out : out + n_out].reshape(n_out * LANES), activation)
+        first, base = out, base + n_out * (n_in + 1)
+    return first
+
+
+@jit
+def backward(weights, layers, activation, units, deltas, gradient):
+    """Add the derivatives of one sample to `gradient`, given those of the output in the last row of `deltas`."""
+    n_layers = layers.size
+    out, base = units.shape[0] - layers[n_layers - 1], gradient.shape[0]
+    for layer in range(n_layers - 1, 0, -1):
+        n_in, n_out = layers[layer - 1], layers[layer]
+        below, base = out - n_in, base - n_out * (n_in + 1)
+        for j in range(n_out):
+            delta = load(deltas, out + j)
+            bias = base + n_out * n_in + j
+            store(gradient, bias, add(load(gradient, bias), delta))
+            for k in range(n_in):
+                row = base + j * n_in + k
+                store(gradient, row, add(load(gradient, row), multiply(delta, load(units, below + k))))
+        if layer > 1:
+            for k in range(n_in):
+                total = multiply(load(deltas, out), load(weights, base + k))
+                for j in range(1, n_out):
+                    total = add(total, multiply(load(deltas, out + j), load(weights, base + j * n_in + k)))
+                store(deltas, below + k, total)
+            size = n_in * LANES
+            differentiate_all(deltas[below:out].reshape(size), units[below:out].reshape(size), activation)
+        out = below
+
+
+@jit
+def uniform(seed, position, parameter):
+    """A number from -1 to 1 that depends on nothing else: the mixing function of SplitMix64 on a counter."""
+    z = np.uint64(seed)
+    for part in (position, parameter):
+        z = (z + np.uint64(part) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> np.uint64(31))
+    return np.float64(z >> np.uint64(11)) * 2.0**-52 - 1.0
+
+
+@jit
+def _train(samples, layers, limits, activation, epochs, rate, momentum, l2, weights, squares):
+    """Full-batch gradient descent; `squares` becomes the mean squared error of the last epoch."""
+    n_samples = samples.valid.shape[0]
+    units, deltas = np.zeros((layers.sum(), LANES)), np.zeros((layers.sum(), LANES))
+    gradient, velocity = np.zeros(weights.shape), np.zeros(weights.shape)
+    # One pass more than there are steps: it takes the error after the last one.
+    for epoch in range(epochs + 1):
+        gradient[:] = 0.0
+        squares[:] = 0.0
+        for i in range(n_samples):
+            fill_features(samples, i, units)
+            last = forward(weights, layers, activation, units)
+            at = i + samples.lags + samples.horizon - 1
+            for lane in range(LANES):
+                error = (units[last, lane] - samples.series[at, lane]) * samples.valid[i, lane]
+                deltas[last, lane] = error
+                squares[lane] += error * error
+            if epoch < epochs:
+                backward(weights, layers, activation, units, deltas, gradient)
+        if epoch < epochs:
+            for row in range(weights.shape[0]):
+                # Biases start at 0 and are not drawn to it.
+                penalty = l2 if limits[row] > 0.0 else 0.0
+                for lane in range(LANES):
+                    slope = gradient[row, lane] / samples.n[lane] + penalty * weights[row, lane]
+                    velocity[row, lane] = momentum * velocity[row, lane] - rate * slope
+                    weights[row, lane] += velocity[row, lane]
+    for lane in range(LANES):
+        squares[lane] /= samples.n[lane]
+
+
+@jit
+def _dot(room, i, j, n):
+    """Product of two columns, `n` samples long."""
+    total = 0.0
+    for k in range(n):
+        total += room[i, k] * room[j, k]
+    return total
+
+
+@jit
+def _fill_columns(samples, lane, room):
+    """Rows of `room`: ones, the features and the target of the complete samples of a lane. Returns how many these are."""
+    n = 0
+    features = np.empty((room.shape[0] - 2, LANES))
+    for i in range(samples.valid.shape[0]):
+        if samples.valid[i, lane]:
+            fill_features(samples, i, features)
+            room[0, n] = 1.0
+            for j in range(features.shape[0]):
+                room[j + 1, n] = features[j, lane]
+            room[room.shape[0] - 1, n] = samples.series[i + samples.lags + samples.horizon - 1, lane]
+            n += 1
+    return n
+
+
+@jit
+def _solve(samples, lane, weights, room):
+    """Least squares of one lane by orthogonal columns; a column that repeats others gets weight 0.
+
+    `room` is (ones, features and target; samples). Returns the mean squared error.
+    """
+    n, target = _fill_columns(samples, lane, room), room.shape[0] - 1
+    triangle, kept = np.zeros((target, target + 1)), np.zeros(target, np.bool_)
+    for j in range(target + 1):
+        before = math.sqrt(_dot(room, j, j, n))
+        # Twice is enough for columns that are orthogonal to the last digit.
+        for k in range(2 * min(j, target)):
+            other = k % j
+            if kept[other]:
+                part = _dot(room, other, j, n)
+                triangle[other, j] += part
+                for i in range(n):
+                    room[j, i] -= part * room[other, i]
+        left = math.sqrt(_dot(room, j, j, n))
+        if j < target and left > _NEW * before:
+            kept[j] = True
+            triangle[j, j] = left
+            for i in range(n):
+                room[j, i] /= left
+    for j in range(target - 1, -1, -1):
+        # Ones come first here, and the bias last among the parameters.
+        row = j - 1 if j else target - 1
+        weights[row, lane] = 0.0
+        if kept[j]:
+            total = triangle[j, target]
+            for k in range(j + 1, target):
+                total -= triangle[j, k] * weights[k - 1, lane]
+            weights[row, lane] = total / triangle[j, j]
+    return left * left / n
+
+
+@kernel(
+    "(time,cell),(cell),(time,column),(parameter),(layer),(),(),(),(),(),(),(),(),()",
+    "TTddllllldddll",
+    WEIGHTS,
+    OFFSET,
+    SCALE,
+    RMSE,
+    N_SAMPLES,
+)
+def fit_cells(
+    y, position, shared, limits, layers, lags, horizon, activation, epochs, rate, momentum, l2, seed, min_valid,
+    weights, offset, scale, rmse, n_samples,
+):  # fmt: skip
+    """Train a network for each cell, or solve for a linear model where there is no hidden layer and `epochs` is 0."""
+    samples = new_samples(y.shape[0], shared, lags, horizon)
+    tile, squares = np.empty((limits.size, LANES)), np.empty(LANES)
+    room = np.empty((limits.size + 1, samples.valid.shape[0]))
+    for first in range(0, y.shape[1], LANES):
+        fill_samples(samples, y, first)
+        scale_samples(samples, True)
+        used = min(LANES, y.shape[1] - first)
+        for row in range(limits.size):
+            for lane in range(LANES):
+                at = position[first + lane] if lane < used else 0
+                tile[row, lane] = limits[row] * uniform(seed, np.int64(at), row)
+        if samples.n.max() >= min_valid:
+            if epochs > 0:
+                _train(samples, layers, limits, activation, epochs, rate, momentum, l2, tile, squares)
+            else:
+                for lane in range(used):
+                    if samples.n[lane] >= min_valid:
+                        squares[lane] = _solve(samples, lane, tile, room)
+        for lane in range(used):
+            cell, enough = first + lane, samples.n[lane] >= min_valid
+            n_samples[cell] = np.int32(samples.n[lane])
+            offset[cell] = samples.offset[lane] if enough else np.nan
+            scale[cell] = samples.scale[lane] if enough else np.nan
+            rmse[cell] = math.sqrt(squares[lane]) * samples.scale[lane] if enough else np.nan
+            for row in range(limits.size):
+                weights[row, cell] = tile[row, lane] if enough else np.nan
+
+
+@kernel("(time,cell),(parameter,cell),(cell),(cell),(time,column),(layer),(),(),()", "TTTTdllll", PREDICTED)
+def predict_cells(y, weights, offset, scale, shared, layers, lags, horizon, activation, predicted):
+    """Predict each value of each cell from those before it, where they are complete."""
+    samples = new_samples(y.shape[0], shared, lags, horizon)
+    tile, units = np.empty((weights.shape[0], LANES)), np.zeros((layers.sum(), LANES))
+    predicted[:] = np.nan
+    for first in range(0, y.shape[1], LANES):
+        used = min(LANES, y.shape[1] - first)
+        fill_samples(samples, y, first)
+        for lane in range(used):
+            samples.offset[lane] = offset[first + lane]
+            samples.scale[lane] = scale[first + lane]
+            for row in range(weights.shape[0]):
+                tile[row, lane] = weights[row, first + lane]
+        for lane in range(used, LANES):
+            tile[:, lane] = 0.0
+        scale_samples(samples, False)
+        for i in range(samples.valid.shape[0]):
+            fill_features(samples, i, units)
+            last = forward(tile, layers, activation, units)
+            at = i + lags + horizon - 1
+            for lane in range(used):
+                if samples.valid[i, lane]:
+                    predicted[at, first + lane] = units[last, lane] * samples.scale[lane] + samples.offset[lane]

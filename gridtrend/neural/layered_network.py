@@ -1,0 +1,110 @@
+"""A layered network: its parameters, its loss and the gradients of it, in room that is used again and again."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gridtrend.neural.kernels.activations import IDENTITY, RELU
+from gridtrend.neural.kernels.layers import activate, cross_entropy, differentiate, squared_error
+from gridtrend.neural.labels import read_labels
+from gridtrend.neural.parameters import views
+from gridtrend.neural.shapes import Array, as_floats, check_finite
+
+LOSSES = ("cross-entropy", "squared")
+
+
+class Network:
+    """A layered network and room for its gradients, as flat vectors and as arrays."""
+
+    def __init__(self, sizes: Sequence[int], activation: int):
+        shapes = list(pairwise(sizes))
+        shapes_of_all = [*shapes, *((units,) for _, units in shapes)]
+        size = sum(int(np.prod(shape)) for shape in shapes_of_all)
+        self.parameters, self.gradient = np.zeros(size), np.zeros(size)
+        self._n_weights = sum(inputs * units for inputs, units in shapes)
+        arrays, gradients = views(self.parameters, shapes_of_all), views(self.gradient, shapes_of_all)
+        self.weights, self.biases = arrays[: len(shapes)], arrays[len(shapes) :]
+        self.weight_gradients, self.bias_gradients = gradients[: len(shapes)], gradients[len(shapes) :]
+        self._activation = activation
+        self._layers: list[Array] = []
+        self._deltas: list[Array] = []
+        self._loss, self._l2 = LOSSES[0], 0.0
+
+    def choose_loss(self, loss: str, l2: float) -> None:
+        """What to minimise."""
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss!r} is not known; use one of {', '.join(map(repr, LOSSES))}.")
+        if not 0 <= l2 < np.inf:
+            raise ValueError(f"l2={l2!r} is not a penalty; give a number from 0 on.")
+        self._loss, self._l2 = loss, float(l2)
+
+    def draw(self, seed: int) -> None:
+        """Weights uniform within limits that keep the spread of activations from layer to layer."""
+        random = np.random.default_rng(seed)
+        for weights in self.weights:
+            inputs, units = weights.shape
+            limit = np.sqrt(6.0 / (inputs if self._activation == RELU else inputs + units))
+            weights[:] = random.uniform(-limit, limit, weights.shape)
+
+    def targets(self, y: Any, n_samples: int) -> Any:
+        """What the loss compares with: indices of classes, or targets (samples, outputs)."""
+        outputs = len(self.biases[-1])
+        if self._loss == "cross-entropy":
+            return read_labels(y, n_samples, np.arange(outputs))[1]
+        targets = as_floats("y", y)
+        if targets.shape != (n_samples, outputs):
+            raise ValueError(
+                f"y has shape {targets.shape}, and ({n_samples}, {outputs}) = (samples, outputs) is needed."
+            )
+        check_finite(y=targets)
+        return targets
+
+    def run(self, x: Array) -> list[Array]:
+        """Activations of each layer, in room that the next call writes anew."""
+        layers = self._outputs_before_bias(x)
+        activate(layers[-1], self.biases[-1], IDENTITY)
+        return layers
+
+    def _outputs_before_bias(self, x: Array) -> list[Array]:
+        if not self._layers or len(self._layers[0]) != len(x):
+            self._layers = [np.empty((len(x), len(bias))) for bias in self.biases]
+            self._deltas = [np.empty_like(layer) for layer in self._layers[:-1]]
+        layer = x
+        for weights, bias, z in zip(self.weights[:-1], self.biases[:-1], self._layers[:-1], strict=True):
+            np.matmul(layer, weights, out=z)
+            activate(z, bias, self._activation)
+            layer = z
+        np.matmul(layer, self.weights[-1], out=self._layers[-1])
+        return self._layers
+
+    def loss(self, x: Array, y: Any) -> float:
+        """The loss of samples."""
+        return self._compare(x, y, np.zeros_like(self.biases[-1]))
+
+    def _compare(self, x: Array, y: Any, bias_gradient: Array) -> float:
+        """The loss; the last layer becomes the derivative of it with respect to the output."""
+        output = self._outputs_before_bias(x)[-1]
+        compare = cross_entropy if self._loss == "cross-entropy" else squared_error
+        loss: float = compare(output, self.biases[-1], y, bias_gradient)
+        if self._l2:
+            weights = self.parameters[: self._n_weights]
+            loss += 0.5 * self._l2 * float(weights @ weights)
+        return loss
+
+    def __call__(self, x: Array, y: Any) -> float:
+        """The loss, and its gradients by backpropagation."""
+        self.gradient[self._n_weights :] = 0.0
+        loss = self._compare(x, y, self.bias_gradients[-1])
+        delta = self._layers[-1]
+        for i in range(len(self.weights) - 1, -1, -1):
+            below = self._layers[i - 1] if i else x
+            np.matmul(below.T, delta, out=self.weight_gradients[i])
+            if i:
+                np.matmul(delta, self.weights[i].T, out=self._deltas[i - 1])
+                delta = self._deltas[i - 1]
+                differentiate(delta, below, self.bias_gradients[i - 1], self._activation)
+        if self._l2:
+            self.gradient[: self._n_weights] += self._l2 * self.parameters[: self._n_weights]
+        return loss

@@ -1,0 +1,30 @@
+"""Parameters of a network as one flat vector and, without copies, as the arrays that it consists of."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gridtrend.neural.kernels.activations import IDENTITY, RELU, SIGMOID, TANH
+from gridtrend.neural.shapes import Array
+
+ACTIVATIONS = {"tanh": TANH, "relu": RELU, "sigmoid": SIGMOID, "identity": IDENTITY}
+
+
+def activation_code(activation: str) -> int:
+    """What compiled code calls an activation."""
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r} is not known; use one of {', '.join(map(repr, ACTIVATIONS))}.")
+    return ACTIVATIONS[activation]
+
+
+def views(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """Consecutive parts of a flat vector, each in its shape.
+
+    Examples
+    --------
+    >>> views(np.arange(8.0), [(2, 3), (2,)])[1]
+    array([6., 7.])
+    """
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    return [flat[end - math.prod(shape) : end].reshape(shape) for end, shape in zip(ends, shapes, strict=True)]

@@ -1,0 +1,83 @@
+"""Elementary functions that vectorise have the accuracy that they state."""
+
+import numpy as np
+import pytest
+
+from gridtrend.grid import vectormath
+from gridtrend.grid.kernel import jit
+
+LONG = np.longdouble
+
+
+def compiled(function):
+    @jit
+    def over(x, out):
+        for i in range(x.size):
+            out[i] = function(x[i])
+
+    def run(x):
+        out = np.empty_like(x)
+        over(x, out)
+        return out
+
+    return run
+
+
+FUNCTIONS = {
+    "exp": (compiled(vectormath.exp), np.exp, 2.3e-16),
+    "tanh": (compiled(vectormath.tanh), np.tanh, 4.5e-16),
+    "sigmoid": (compiled(vectormath.sigmoid), lambda x: 1 / (1 + np.exp(-x)), 6.7e-16),
+}
+every_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
+def values():
+    """Return numbers of all sizes, of both signs, within the stated range."""
+    rng = np.random.default_rng(0)
+    spread = [rng.normal(0, s, 100_000) for s in (1e-8, 1e-3, 0.1, 0.3, 1, 3, 30, 200)]
+    edges = np.arange(-1000, 1001) * np.log(2) / 2
+    x = np.concatenate([*spread, edges, np.nextafter(edges, 9e9)])
+    return x[np.abs(x) <= 708]
+
+
+@every_function
+def test_the_error_is_within_what_is_stated(name):
+    ours, exact, bound = FUNCTIONS[name]
+    x = values()
+    if np.finfo(LONG).eps >= np.finfo(float).eps:
+        pytest.skip("this machine has no longer numbers to compare with")
+    x = x[x != 0]
+    expected = exact(x.astype(LONG))
+    assert float(np.max(np.abs(ours(x) / expected - 1))) <= bound
+
+
+@every_function
+def test_nan_stays_nan(name):
+    assert np.isnan(FUNCTIONS[name][0](np.array([np.nan] * 20))).all()
+
+
+def test_tanh_of_the_largest_and_smallest_numbers():
+    x = np.array([0.0, -0.0, np.inf, -np.inf, 1e308, 5e-324, -1e-310, 1e-300])
+    found = FUNCTIONS["tanh"][0](x)
+    np.testing.assert_array_equal(found, [0.0, -0.0, 1, -1, 1, 5e-324, -1e-310, 1e-300])
+    np.testing.assert_array_equal(np.signbit(found), np.signbit(x))
+
+
+def test_beyond_its_range_exp_is_the_value_at_the_end():
+    found = FUNCTIONS["exp"][0](np.array([-np.inf, -800.0, -708.0, 708.0, 800.0, np.inf]))
+    np.testing.assert_array_equal(found[:3], found[2])
+    np.testing.assert_array_equal(found[3:], found[3])
+    assert np.isfinite(found).all()
+
+
+def test_a_loop_over_them_runs_many_values_at_a_time():
+    @jit
+    def over(x, out):
+        for i in range(x.size):
+            out[i] = vectormath.tanh(x[i])
+
+    over(np.zeros(4), np.zeros(4))
+    (assembly,) = over.inspect_asm().values()
+    if "xmm" not in assembly:
+        pytest.skip("the names of instructions are those of x86")
+    assert "mulpd" in assembly
