@@ -8,8 +8,21 @@
 """
 
 from gridtrend import accessor
+from gridtrend.spectral import coherence, cross_spectrum, sliding_fft, spectrogram, welch
 from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = [
+    "__version__",
+    "accessor",
+    "coherence",
+    "cross_spectrum",
+    "kendall_tau",
+    "mann_kendall",
+    "siegel_slope",
+    "sliding_fft",
+    "spectrogram",
+    "theil_sen",
+    "welch",
+]
