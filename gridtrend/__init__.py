@@ -8,7 +8,17 @@
 """
 
 from gridtrend import accessor
-from gridtrend.spectral import coherence, cross_spectrum, sliding_fft, spectrogram, welch
+from gridtrend.spectral import (
+    band_power,
+    coherence,
+    cross_spectrum,
+    harmonic,
+    inverse_sliding_fft,
+    red_noise,
+    sliding_fft,
+    spectrogram,
+    welch,
+)
 from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
 
 __version__ = "0.1.0"
@@ -16,10 +26,14 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "accessor",
+    "band_power",
     "coherence",
     "cross_spectrum",
+    "harmonic",
+    "inverse_sliding_fft",
     "kendall_tau",
     "mann_kendall",
+    "red_noise",
     "siegel_slope",
     "sliding_fft",
     "spectrogram",

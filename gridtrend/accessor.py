@@ -7,15 +7,15 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import trend
+from gridtrend import spectral, trend
 
 
-def _method(function: Callable[..., xr.Dataset]) -> Any:
+def _method(function: Callable[..., Any]) -> Any:
     """A public function as a method of either accessor, with its signature and docstring."""
 
     @functools.wraps(function)
-    def method(self: Any, *args: Any, **kwargs: Any) -> xr.Dataset:
-        return self._run(function, *args, **kwargs)  # type: ignore[no-any-return]
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._run(function, *args, **kwargs)
 
     return method
 
@@ -25,6 +25,15 @@ class _Methods:
     theil_sen = _method(trend.theil_sen)
     siegel_slope = _method(trend.siegel_slope)
     kendall_tau = _method(trend.kendall_tau)
+    sliding_fft = _method(spectral.sliding_fft)
+    inverse_sliding_fft = _method(spectral.inverse_sliding_fft)
+    spectrogram = _method(spectral.spectrogram)
+    welch = _method(spectral.welch)
+    cross_spectrum = _method(spectral.cross_spectrum)
+    coherence = _method(spectral.coherence)
+    band_power = _method(spectral.band_power)
+    harmonic = _method(spectral.harmonic)
+    red_noise = _method(spectral.red_noise)
 
 
 @xr.register_dataarray_accessor("gridtrend")
@@ -34,7 +43,7 @@ class DataArrayAccessor(_Methods):
     def __init__(self, da: xr.DataArray):
         self._da = da
 
-    def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(self._da, *args, **kwargs)
 
 
@@ -48,11 +57,12 @@ class DatasetAccessor(_Methods):
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
-    def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> xr.Dataset:
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
         names = _variables(self._ds, bound.arguments["dim"])
-        return _combine({name: function(self._ds[name], *args, **kwargs) for name in names})
+        results = {name: function(self._ds[name], *args, **kwargs) for name in names}
+        return _combine({name: _as_dataset(result) for name, result in results.items()})
 
 
 def _variables(ds: xr.Dataset, dim: str) -> list[str]:
@@ -70,6 +80,10 @@ def _variables(ds: xr.Dataset, dim: str) -> list[str]:
             "Name the dimension to follow: dim=..."
         )
     return names
+
+
+def _as_dataset(result: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    return result.to_dataset() if isinstance(result, xr.DataArray) else result
 
 
 def _combine(results: dict[str, xr.Dataset]) -> xr.Dataset:

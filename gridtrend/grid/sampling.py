@@ -43,6 +43,8 @@ class Sampling:
         The times, sorted.
     order : ndarray of int or None
         Positions that sort the record, where it is not sorted.
+    kind : {"regular", "calendar", "steps"}
+        What is equal: steps in time, or in calendar months; or there are no times.
     """
 
     dim: str
@@ -53,12 +55,15 @@ class Sampling:
     per_year: float
     coordinate: xr.DataArray | None
     order: np.ndarray | None
+    kind: str
 
     def samples(self, name: str, length: Duration) -> int:
         """A length of time as a whole number of samples, at least 1; `name` is that of the argument."""
         number = self.steps(name, length)
         if not isinstance(length, (str, np.timedelta64, timedelta)) and number != int(number):
-            raise ValueError(f"{name}={length!r} is not a number of samples; give a whole number, or a duration: '30D'.")
+            raise ValueError(
+                f"{name}={length!r} is not a number of samples; give a whole number, or a duration: '30D'."
+            )
         if round(number) < 1:
             raise ValueError(f"{name}={length!r} is less than one sample; give at least 1, or a duration: '30D'.")
         return round(number)
@@ -96,7 +101,9 @@ class Sampling:
         if values.dtype.kind in "iuf":
             return np.asarray(values[whole] + rest * gap)
         if values.dtype.kind == "O":
-            return np.array([v + timedelta(seconds=r * g.total_seconds()) for v, r, g in zip(values[whole], rest, gap)])
+            return np.array(
+                [v + timedelta(seconds=r * g.total_seconds()) for v, r, g in zip(values[whole], rest, gap, strict=True)]
+            )
         return np.asarray(values[whole] + (rest * gap.astype(float)).round().astype(gap.dtype))
 
 
@@ -132,10 +139,11 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         if per not in (None, "step"):
             time_axis(da, dim, per)
         step = _equal_step(axis.values, dim, coordinate, dates=False)
-        return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order)
+        kind = "steps" if coordinate is None else "regular"
+        return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order, kind)
     per_year, per_day = axis.per, time_axis(da, dim, "day").per
     dates = coordinate is not None and coordinate.dtype.kind in "MO"
-    if sampling == "calendar" and dates:
+    if sampling == "calendar" and coordinate is not None and dates:
         months = _equal_months(coordinate, dim)
         per_day *= 12 / months / per_year
         per_year = 12 / months
@@ -143,10 +151,11 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         step = _equal_step(axis.values, dim, coordinate, dates)
         per_day, per_year = per_day / step, per_year / step
     unit = _readable_unit(1 / per_day) if per is None else unit_named(per)
-    if unit == "step":
-        return Sampling(dim, size, 1.0, unit, per_day, per_year, coordinate, axis.order)
-    step = 1 / (DAYS[unit] * per_day if unit in DAYS else YEARS[unit] * per_year)
-    return Sampling(dim, size, step, unit, per_day, per_year, coordinate, axis.order)
+    step = 1.0
+    if unit != "step":
+        step = float(1 / (DAYS[unit] * per_day if unit in DAYS else YEARS[unit] * per_year))
+    kind = sampling if dates else "regular"
+    return Sampling(dim, size, step, unit, per_day, per_year, coordinate, axis.order, kind)
 
 
 def _readable_unit(days: float) -> str:
@@ -193,4 +202,6 @@ def _parse(name: str, text: str) -> tuple[float, str]:
         unit = unit.lower() if unit.lower() in DAYS or unit.lower() in YEARS else unit.lower().removesuffix("s")
         if unit in DAYS or unit in YEARS:
             return float(number), unit
-    raise ValueError(f"{name}={text!r} is not a duration; write a number and a unit, such as '5Y', '18 months' or '30D'.")
+    raise ValueError(
+        f"{name}={text!r} is not a duration; write a number and a unit, such as '5Y', '18 months' or '30D'."
+    )

@@ -154,6 +154,7 @@ def described(coordinate: xr.DataArray, bounds: str) -> tuple[dict[Any, Any], di
 
 
 def unit_named(name: str) -> str:
+    """One of `UNITS`, in the singular or plural."""
     unit = str(name).lower()
     unit = unit if unit in UNITS else unit.removesuffix("s")
     if unit not in UNITS:

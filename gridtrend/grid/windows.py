@@ -118,7 +118,10 @@ class Part:
         for start in range(self.start, self.stop, self.run):
             stop = min(start + self.run, self.stop)
             span = self.windows.span(start, stop)
-            yield slice(start - self.start, stop - self.start), replace(span, first=span.first - low, last=span.last - low)
+            yield (
+                slice(start - self.start, stop - self.start),
+                replace(span, first=span.first - low, last=span.last - low),
+            )
 
 
 def map_windows(
@@ -168,11 +171,11 @@ def map_windows(
         return [function(*(array.values[..., used] for array in arrays), part=part, **parameters)], others
     import dask.array
 
-    arrays = xr.unify_chunks(*(array.chunk() for array in arrays))
+    lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
     pieces = []
-    for part in windows.parts(arrays[0].chunksizes[dim], run):
+    for part in windows.parts(lazy[0].chunksizes[dim], run):
         used = slice(part.span.first, part.span.last)
-        blocks = [array.data[..., used].rechunk({array.ndim - 1: -1}) for array in arrays]
+        blocks = [array.data[..., used].rechunk({array.ndim - 1: -1}) for array in lazy]
         pieces.append(
             dask.array.map_blocks(
                 function,

@@ -1,221 +1,20 @@
-"""Block functions: windows of many cells, a cache-full at a time, from samples to spectra or sums of them.
+"""Block functions: from samples of many cells to spectra of their windows, or to sums of these.
 
-A block is taken in tiles of neighbouring cells and one run of windows; their series are laid out one after another, and
-then cut, tapered and transformed in batches that stay in cache. What is averaged is summed there: window after window
-within a run, run after run, so that no sum depends on tiles, chunks or threads. Cells with missing values go by
-themselves, without the windows that miss some.
+Windows are tapered and transformed in batches that stay in cache. What is averaged is summed there: window after window
+within a run, run after run, so that no sum depends on tiles, chunks or threads.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from gridtrend.grid.windows import Part, Span
+from gridtrend.grid.windows import Part
 from gridtrend.spectral import fft
+from gridtrend.spectral.tiles import CELLS, TILE_BYTES, Array, Recipe, rows_of_batch, tiles, whole_rows
 
-# Bytes of a batch of windows, and cells and steps of a tile: measured, and flat around these.
-BATCH_BYTES = 1 << 19
-CELLS, STEPS = 32, 128
-TILE_BYTES = 1 << 21
+# Sums of more products are split, so that no library spreads them over threads.
 DOT_LENGTH = 8192
-
-Array = np.ndarray[Any, Any]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is done to each window before anything is computed from it.
-
-    Parameters
-    ----------
-    length, hop : int
-        Samples in a window, and between the starts of two.
-    taper : ndarray of float64, shape (length,), or None
-        What windows are multiplied with; None is 1 everywhere.
-    detrend : {None, "constant", "linear"}
-    nfft : int
-        Samples that are transformed: a window, and zeros.
-    one_sided : bool
-        Whether frequencies below zero, which mirror the others, are left out.
-    nan_policy : {"propagate", "raise", "fill"}
-    """
-
-    length: int
-    hop: int
-    taper: Array | None
-    detrend: str | None
-    nfft: int
-    one_sided: bool
-    nan_policy: str = "propagate"
-
-    @property
-    def bins(self) -> int:
-        """Number of frequencies."""
-        return self.nfft // 2 + 1 if self.one_sided else self.nfft
-
-    @property
-    def untouched(self) -> bool:
-        """Whether windows are transformed as they are."""
-        return self.taper is None and self.detrend is None and self.nfft == self.length
-
-    def prepare(self, windows: Array, out: Array) -> None:
-        """Windows, (..., length), detrended and tapered as rows of `out`; rows and samples beyond are zeros."""
-        count = windows.size // self.length
-        rows = out[:count, : self.length]
-        shaped = rows.reshape(windows.shape) if self.nfft == self.length else None
-        if self.detrend is None and self.taper is not None and shaped is not None:
-            np.multiply(windows, self.taper, out=shaped)
-        else:
-            rows[...] = windows.reshape(rows.shape)
-            detrend(rows, self.detrend)
-            if self.taper is not None:
-                rows *= self.taper
-        out[:count, self.length :] = 0
-        out[count:] = 0
-
-
-def detrend(rows: Array, kind: str | None) -> None:
-    """Take the mean, or the least-squares line, from each row."""
-    if kind is None:
-        return
-    rows -= rows.mean(axis=1, keepdims=True)
-    if kind == "linear" and rows.shape[1] > 1:
-        t = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
-        rows -= ((rows * t).sum(axis=1, keepdims=True) / (t * t).sum()) * t
-
-
-@dataclass(frozen=True)
-class Tile:
-    """Windows that can be computed together.
-
-    Parameters
-    ----------
-    cells, chosen : slice or ndarray of int
-        Which cells of the block, and which windows of the run.
-    windows : tuple of ndarray, each (cells, windows, length)
-        From each block, as views.
-    """
-
-    cells: Any
-    chosen: Any
-    windows: tuple[Array, ...]
-
-    def batches(self, nfft: int) -> Iterator[tuple[tuple[Any, Any], tuple[Array, ...]]]:
-        """Where a result belongs, and the windows that it is computed from, a cache-full at a time."""
-        cells, count = self.windows[0].shape[:2]
-        rows = rows_of_batch(nfft)
-        together = max(1, rows // count)
-        for first in range(0, cells, together):
-            some = slice(first, min(first + together, cells))
-            for start in range(0, count, rows):
-                these = slice(start, min(start + rows, count))
-                place = _within(self.cells, some), _within(self.chosen, these)
-                yield place, tuple(each[some, these] for each in self.windows)
-
-
-def _within(index: Any, part: slice) -> Any:
-    if isinstance(index, slice):
-        return slice(index.start + part.start, index.start + part.stop)
-    return index[part]
-
-
-def rows_of_batch(nfft: int) -> int:
-    """Windows in a batch."""
-    return max(fft.ROWS, BATCH_BYTES // (8 * nfft) // fft.ROWS * fft.ROWS)
-
-
-def whole_rows(count: int) -> int:
-    """`count` rounded up to what is transformed at once."""
-    return -(-count // fft.ROWS) * fft.ROWS
-
-
-def tiles(blocks: tuple[Array, ...], span: Span, recipe: Recipe) -> Iterator[Tile]:
-    """One run of windows of blocks (cell, time), tile by tile; cells and windows without values are left out."""
-    cells = blocks[0].shape[0]
-    for first in range(0, cells, CELLS):
-        some = slice(first, min(first + CELLS, cells))
-        rows = [_series(block[some, span.first : span.last]) for block in blocks]
-        missing = _missing(rows)
-        if missing is None:
-            yield _whole_tile(some, rows, span, recipe)
-            continue
-        if recipe.nan_policy == "raise":
-            raise ValueError(
-                "there are missing values, and nan_policy='raise'. Fill them before, da.interpolate_na(dim), or choose "
-                "nan_policy='propagate' (their windows are missing) or 'fill' (with the mean of the window)."
-            )
-        incomplete = missing.any(axis=1)
-        whole = np.flatnonzero(~incomplete)
-        if whole.size:
-            yield _whole_tile(first + whole, [each[whole] for each in rows], span, recipe)
-        for cell in np.flatnonzero(incomplete & ~missing.all(axis=1)):
-            here = slice(cell, cell + 1)
-            tile = _holed_tile([each[here] for each in rows], missing[here], span, recipe)
-            if tile is not None:
-                yield replace(tile, cells=slice(first + int(cell), first + int(cell) + 1))
-
-
-def _series(block: Array) -> Array:
-    """(cell, time) as contiguous float64 or complex128 series; a view where they are already."""
-    dtype = np.complex128 if block.dtype.kind == "c" else np.float64
-    if block.dtype == dtype and block.strides[1] == block.itemsize:
-        return block
-    rows = np.empty(block.shape, dtype)
-    if block.strides[1] <= block.strides[0]:
-        rows[...] = block
-        return rows
-    # Straight into columns would touch each line of memory many times, and lines that share a place in the cache.
-    steps = np.empty((STEPS, block.shape[0]), dtype)
-    for start in range(0, block.shape[1], STEPS):
-        part = block[:, start : start + STEPS]
-        held = steps[: part.shape[1]]
-        held[...] = part.T
-        rows[:, start : start + STEPS] = held.T
-    return rows
-
-
-def _missing(rows: list[Array]) -> Array | None:
-    """Where one of the arrays is not finite; None if nowhere."""
-    # Sums are a quick look: only what is not finite makes them so, or what is too large for them.
-    with np.errstate(all="ignore"):
-        if all(np.isfinite(each.sum(axis=1)).all() for each in rows):
-            return None
-    missing = ~np.isfinite(rows[0])
-    for each in rows[1:]:
-        missing |= ~np.isfinite(each)
-    return missing if missing.any() else None
-
-
-def _windows(series: Array, recipe: Recipe) -> Array:
-    return sliding_window_view(series, recipe.length, axis=1)[:, :: recipe.hop]
-
-
-def _whole_tile(cells: Any, rows: list[Array], span: Span, recipe: Recipe) -> Tile:
-    windows = tuple(_windows(span.rows(each), recipe) for each in rows)
-    return Tile(cells, slice(0, windows[0].shape[1]), windows)
-
-
-def _holed_tile(rows: list[Array], missing: Array, span: Span, recipe: Recipe) -> Tile | None:
-    """The windows of one cell that can be computed, if any."""
-    # What lies beyond the record is missing where it mirrors what is.
-    holes = _windows(replace(span, boundary="even").rows(missing) if span.boundary == "odd" else span.rows(missing), recipe)
-    fill = recipe.nan_policy == "fill"
-    chosen = np.flatnonzero(~(holes.all(axis=2) if fill else holes.any(axis=2))[0])
-    if not chosen.size:
-        return None
-    windows = [_windows(span.rows(each), recipe)[:, chosen] for each in rows]
-    if fill:
-        windows = [_filled(each, holes[:, chosen]) for each in windows]
-    return Tile(slice(0, 1), chosen, tuple(windows))
-
-
-def _filled(windows: Array, missing: Array) -> Array:
-    """Missing values replaced by the mean of the others of their window."""
-    sums = np.where(missing, 0, windows).sum(axis=2, keepdims=True)
-    return np.where(missing, sums / (~missing).sum(axis=2, keepdims=True), windows)
 
 
 def _cells(block: Array) -> Array:
@@ -254,9 +53,16 @@ class _Transformer:
 
 
 def spectra(
-    block: Array, *, part: Part, recipe: Recipe, factor: Array | float | None, power: bool, single: bool
+    block: Array,
+    *,
+    part: Part,
+    recipe: Recipe,
+    factor: Array | float | None,
+    power: bool = False,
+    band: tuple[int, int] | None = None,
+    single: bool = False,
 ) -> Array:
-    """Spectrum of each window times a factor, or its squared modulus times that.
+    """Spectrum of each window times a factor, or its squared modulus times that, or the sum of these over a band.
 
     Parameters
     ----------
@@ -267,16 +73,18 @@ def spectra(
     factor : ndarray of shape (bins,), float or None
     power : bool
         Whether the squared modulus is returned.
+    band : (int, int), optional
+        First and last bin, the latter excluded, of those whose powers are summed.
     single : bool
         Whether the result is kept in single precision.
 
     Returns
     -------
-    ndarray, shape (..., windows, bins)
+    ndarray, shape (..., windows, bins), or (..., windows, 1) with a band
         NaN where windows lack values.
     """
     flat = _cells(np.asarray(block))
-    out = np.empty((len(flat), part.count, recipe.bins), spectra_dtype(power, single))
+    out = np.empty((len(flat), part.count, recipe.bins if band is None else 1), spectra_dtype(power, single))
     transform = _Transformer(recipe, flat.dtype)
     as_they_are = recipe.untouched and factor is None and not power and out.dtype == np.complex128
     for numbers, span in _larger_runs(part, len(flat)).runs():
@@ -288,10 +96,10 @@ def spectra(
                 transform.straight(tile.windows[0], target[tile.cells])
                 continue
             for place, (windows,) in tile.batches(recipe.nfft):
-                target[place] = _finished(transform(windows), factor, power)
+                target[place] = _finished(transform(windows), factor, power, band)
         if not done.all():
             target[~done] = np.nan if power else complex(np.nan, np.nan)
-    return out.reshape((*block.shape[:-1], part.count, recipe.bins))
+    return out.reshape((*block.shape[:-1], *out.shape[1:]))
 
 
 def spectra_dtype(power: bool, single: bool) -> np.dtype[Any]:
@@ -308,13 +116,23 @@ def _larger_runs(part: Part, cells: int) -> Part:
     return replace(part, run=max(run, fft.ROWS))
 
 
-def _finished(spectrum: Array, factor: Array | float | None, power: bool) -> Array:
+def _finished(spectrum: Array, factor: Any, power: bool, band: tuple[int, int] | None) -> Array:
     if power:
-        spectrum = _squares(spectrum)
-        spectrum = spectrum[..., 0::2] + spectrum[..., 1::2]
+        squares = _squares(spectrum)
+        spectrum = squares[..., 0::2] + squares[..., 1::2]
+    if isinstance(factor, np.ndarray) and factor.dtype.kind == "c":
+        return _product(spectrum, factor)
     if factor is not None:
         spectrum *= factor
-    return spectrum
+    return spectrum if band is None else spectrum[..., slice(*band)].sum(axis=-1, keepdims=True)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """`a` times `b`, complex; NumPy's own product is rounded differently in different places of an array."""
+    found = np.empty(a.shape, np.complex128)
+    found.real = a.real * b.real - a.imag * b.imag
+    found.imag = a.real * b.imag + a.imag * b.real
+    return found
 
 
 def _squares(spectrum: Array) -> Array:
@@ -367,12 +185,10 @@ def sums_size(arrays: int, recipe: Recipe) -> int:
 
 def _products(x: Array, y: Array | None = None) -> Array:
     """What `sums` sums, of (cells, windows, bins), over windows."""
-    found = []
-    if y is not None:
-        cross = (x.conj() * y).sum(axis=1)
-        found = [cross.real, cross.imag]
-        found.insert(0, _power(y))
-    return np.concatenate([_power(x), *found], axis=-1) if found else _power(x)
+    if y is None:
+        return _power(x)
+    cross = _product(x.conj(), y).sum(axis=1)
+    return np.concatenate([_power(x), _power(y), cross.real, cross.imag], axis=-1)
 
 
 def _power(spectrum: Array) -> Array:
@@ -387,8 +203,8 @@ def add_runs(total: Array, found: Array) -> Array:
     return total
 
 
-def project(block: Array, *, part: Part, recipe: Recipe, functionals: Array) -> Array:
-    """Weighted sums over each window: direct evaluation, where few numbers are wanted from many samples.
+def weighted_sums(block: Array, *, part: Part, recipe: Recipe, weights: Array) -> Array:
+    """Weighted sums over each window: what takes less time than a transform where few are wanted.
 
     Parameters
     ----------
@@ -396,26 +212,26 @@ def project(block: Array, *, part: Part, recipe: Recipe, functionals: Array) -> 
     part : Part
     recipe : Recipe
         Without a taper and a trend: these are in the weights.
-    functionals : ndarray of float64, shape (sums, length)
+    weights : ndarray of float64, shape (sums, length)
 
     Returns
     -------
     ndarray of float64, shape (..., windows, sums)
+        NaN where windows lack values.
     """
     flat = _cells(np.asarray(block))
-    out = np.full((len(flat), part.count, len(functionals)), np.nan)
+    out = np.full((len(flat), part.count, len(weights)), np.nan)
     held = np.empty((rows_of_batch(recipe.nfft), recipe.length))
     for numbers, span in _larger_runs(part, len(flat)).runs():
         for tile in tiles((flat,), span, recipe):
             for place, (windows,) in tile.batches(recipe.nfft):
                 rows = held[: windows.shape[0] * windows.shape[1]]
                 recipe.prepare(windows, rows)
-                out[:, numbers][place] = _dots(rows, functionals).reshape((*windows.shape[:2], -1))
+                out[:, numbers][place] = _dots(rows, weights).reshape((*windows.shape[:2], -1))
     return out.reshape((*block.shape[:-1], *out.shape[1:]))
 
 
-def _dots(rows: Array, functionals: Array) -> Array:
-    # Pieces that no library splits over threads: sums are then of the same order everywhere.
+def _dots(rows: Array, weights: Array) -> Array:
     pieces = range(0, rows.shape[1], DOT_LENGTH)
-    found = [np.vecdot(rows[:, None, i : i + DOT_LENGTH], functionals[:, i : i + DOT_LENGTH]) for i in pieces]
+    found = [np.vecdot(rows[:, None, i : i + DOT_LENGTH], weights[:, i : i + DOT_LENGTH]) for i in pieces]
     return np.asarray(sum(found[1:], found[0]))

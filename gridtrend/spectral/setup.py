@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array, package_version
-from gridtrend.grid.cf import data_name
+from gridtrend.grid.cf import data_name, slope_units
 from gridtrend.grid.sampling import Duration, Sampling, regular
 from gridtrend.grid.timeaxis import described
 from gridtrend.grid.windows import BOUNDARIES, Part, Windows, map_windows
-from gridtrend.spectral.blocks import Recipe
 from gridtrend.spectral.fft import ROWS
 from gridtrend.spectral.tapers import Taper, noise_bandwidth, taper_name, taper_weights
+from gridtrend.spectral.tiles import Recipe
 
 SIDES = ("onesided", "twosided")
 SCALINGS = (None, "spectrum", "density")
@@ -58,8 +58,10 @@ class Setup:
     @property
     def frequencies(self) -> np.ndarray:
         """Cycles per unit of time, in the order of numpy.fft."""
-        function = np.fft.rfftfreq if self.recipe.one_sided else np.fft.fftfreq
-        return np.asarray(function(self.recipe.nfft, self.sampling.step))
+        bins, nfft = np.arange(self.recipe.bins), self.recipe.nfft
+        # One division: a frequency is the number that users write, 1 / 12 and not 0.08333333333333334.
+        signed = bins if self.recipe.one_sided else np.where(bins < (nfft + 1) // 2, bins, bins - nfft)
+        return np.asarray(signed / (nfft * self.sampling.step))
 
     @property
     def per(self) -> str:
@@ -119,8 +121,8 @@ class Blocks:
         setup = self.setup
         coords: dict[Any, Any] = dict(_kept(setup.arrays, setup.dim))
         if "frequency" in last:
-            long_name = {"long_name": "frequency", "units": setup.per}
-            coords["frequency"] = ("frequency", setup.frequencies, long_name)
+            said = {"long_name": "frequency", "units": setup.per}
+            coords["frequency"] = ("frequency", setup.frequencies, said)
         if setup.dim in last:
             coords |= _window_times(setup)
         da = xr.DataArray(data, coords, (*self.others, *last), name, provenance(setup) | attrs)
@@ -128,6 +130,15 @@ class Blocks:
         for each in setup.arrays[0].dims:
             order += sorted(last, key=lambda found: found == setup.dim) if each == setup.dim else [str(each)]
         return da.transpose(*order)
+
+    def dataset(
+        self, outputs: dict[str, tuple[Any, Sequence[str], dict[str, Any]]], attrs: dict[str, Any]
+    ) -> xr.Dataset:
+        """Several results, each of data, last dimensions and attributes; how they were made is said once."""
+        variables = {name: self.named(data, last, name, {}) for name, (data, last, _) in outputs.items()}
+        for name, (_, _, said) in outputs.items():
+            variables[name].attrs = said
+        return xr.Dataset(variables, attrs=provenance(self.setup) | attrs)
 
 
 def prepare(
@@ -235,7 +246,9 @@ def with_bounds(ds: xr.Dataset) -> xr.Dataset:
     """First and last sample of each window as CF bounds, which only a Dataset can hold."""
     (dim,) = ds["window_start"].dims
     bounds = xr.concat([ds["window_start"], ds["window_end"]], "bnds", coords="minimal", compat="override")
-    ds = ds.drop_vars(["window_start", "window_end"]).assign_coords({f"{dim}_bnds": bounds.transpose(dim, "bnds").variable})
+    ds = ds.drop_vars(["window_start", "window_end"]).assign_coords(
+        {f"{dim}_bnds": bounds.transpose(dim, "bnds").variable}
+    )
     ds[f"{dim}_bnds"].attrs = {}
     ds[dim].attrs["bounds"] = f"{dim}_bnds"
     return ds
@@ -256,6 +269,7 @@ def provenance(setup: Setup) -> dict[str, Any]:
         "nan_policy": recipe.nan_policy,
         "dimension": setup.dim,
         "n": setup.sampling.size,
+        "sampling": setup.sampling.kind,
         "sampling_step": setup.sampling.step,
         "gridtrend_version": package_version(),
     }
@@ -267,7 +281,8 @@ def long_name(what: str, setup: Setup) -> str:
 
 
 def _product(units: list[str]) -> str:
-    plain = [unit for unit in units if unit not in ("", "1")]
+    # Squares of degrees Celsius are of differences, that is of kelvin.
+    plain = [slope_units(unit, "") or "1" for unit in units if unit not in ("", "1")]
     if not plain:
         return "1"
     grouped = [f"({unit})" if any(sign in unit for sign in " .*/-^") else unit for unit in plain]

@@ -1,5 +1,6 @@
 """Tapers: the weights of a window's samples, and what they do to bandwidth and independence."""
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,14 @@ def taper_name(taper: Taper) -> str:
     if isinstance(taper, np.ndarray | list):
         return "custom"
     return "boxcar" if taper is None else taper if isinstance(taper, str) else repr(taper)
+
+
+def named_taper(name: str) -> Taper:
+    """The taper that results name so."""
+    if name == "custom":
+        raise ValueError("the taper was given as an array, which attributes do not hold; give it again: taper=...")
+    taper: Taper = ast.literal_eval(name) if name.startswith("(") else name
+    return taper
 
 
 def noise_bandwidth(weights: np.ndarray) -> float:
