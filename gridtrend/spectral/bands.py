@@ -112,7 +112,10 @@ def band_power(
     else:
         options = {"factor": factor, "power": True, "band": (first, stop), "single": setup.single}
         found = setup.run(blocks.spectra, windows_of, **options, **shared)
-    attrs: dict[str, Any] = {"long_name": long_name("variance in a band of frequencies", setup)}
+    said = "periods" if frequency is None else f"frequencies ({setup.per})"
+    ends = frequency if period is None else period
+    assert ends is not None
+    attrs: dict[str, Any] = {"long_name": long_name(f"variance at {said} from {ends[0]} to {ends[1]}", setup)}
     attrs["frequencies"] = stop - first
     attrs |= {"lowest_frequency": low, "highest_frequency": high} | setup.power_units(None)
     return replace(found, setup=setup).named(found.joined()[..., 0], (dim,), "band_power", attrs)
