@@ -40,6 +40,19 @@ CHUNKS = [
     {"time": (1, 2, 197, 100), "lat": 1, "lon": 2},
 ]
 
+# What each function returns, by name.
+OUTPUTS = {
+    "sliding_fft": {"spectrum"},
+    "inverse_sliding_fft": {"series"},
+    "spectrogram": {"power"},
+    "welch": {"power"},
+    "cross_spectrum": {"cross_power"},
+    "coherence": {"coherence"},
+    "band_power": {"band_power"},
+    "harmonic": {"amplitude", "phase"},
+    "red_noise": {"power", "background", "level", "lag1", "n_segments"},
+}
+
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
@@ -142,6 +155,13 @@ def test_single_precision_stays_so_through_time_and_is_computed_in_double(field)
     xr.testing.assert_identical(gt.welch(single, window=30), gt.welch(single.astype(float), window=30))
     whole = (100 * field.where(np.isfinite(field), 0)).round()
     xr.testing.assert_identical(gt.spectrogram(whole.astype("i2"), window=30), gt.spectrogram(whole, window=30))
+
+
+@every_call
+def test_results_bear_the_names_that_are_documented(call, field, other):
+    found = call(field, other)
+    names = {found.name} if isinstance(found, xr.DataArray) else set(found.data_vars)
+    assert names in OUTPUTS.values()
 
 
 # --- missing values -------------------------------------------------------------------------------

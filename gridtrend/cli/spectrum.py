@@ -221,13 +221,13 @@ def run(job: Job) -> str:
 
 def analyse(array: "xr.DataArray", dim: str, job: Job) -> "xr.Dataset":
     """The spectra of one variable, as a Dataset."""
-    import gridtrend as gt
+    from gridtrend.spectral import band_power, red_noise, spectrogram
 
     if job.band:
-        return gt.band_power(array, dim, period=job.band, **job.analysis).to_dataset(promote_attrs=True)
+        return band_power(array, dim, period=job.band, **job.analysis).to_dataset(promote_attrs=True)
     if job.through_time:
-        return gt.spectrogram(array, dim, **job.analysis).to_dataset(promote_attrs=True)
-    return gt.red_noise(array, dim, alpha=job.alpha, **job.analysis)
+        return spectrogram(array, dim, **job.analysis).to_dataset(promote_attrs=True)
+    return red_noise(array, dim, alpha=job.alpha, **job.analysis)
 
 
 def _results(record: Record, job: Job, progress: Progress) -> "xr.Dataset":

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.plot.grids import place
-from gridtrend.plot.maps import MISSING, _colour_bar, _finish, _head, _new_axes, _save
-from gridtrend.plot.words import _typographic, largest
+from gridtrend.plot.maps import MISSING, _finish, _head, _new_axes, _save
+from gridtrend.plot.words import _typographic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def spectrogram_plot(
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
     name = str(mean.attrs.get("long_name", "power")).partition(" of ")
     bar.set_label(_with_units(name[0], mean), fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    bar.ax.tick_params(which="both", labelsize=8)
     ax.tick_params(labelsize=8)
     ax.set_xlabel(str(dim), fontsize=9)
     ax.set_ylabel(_with_units("frequency", mean.frequency), fontsize=9)
@@ -132,7 +132,7 @@ def band_power_map(
 
     Notes
     -----
-    Colours hold 98 % of the cells; an arrow on the colour bar says that there is more. Cells without a complete window
+    Variances differ by factors, not by amounts: colours change at 1, 2 and 5 times powers of ten. Cells without a complete window
     are grey. For a map of the trend of the band draw what `mann_kendall` returns with `trend_map`.
 
     Examples
@@ -150,7 +150,6 @@ def band_power_map(
     from matplotlib import colormaps
     from matplotlib.colors import BoundaryNorm
     from matplotlib.patches import Patch
-    from matplotlib.ticker import MaxNLocator
 
     windows = [name for name in power.dims if "window_start" in power.coords and name in power["window_start"].dims]
     windows = windows or [name for name in power.dims if name == "time"]
@@ -163,15 +162,23 @@ def band_power_map(
         raise ValueError("there is nothing to draw: all windows are missing.")
     grid = place(field)
     values = field.transpose(*grid.dims).values.astype(float)
-    levels = np.asarray(MaxNLocator(9, steps=[1, 2, 2.5, 5, 10]).tick_values(0, largest(values)))
-    levels = levels[levels >= 0]
-    beyond = np.nanmax(values) > levels[-1]
+    levels = _round_levels(values)
     colours = colormaps[cmap].with_extremes(bad=MISSING)
     if ax is None:
         ax = _new_axes(grid, dpi)
-    norm = BoundaryNorm(levels, colours.N, extend="max" if beyond else "neither")
+    norm = BoundaryNorm(levels, colours.N, extend="both")
     mesh = ax.pcolormesh(grid.x, grid.y, values, cmap=colours, norm=norm, shading="nearest", rasterized=True)
-    _colour_bar(ax, grid, mesh, levels, _with_units("variance", field))
+    bar = ax.figure.colorbar(
+        mesh,
+        ax=ax,
+        orientation="vertical" if grid.high else "horizontal",
+        fraction=0.05,
+        pad=0.03,
+        aspect=30 if grid.high else 40,
+        format="%g",
+    )
+    bar.set_label(_with_units("variance", field), fontsize=9)
+    bar.ax.tick_params(labelsize=8)
     _finish(ax, grid)
     said = str(field.attrs.get("long_name", "variance in a band"))
     marks = [] if field.notnull().all() else [Patch(label="grey: no complete window", facecolor=MISSING)]
@@ -190,6 +197,19 @@ def _window_dim(power: xr.DataArray) -> Any:
         f"a spectrogram has the dimension 'frequency' and one of windows, and this has {power.dims}: draw what "
         "spectrogram() returned (welch() has a mean over time)."
     )
+
+
+def _round_levels(values: np.ndarray) -> np.ndarray:
+    """1, 2 and 5 times powers of ten, over the middle 96 % of the values."""
+    positive = values[values > 0]
+    if not positive.size:
+        return np.array([0.0, 1.0])
+    low, high = np.quantile(positive, [0.02, 0.98])
+    low = max(low, 1e-4 * high)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    steps = np.outer(powers, [1, 2, 5]).ravel()
+    first, last = np.searchsorted(steps, low), np.searchsorted(steps, high)
+    return np.asarray(steps[max(first - 1, 0) : last + 1])
 
 
 def _times(coordinate: xr.DataArray) -> np.ndarray:

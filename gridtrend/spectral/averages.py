@@ -33,13 +33,17 @@ def welch(
     ----------
     da : DataArray, shape (..., time, ...)
         Real or complex numbers, numpy- or dask-backed, in any chunks.
-    dim, window, hop, taper, detrend, sides, nfft, sampling, per
+    dim, window, hop, taper, detrend, sides
         As in `sliding_fft`.
     scaling : {"density", "spectrum", None}
         As in `spectrogram`.
+    nfft : int, optional
+        As in `sliding_fft`.
     nan_policy : {"propagate", "raise", "fill"}
         What happens to a window with missing values: the mean is over the others, and missing where there are none; an
         error when computed; or its missing values are replaced by the mean of the others.
+    sampling, per
+        As in `sliding_fft`.
 
     Returns
     -------

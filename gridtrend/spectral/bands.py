@@ -17,7 +17,7 @@ from gridtrend.spectral.tiles import detrend as take_trend
 from gridtrend.spectral.transforms import windows_of
 
 # Up to so many frequencies are summed directly, faster than by a transform of all of them (benchmarks/spectral.py).
-DIRECT = 3
+DIRECT = 8
 
 
 def band_power(
@@ -42,12 +42,14 @@ def band_power(
     ----------
     da : DataArray, shape (..., time, ...)
         Real numbers, numpy- or dask-backed, in any chunks.
-    dim, window, hop, taper, detrend, boundary, nfft, nan_policy, sampling, per
+    dim, window, hop
         As in `sliding_fft`.
     period : (shortest, longest)
         The band as periods: durations, ("2Y", "7Y"), or numbers of samples.
     frequency : (lowest, highest)
         Or as frequencies, per unit of time that `per` names. Both ends belong to the band.
+    taper, detrend, boundary, nfft, nan_policy, sampling, per
+        As in `sliding_fft`.
 
     Returns
     -------
@@ -141,15 +143,19 @@ def harmonic(
     ----------
     da : DataArray, shape (..., time, ...)
         Real numbers, numpy- or dask-backed, in any chunks.
-    dim, window, hop, boundary, nan_policy, sampling, per
+    dim : str
         As in `sliding_fft`.
     period : str, timedelta or number of samples
         Such as "1Y": a year of the record's calendar. It need not be a whole number of samples, and the window need not
         be a multiple of it.
+    window, hop
+        As in `sliding_fft`.
     taper : str, tuple or array of shape (window,)
         Weights of the least squares.
     detrend : {None, "constant", "linear"}
         What is fitted together with the wave: nothing, a constant, or a line.
+    boundary, nan_policy, sampling, per
+        As in `sliding_fft`.
 
     Returns
     -------

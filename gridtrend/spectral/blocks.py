@@ -44,12 +44,16 @@ class _Transformer:
 
     def straight(self, windows: Array, out: Array) -> None:
         """Windows that need no preparation, without a copy."""
-        whole = windows.shape[1] // fft.ROWS * fft.ROWS
+        count = windows.shape[1]
+        whole = count // fft.ROWS * fft.ROWS
         for cell in range(len(windows)):
-            if whole:
-                self.transform(windows[cell, :whole], out[cell, :whole])
-            if whole < windows.shape[1]:
-                out[cell, whole:] = self(windows[cell : cell + 1, whole:])[0]
+            if not whole:
+                out[cell] = self(windows[cell : cell + 1])[0]
+                continue
+            self.transform(windows[cell, :whole], out[cell, :whole])
+            if whole < count:
+                # Those before the last ones are transformed once more, to the same bits.
+                self.transform(windows[cell, count - fft.ROWS :], out[cell, count - fft.ROWS :])
 
 
 def spectra(

@@ -155,11 +155,13 @@ def spectrogram(
     ----------
     da : DataArray, shape (..., time, ...)
         Real or complex numbers, numpy- or dask-backed, in any chunks.
-    dim, window, hop, taper, detrend, sides, boundary, nfft, nan_policy, sampling, per
+    dim, window, hop, taper, detrend, sides
         As in `sliding_fft`.
     scaling : {"density", "spectrum", None}
         Power per unit of frequency, whose integral is the variance; power of a line, A**2/2 for an amplitude A; or the
         squared modulus as it is. But for the latter, one-sided spectra hold the power of both sides.
+    boundary, nfft, nan_policy, sampling, per
+        As in `sliding_fft`.
 
     Returns
     -------
