@@ -253,6 +253,35 @@ def crossover(quick: bool, laps: int) -> Table:
     return Table("few frequencies", columns, rows, notes)
 
 
+def small_hops(quick: bool, laps: int) -> Table:
+    """The sliding transform, or a transform of each window."""
+    from gridtrend.spectral import sliding
+
+    da = field(quick, rows=1)[:, :, :8]
+    rows: list[Sequence[Any]] = []
+    for window, hop in ((256, 1), (256, 6), (600, 1), (600, 3), (600, 6), (600, 12), (1024, 1), (1024, 6)):
+
+        def mean(longest: int, window: int = window, hop: int = hop) -> Any:
+            sliding.LONGEST_HOP, kept = longest, sliding.LONGEST_HOP
+            try:
+                return gt.welch(da, window=window, hop=hop)
+            finally:
+                sliding.LONGEST_HOP = kept
+
+        gap = difference(mean(hop), mean(0))
+        if not gap < CLOSE:
+            raise AssertionError(f"hops of {hop} differ by {gap:.1e}")
+        slid, transformed = medians([partial(mean, hop), partial(mean, 0)], laps)
+        rows.append((window, hop, slid, transformed, slid / transformed, gap))
+    columns = {"window": whole, "hop": whole, "sliding": seconds, "transforms": seconds, "sliding takes": times}
+    columns["answers differ by"] = lambda value: f"{value:.0e}"
+    said = f"up to a hop of {sliding.LONGEST_HOP} and from a window of {sliding.SHORTEST_WINDOW}"
+    notes = [
+        f"welch on {' x '.join(map(str, da.shape))}, Hann; the library slides {said}; differences of the largest value"
+    ]
+    return Table("windows that move by a few samples", columns, rows, notes)
+
+
 def limits(quick: bool, laps: int) -> Table:
     """Where the time of a mean spectrum goes, stage by stage, beside what the machine must do at least."""
     import ducc0
@@ -284,4 +313,4 @@ def many(call: Callable[[], Any], count: int) -> None:
         call()
 
 
-TABLES = [question, through_dask, memory, crossover, limits]
+TABLES = [question, through_dask, memory, crossover, small_hops, limits]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth")
+GROUPS = ("trend", "long", "start", "path", "growth", "spectral")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -26,6 +26,14 @@ TABLES = {
     ],
     "start": ["second start: gridtrend trend E1_north_america.nc", "cold start: compiling each kernel"],
     "path": ["file to file", "where the time goes"],
+    "spectral": [
+        "one series",
+        "through dask on one thread",
+        "memory",
+        "few frequencies",
+        "windows that move by a few samples",
+        "distance to the limits",
+    ],
     "growth": ["length of the record", "number of cells", "missing values"],
 }
 
@@ -36,6 +44,7 @@ def quick_run(tmp_path_factory):
     runs = {}
 
     def run(group):
+        measurable(group)
         if group not in runs:
             path = tmp_path_factory.mktemp("benchmarks") / "figures.json"
             command = [sys.executable, "-m", "benchmarks", group, "--quick", "--json", str(path)]
@@ -45,6 +54,12 @@ def quick_run(tmp_path_factory):
         return runs[group]
 
     return run
+
+
+def measurable(group):
+    """Skip a group whose peer is everywhere in it, and absent."""
+    if group == "spectral" and not find_spec("ducc0"):
+        pytest.skip("the spectra are measured beside ducc0, which comes with the extra `bench`")
 
 
 def figures(found, title):

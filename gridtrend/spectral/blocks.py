@@ -4,6 +4,7 @@ Windows are tapered and transformed in batches that stay in cache. What is avera
 within a run, run after run, so that no sum depends on tiles, chunks or threads.
 """
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from gridtrend.grid.windows import Part
 from gridtrend.spectral import fft
+from gridtrend.spectral.sliding import slider
 from gridtrend.spectral.tiles import CELLS, TILE_BYTES, Array, Recipe, rows_of_batch, tiles, whole_rows
 
 # Sums of more products are split, so that no library spreads them over threads.
@@ -19,7 +21,7 @@ DOT_LENGTH = 8192
 
 def _cells(block: Array) -> Array:
     """(..., time) to (cell, time): a view where the strides allow it, as they do for (time, lat, lon)."""
-    return block.reshape((int(np.prod(block.shape[:-1])), block.shape[-1]))
+    return block.reshape((math.prod(block.shape[:-1]), block.shape[-1]))
 
 
 class _Transformer:
@@ -166,9 +168,14 @@ def sums(*blocks: Array, part: Part, recipe: Recipe) -> Array:
     shape = len(flat[0]), sums_size(len(blocks), recipe)
     found = np.zeros((shape[0], rows_of_sums(part), shape[1]))
     transforms = [_Transformer(recipe, each.dtype) for each in flat]
+    slide = slider(recipe, lambda plain: _Transformer(plain, float)) if len(flat) == 1 else None
     for run, (_, span) in enumerate(part.runs()):
         target = np.zeros(shape)
         for tile in tiles(flat, span, recipe):
+            if slide is not None and tile.series is not None:
+                target[tile.cells, :-1] = slide(tile)
+                target[tile.cells, -1] = tile.windows[0].shape[1]
+                continue
             for (cells, _), windows in tile.batches(recipe.nfft):
                 each = [transform(some) for transform, some in zip(transforms, windows, strict=True)]
                 target[cells, :-1] += _products(*each)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 
 from gridtrend.grid.windows import Span
 from gridtrend.spectral import fft
@@ -94,11 +94,14 @@ class Tile:
         Which cells of the block, and which windows of the run.
     windows : tuple of ndarray, each (cells, windows, length)
         From each block, as views.
+    series : ndarray, (cells, time), or None
+        What the windows of the first block are cut from, if they are all there.
     """
 
     cells: Any
     chosen: Any
     windows: tuple[Array, ...]
+    series: Array | None = None
 
     def batches(self, nfft: int) -> Iterator[tuple[tuple[Any, Any], tuple[Array, ...]]]:
         """Where a result belongs, and the windows that it is computed from, a cache-full at a time."""
@@ -185,12 +188,17 @@ def _missing(rows: list[Array]) -> Array | None:
 
 
 def _windows(series: Array, recipe: Recipe) -> Array:
-    return sliding_window_view(series, recipe.length, axis=1)[:, :: recipe.hop]
+    """All windows of series (cell, time), as a view: sliding_window_view, without what that costs for a short one."""
+    cells, samples = series.shape
+    count = (samples - recipe.length) // recipe.hop + 1
+    along, step = series.strides
+    return as_strided(series, (cells, count, recipe.length), (along, recipe.hop * step, step), writeable=False)
 
 
 def _whole_tile(cells: Any, rows: list[Array], span: Span, recipe: Recipe) -> Tile:
-    windows = tuple(_windows(span.rows(each), recipe) for each in rows)
-    return Tile(cells, slice(0, windows[0].shape[1]), windows)
+    series = [span.rows(each) for each in rows]
+    windows = tuple(_windows(each, recipe) for each in series)
+    return Tile(cells, slice(0, windows[0].shape[1]), windows, series[0])
 
 
 def _holed_tile(rows: list[Array], missing: Array, span: Span, recipe: Recipe) -> Tile | None:
