@@ -213,8 +213,8 @@ def run(job: Job) -> str:
             io.write(result, target, overwrite=job.overwrite, report=progress)
     finally:
         progress.clear()
-    for name, path in pictures.items():
-        _draw(job, path, name)
+    for variable, picture in pictures.items():
+        _draw(job, picture, variable)
     took = time.monotonic() - started
     return f"{', '.join(record.names)}: {record.period}: {job.output} written in {took:.1f} s"
 

@@ -272,8 +272,8 @@ def _tapered_waves(setup: Setup, bins: np.ndarray) -> np.ndarray:
     recipe = setup.recipe
     # Whole turns are taken out before the angle is rounded.
     turns = np.outer(bins, np.arange(recipe.length)) % recipe.nfft / recipe.nfft
-    waves = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1) * setup.weights
-    waves = waves.reshape(-1, recipe.length)
+    pairs = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1) * setup.weights
+    waves: np.ndarray = pairs.reshape(-1, recipe.length)
     # To detrend is to project, and a projection is its own transpose.
     take_trend(waves, recipe.detrend)
     return waves
@@ -304,7 +304,8 @@ def _fit_of_wave(setup: Setup, period: float) -> np.ndarray:
             "longer window, or detrend=None."
         )
     root = np.sqrt(np.abs(setup.weights))
-    return np.asarray((np.linalg.pinv(basis * root[:, None]) * root)[:2])
+    fit: np.ndarray = (np.linalg.pinv(basis * root[:, None]) * root)[:2]
+    return fit
 
 
 def _waves(block: np.ndarray, *, part: Part, recipe: Recipe, fit: np.ndarray, period: float) -> np.ndarray:

@@ -33,14 +33,14 @@ class _Transformer:
         self.spectra = np.empty((0, recipe.bins), np.complex128)
         self.transform = fft.transform(recipe.one_sided)
 
-    def __call__(self, windows: Array) -> Array:
+    def __call__(self, windows: Array, holes: Array | None = None) -> Array:
         """(cells, windows, length) to (cells, windows, bins), in a buffer that the next call fills again."""
         count = windows.shape[0] * windows.shape[1]
         used = whole_rows(count)
         if used > len(self.prepared):
             self.prepared = np.empty((used, self.recipe.nfft), self.prepared.dtype)
             self.spectra = np.empty((used, self.recipe.bins), np.complex128)
-        self.recipe.prepare(windows, self.prepared[:used])
+        self.recipe.prepare(windows, self.prepared[:used], holes)
         self.transform(self.prepared[:used], self.spectra[:used])
         return self.spectra[:count].reshape((*windows.shape[:2], self.recipe.bins))
 
@@ -93,19 +93,26 @@ def spectra(
     out = np.empty((len(flat), part.count, recipe.bins if band is None else 1), spectra_dtype(power, single))
     transform = _Transformer(recipe, flat.dtype)
     as_they_are = recipe.untouched and factor is None and not power and out.dtype == np.complex128
+    nothing = np.nan if power else complex(np.nan, np.nan)
     for numbers, span in _larger_runs(part, len(flat)).runs():
         target = out[:, numbers]
-        done = np.zeros(target.shape[:2], bool)
+        empty = np.ones(len(flat), bool)
         for tile in tiles((flat,), span, recipe):
-            done[tile.cells, tile.chosen] = True
-            if as_they_are and isinstance(tile.cells, slice) and isinstance(tile.chosen, slice):
+            empty[tile.cells] = False
+            if as_they_are and isinstance(tile.cells, slice):
                 transform.straight(tile.windows[0], target[tile.cells])
                 continue
-            for place, (windows,) in tile.batches(recipe.nfft):
-                target[place] = _finished(transform(windows), factor, power, band)
-        if not done.all():
-            target[~done] = np.nan if power else complex(np.nan, np.nan)
+            for batch in tile.batches(recipe.nfft):
+                found = _finished(transform(tile.windows[0][batch], _of(tile.holes, batch)), factor, power, band)
+                if tile.missing is not None:
+                    found[tile.missing[batch]] = nothing
+                target[tile.place(batch)] = found
+        target[empty] = nothing
     return out.reshape((*block.shape[:-1], *out.shape[1:]))
+
+
+def _of(array: Array | None, batch: tuple[slice, slice]) -> Array | None:
+    return None if array is None else array[batch]
 
 
 def spectra_dtype(power: bool, single: bool) -> np.dtype[Any]:
@@ -172,14 +179,21 @@ def sums(*blocks: Array, part: Part, recipe: Recipe) -> Array:
     for run, (_, span) in enumerate(part.runs()):
         target = np.zeros(shape)
         for tile in tiles(flat, span, recipe):
-            if slide is not None and tile.series is not None:
+            if slide is not None and tile.missing is None:
                 target[tile.cells, :-1] = slide(tile)
                 target[tile.cells, -1] = tile.windows[0].shape[1]
                 continue
-            for (cells, _), windows in tile.batches(recipe.nfft):
-                each = [transform(some) for transform, some in zip(transforms, windows, strict=True)]
+            for batch in tile.batches(recipe.nfft):
+                cells = tile.place(batch)[0]
+                pairs = zip(transforms, tile.windows, strict=True)
+                each = [transform(windows[batch], _of(tile.holes, batch)) for transform, windows in pairs]
+                count: Any = each[0].shape[1]
+                if tile.missing is not None:
+                    for spectrum in each:
+                        spectrum[tile.missing[batch]] = 0
+                    count = count - np.count_nonzero(tile.missing[batch], axis=1)
                 target[cells, :-1] += _products(*each)
-                target[cells, -1] += windows[0].shape[1]
+                target[cells, -1] += count
         found[:, min(run, found.shape[1] - 1)] += target
     return found.reshape((*blocks[0].shape[:-1], *found.shape[1:]))
 
@@ -235,10 +249,14 @@ def weighted_sums(block: Array, *, part: Part, recipe: Recipe, weights: Array) -
     held = np.empty((rows_of_batch(recipe.nfft), recipe.length))
     for numbers, span in _larger_runs(part, len(flat)).runs():
         for tile in tiles((flat,), span, recipe):
-            for place, (windows,) in tile.batches(recipe.nfft):
+            for batch in tile.batches(recipe.nfft):
+                windows = tile.windows[0][batch]
                 rows = held[: windows.shape[0] * windows.shape[1]]
-                recipe.prepare(windows, rows)
-                out[:, numbers][place] = _dots(rows, weights).reshape((*windows.shape[:2], -1))
+                recipe.prepare(windows, rows, _of(tile.holes, batch))
+                found = _dots(rows, weights).reshape((*windows.shape[:2], -1))
+                if tile.missing is not None:
+                    found[tile.missing[batch]] = np.nan
+                out[:, numbers][tile.place(batch)] = found
     return out.reshape((*block.shape[:-1], *out.shape[1:]))
 
 

@@ -52,8 +52,7 @@ def slider(recipe: Recipe, transform: Callable[[Recipe], Callable[[Array], Array
         imaginary = np.where(mirrored, -spectrum.imag, spectrum.imag) * (turn != 0)
         real = spectrum.real * (turn != 0)
         count = tile.windows[0].shape[1]
-        assert tile.series is not None
-        series = tile.series[:, : (count - 1) * recipe.hop + length]
+        series = tile.series[0][:, : (count - 1) * recipe.hop + length]
         return np.asarray(sliding_power(series, real, imaginary, hop=recipe.hop, count=count, **options))
 
     return power

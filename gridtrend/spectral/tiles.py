@@ -58,20 +58,28 @@ class Recipe:
         """Whether windows are transformed as they are."""
         return self.taper is None and self.detrend is None and self.nfft == self.length
 
-    def prepare(self, windows: Array, out: Array) -> None:
-        """Windows, (..., length), detrended and tapered as rows of `out`; rows and samples beyond are zeros."""
+    def prepare(self, windows: Array, out: Array, holes: Array | None = None) -> None:
+        """Windows, (..., length), filled, detrended and tapered as rows of `out`; what is beyond them is zero."""
         count = windows.size // self.length
         rows = out[:count, : self.length]
         shaped = rows.reshape(windows.shape) if self.nfft == self.length else None
-        if self.detrend is None and self.taper is not None and shaped is not None:
+        if self.detrend is None and self.taper is not None and holes is None and shaped is not None:
             np.multiply(windows, self.taper, out=shaped)
         else:
             rows[...] = windows.reshape(rows.shape)
+            if holes is not None:
+                fill(rows, holes.reshape(rows.shape))
             detrend(rows, self.detrend)
             if self.taper is not None:
                 rows *= self.taper
         out[:count, self.length :] = 0
         out[count:] = 0
+
+
+def fill(rows: Array, holes: Array) -> None:
+    """Put the mean of each row where it has holes, which hold zeros; rows of nothing else stay so."""
+    known = np.maximum(rows.shape[1] - np.count_nonzero(holes, axis=1), 1)
+    np.copyto(rows, (rows.sum(axis=1) / known)[:, None], where=holes)
 
 
 def detrend(rows: Array, kind: str | None) -> None:
@@ -86,40 +94,43 @@ def detrend(rows: Array, kind: str | None) -> None:
 
 @dataclass(frozen=True)
 class Tile:
-    """Windows that can be computed together.
+    """Windows of one run that can be computed together.
 
     Parameters
     ----------
-    cells, chosen : slice or ndarray of int
-        Which cells of the block, and which windows of the run.
+    cells : slice or ndarray of int
+        Which cells of the block.
+    series : tuple of ndarray, each (cells, time)
+        What the windows of each block are cut from; zero where values are missing.
     windows : tuple of ndarray, each (cells, windows, length)
-        From each block, as views.
-    series : ndarray, (cells, time), or None
-        What the windows of the first block are cut from, if they are all there.
+        The windows, as views.
+    missing : ndarray of bool, (cells, windows), or None
+        Which windows have no result; None: all are complete.
+    holes : ndarray of bool, (cells, windows, length), or None
+        Which samples are to be filled.
     """
 
     cells: Any
-    chosen: Any
+    series: tuple[Array, ...]
     windows: tuple[Array, ...]
-    series: Array | None = None
+    missing: Array | None = None
+    holes: Array | None = None
 
-    def batches(self, nfft: int) -> Iterator[tuple[tuple[Any, Any], tuple[Array, ...]]]:
-        """Where a result belongs, and the windows that it is computed from, a cache-full at a time."""
+    def batches(self, nfft: int) -> Iterator[tuple[slice, slice]]:
+        """Cells and windows, counted within the tile, a cache-full at a time."""
         cells, count = self.windows[0].shape[:2]
         rows = rows_of_batch(nfft)
         together = max(1, rows // count)
         for first in range(0, cells, together):
-            some = slice(first, min(first + together, cells))
             for start in range(0, count, rows):
-                these = slice(start, min(start + rows, count))
-                place = _within(self.cells, some), _within(self.chosen, these)
-                yield place, tuple(each[some, these] for each in self.windows)
+                yield slice(first, min(first + together, cells)), slice(start, min(start + rows, count))
 
-
-def _within(index: Any, part: slice) -> Any:
-    if isinstance(index, slice):
-        return slice(index.start + part.start, index.start + part.stop)
-    return index[part]
+    def place(self, batch: tuple[slice, slice]) -> tuple[Any, slice]:
+        """Cells of the block, and windows of the run, that a batch holds."""
+        some, windows = batch
+        if isinstance(self.cells, slice):
+            return slice(self.cells.start + some.start, self.cells.start + some.stop), windows
+        return self.cells[some], windows
 
 
 def rows_of_batch(nfft: int) -> int:
@@ -133,29 +144,26 @@ def whole_rows(count: int) -> int:
 
 
 def tiles(blocks: tuple[Array, ...], span: Span, recipe: Recipe) -> Iterator[Tile]:
-    """One run of windows of blocks (cell, time), tile by tile; cells and windows without values are left out."""
+    """One run of windows of blocks (cell, time), tile by tile; cells without any value are left out."""
     cells = blocks[0].shape[0]
     for first in range(0, cells, CELLS):
         some = slice(first, min(first + CELLS, cells))
         rows = [_series(block[some, span.first : span.last]) for block in blocks]
         missing = _missing(rows)
         if missing is None:
-            yield _whole_tile(some, rows, span, recipe)
+            yield _tile(some, rows, span, recipe)
             continue
         if recipe.nan_policy == "raise":
             raise ValueError(
                 "there are missing values, and nan_policy='raise'. Fill them before, da.interpolate_na(dim), or choose "
                 "nan_policy='propagate' (their windows are missing) or 'fill' (with the mean of the window)."
             )
+        # Cells without a hole are computed as they are elsewhere, whatever their neighbours lack.
         incomplete = missing.any(axis=1)
-        whole = np.flatnonzero(~incomplete)
-        if whole.size:
-            yield _whole_tile(first + whole, [each[whole] for each in rows], span, recipe)
-        for cell in np.flatnonzero(incomplete & ~missing.all(axis=1)):
-            here = slice(cell, cell + 1)
-            tile = _holed_tile([each[here] for each in rows], missing[here], span, recipe)
-            if tile is not None:
-                yield replace(tile, cells=slice(first + int(cell), first + int(cell) + 1))
+        for chosen, holed in ((~incomplete, False), (incomplete & ~missing.all(axis=1), True)):
+            if chosen.any():
+                these = [each[chosen] for each in rows]
+                yield _tile(first + np.flatnonzero(chosen), these, span, recipe, missing[chosen] if holed else None)
 
 
 def _series(block: Array) -> Array:
@@ -183,7 +191,7 @@ def _missing(rows: list[Array]) -> Array | None:
     with np.errstate(all="ignore"):
         if all(np.isfinite(each.sum(axis=1)).all() for each in rows):
             return None
-    missing: Array = np.logical_or.reduce([~np.isfinite(each) for each in rows])
+    missing = np.asarray(np.logical_or.reduce([~np.isfinite(each) for each in rows]))
     return missing if missing.any() else None
 
 
@@ -195,29 +203,17 @@ def _windows(series: Array, recipe: Recipe) -> Array:
     return as_strided(series, (cells, count, recipe.length), (along, recipe.hop * step, step), writeable=False)
 
 
-def _whole_tile(cells: Any, rows: list[Array], span: Span, recipe: Recipe) -> Tile:
-    series = [span.rows(each) for each in rows]
-    windows = tuple(_windows(each, recipe) for each in series)
-    return Tile(cells, slice(0, windows[0].shape[1]), windows, series[0])
-
-
-def _holed_tile(rows: list[Array], missing: Array, span: Span, recipe: Recipe) -> Tile | None:
-    """The windows of one cell that can be computed, if any."""
+def _tile(cells: Any, rows: list[Array], span: Span, recipe: Recipe, missing: Array | None = None) -> Tile:
+    if missing is None:
+        series = tuple(span.rows(each) for each in rows)
+        return Tile(cells, series, tuple(_windows(each, recipe) for each in series))
+    series = tuple(span.rows(np.where(missing, 0, each)) for each in rows)
     # What lies beyond the record is missing where it mirrors what is.
-    holes = _windows(
-        replace(span, boundary="even").rows(missing) if span.boundary == "odd" else span.rows(missing), recipe
-    )
-    fill = recipe.nan_policy == "fill"
-    chosen = np.flatnonzero(~(holes.all(axis=2) if fill else holes.any(axis=2))[0])
-    if not chosen.size:
-        return None
-    windows = [_windows(span.rows(each), recipe)[:, chosen] for each in rows]
-    if fill:
-        windows = [_filled(each, holes[:, chosen]) for each in windows]
-    return Tile(slice(0, 1), chosen, tuple(windows))
-
-
-def _filled(windows: Array, missing: Array) -> Array:
-    """Missing values replaced by the mean of the others of their window."""
-    sums = np.where(missing, 0, windows).sum(axis=2, keepdims=True)
-    return np.where(missing, sums / (~missing).sum(axis=2, keepdims=True), windows)
+    holes = replace(span, boundary="even" if span.boundary == "odd" else span.boundary).rows(missing)
+    before = np.pad(np.cumsum(holes, axis=1), ((0, 0), (1, 0)))
+    windows = tuple(_windows(each, recipe) for each in series)
+    starts = np.arange(windows[0].shape[1]) * recipe.hop
+    number = before[:, starts + recipe.length] - before[:, starts]
+    if recipe.nan_policy == "fill":
+        return Tile(cells, series, windows, number == recipe.length, _windows(holes, recipe))
+    return Tile(cells, series, windows, number > 0)
