@@ -11,6 +11,17 @@ import importlib
 from typing import Any
 
 from gridtrend import accessor
+from gridtrend.spectral import (
+    band_power,
+    coherence,
+    cross_spectrum,
+    harmonic,
+    inverse_sliding_fft,
+    red_noise,
+    sliding_fft,
+    spectrogram,
+    welch,
+)
 from gridtrend.trend import (
     buishand,
     field_significance,
@@ -32,19 +43,28 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "accessor",
+    "band_power",
     "buishand",
+    "coherence",
+    "cross_spectrum",
     "field_significance",
+    "harmonic",
+    "inverse_sliding_fft",
     "kendall_tau",
     "linear_trend",
     "mann_kendall",
     "multivariate_mann_kendall",
     "partial_mann_kendall",
     "pettitt",
+    "red_noise",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
     "siegel_slope",
+    "sliding_fft",
     "snht",
+    "spectrogram",
     "theil_sen",
+    "welch",
 ]
 
 # Loaded when they are first named, so that `import gridtrend` stays light.

@@ -8,16 +8,16 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import trend
+from gridtrend import spectral, trend
 from gridtrend.trend.variables import numeric_variables
 
 
-def _method(function: Callable[..., xr.Dataset]) -> Any:
+def _method(function: Callable[..., Any]) -> Any:
     """A public function as a method of either accessor, with its signature and docstring."""
 
     @functools.wraps(function)
-    def method(self: Any, *args: Any, **kwargs: Any) -> xr.Dataset:
-        return self._run(function, *args, **kwargs)  # type: ignore[no-any-return]
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._run(function, *args, **kwargs)
 
     return method
 
@@ -47,6 +47,15 @@ class _Methods:
     regional_mann_kendall = _method(trend.regional_mann_kendall)
     multivariate_mann_kendall = _method(trend.multivariate_mann_kendall)
     partial_mann_kendall = _method(trend.partial_mann_kendall)
+    sliding_fft = _method(spectral.sliding_fft)
+    inverse_sliding_fft = _method(spectral.inverse_sliding_fft)
+    spectrogram = _method(spectral.spectrogram)
+    welch = _method(spectral.welch)
+    cross_spectrum = _method(spectral.cross_spectrum)
+    coherence = _method(spectral.coherence)
+    band_power = _method(spectral.band_power)
+    harmonic = _method(spectral.harmonic)
+    red_noise = _method(spectral.red_noise)
 
 
 @xr.register_dataarray_accessor("gridtrend")
@@ -59,7 +68,7 @@ class DataArrayAccessor(_Methods):
     def __init__(self, da: xr.DataArray):
         self._da = da
 
-    def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(self._da, *args, **kwargs)
 
 
@@ -74,17 +83,18 @@ class DatasetAccessor(_Methods):
     def __init__(self, ds: xr.Dataset):
         self._ds = ds
 
-    def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> xr.Dataset:
         if function is trend.multivariate_mann_kendall:
             # All variables together, not one by one.
-            return function(self._ds, *args, **kwargs)
+            return trend.multivariate_mann_kendall(self._ds, *args, **kwargs)
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
         if function is trend.field_significance and bound.arguments["method"] != "maxt":
             fields = {name.removesuffix("p_value").removesuffix("_"): self._ds[name] for name in _p_values(self._ds)}
             return _combine({name: function(p, *args, **kwargs) for name, p in fields.items()})
         names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
-        return _combine({name: function(self._ds[name], *args, **kwargs) for name in names})
+        results = {name: function(self._ds[name], *args, **kwargs) for name in names}
+        return _combine({name: _as_dataset(result) for name, result in results.items()})
 
 
 def _p_values(ds: xr.Dataset) -> list[str]:
@@ -96,6 +106,10 @@ def _p_values(ds: xr.Dataset) -> list[str]:
             "first: ds.gridtrend.mann_kendall().gridtrend.field_significance()."
         )
     return names
+
+
+def _as_dataset(result: xr.Dataset | xr.DataArray) -> xr.Dataset:
+    return result.to_dataset() if isinstance(result, xr.DataArray) else result
 
 
 def _combine(results: dict[str, xr.Dataset]) -> xr.Dataset:

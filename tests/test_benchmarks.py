@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural")
+GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural", "spectral")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -28,6 +28,14 @@ TABLES = {
     "path": ["file to file", "where the time goes"],
     "family": ["field significance of many cells"],
     "neural": ["distance to the limits of the machine", "root mean square error one step ahead"],
+    "spectral": [
+        "one series",
+        "through dask on one thread",
+        "memory",
+        "few frequencies",
+        "windows that move by a few samples",
+        "distance to the limits",
+    ],
     "growth": ["length of the record", "number of cells", "missing values"],
 }
 
@@ -38,6 +46,7 @@ def quick_run(tmp_path_factory):
     runs = {}
 
     def run(group):
+        measurable(group)
         if group not in runs:
             path = tmp_path_factory.mktemp("benchmarks") / "figures.json"
             command = [sys.executable, "-m", "benchmarks", group, "--quick", "--json", str(path)]
@@ -47,6 +56,12 @@ def quick_run(tmp_path_factory):
         return runs[group]
 
     return run
+
+
+def measurable(group):
+    """Skip a group whose peer is everywhere in it, and absent."""
+    if group == "spectral" and not find_spec("ducc0"):
+        pytest.skip("the spectra are measured beside ducc0, which comes with the extra `bench`")
 
 
 def figures(found, title):

@@ -22,11 +22,11 @@ def sections(name):
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def blocks():
-    """Return the python blocks of the README that are meant to run."""
-    if not README.exists():
+def blocks(page=README):
+    """Return the python blocks of a page that are meant to run."""
+    if not page.exists():
         return []
-    text = README.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -42,7 +42,7 @@ def test_every_public_function_has_all_sections_in_order(name):
 
 @functions
 def test_every_parameter_is_described_by_its_name(name):
-    described = re.findall(r"^(\w[\w, ]*) :", sections(name)["Parameters"], flags=re.MULTILINE)
+    described = re.findall(r"^(\w[\w, ]*)(?: :|$)", sections(name)["Parameters"], flags=re.MULTILINE)
     names = [part.strip() for line in described for part in line.split(",")]
     assert names == list(inspect.signature(getattr(gt, name)).parameters)
 
@@ -50,9 +50,11 @@ def test_every_parameter_is_described_by_its_name(name):
 @functions
 def test_every_output_is_described(name):
     from tests.cases import CASES, TOGETHER
+    from tests.test_spectral_grid import OUTPUTS as SPECTRAL
 
     described = set(re.findall(r"\w+", sections(name)["Returns"]))
     outputs = {o for case in CASES + TOGETHER if case.function is getattr(gt, name) for o in case.outputs}
+    outputs |= SPECTRAL.get(name, set())
     if name == "field_significance":
         # It looks at all cells at once, and is no row of the table.
         outputs = {output.name for output in OUTPUTS}
@@ -82,15 +84,16 @@ def test_every_public_name_exists():
     assert list(gt.__all__) == sorted(gt.__all__)
 
 
-def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
-    if not blocks():
-        pytest.skip("there is no README with python blocks")
+@pytest.mark.parametrize("page", [README, README.parent / "docs/spectral.md"], ids=lambda page: page.name)
+def test_the_code_of_the_documents_runs(page, tmp_path, monkeypatch):
+    if not blocks(page):
+        pytest.skip(f"there is no {page.name} with python blocks")
     pytest.importorskip("matplotlib").use("agg")
     monkeypatch.chdir(tmp_path)
     namespace = {}
-    for number, block in enumerate(blocks()):
+    for number, block in enumerate(blocks(page)):
         # One after the other, as a reader would type them.
-        exec(compile(block, f"README block {number}", "exec"), namespace)  # noqa: S102
+        exec(compile(block, f"{page.name} block {number}", "exec"), namespace)  # noqa: S102
 
 
 def test_the_readme_names_every_public_function():

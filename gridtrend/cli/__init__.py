@@ -1,4 +1,4 @@
-"""The command line: `gridtrend trend | info | plot | demo`.
+"""The command line: `gridtrend trend | spectrum | info | plot | demo`.
 
 Commands import what they need when they run, so that `gridtrend --help` does not wait for it.
 """
@@ -9,7 +9,7 @@ import sys
 import click
 
 from gridtrend import __version__
-from gridtrend.cli import demo, info, plot, trend
+from gridtrend.cli import demo, info, plot, spectrum, trend
 from gridtrend.cli.terminal import Group, stop_on_signals
 
 __all__ = ["cli", "main"]
@@ -21,7 +21,7 @@ def cli() -> None:
     """Is it changing, by how much, and how sure are we? Trends for every cell of a gridded record."""
 
 
-for command in (trend.trend, info.info, plot.plot, demo.demo):
+for command in (trend.trend, spectrum.spectrum, info.info, plot.plot, demo.demo):
     cli.add_command(command)
 
 

@@ -74,7 +74,7 @@ def apply(
         variables[output.name].attrs = output_attrs(output, name, units, unit)
     # xarray forgets the attributes of coordinates together with those of the data.
     kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
-    provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
+    provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": package_version()}
     # Results along the dimension keep its coordinate; all others are of the whole period.
     span = {} if dim in results[0].dims else period(first, dim)
     return xr.Dataset(variables, kept | span, provenance)
@@ -155,15 +155,16 @@ def apply_function(
     return xr.Dataset(variables, dict(first.coords))
 
 
-def _version() -> str:
+def package_version() -> str:
+    """The version that results are made by."""
     # Not at the top: the package's face imports this module before it knows its version.
     from gridtrend import __version__
 
     return __version__
 
 
-def check_array(array: Any, dim: str) -> None:
-    """Refuse what is not a DataArray of real numbers with a dimension `dim`."""
+def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
+    """Refuse what is not a DataArray of numbers (real ones, unless `kinds` has a "c") with a dimension `dim`."""
     if isinstance(array, xr.Dataset):
         raise TypeError(
             f"one variable at a time is expected, not a Dataset. Pick one, ds[{next(iter(array), 'name')!r}], "
@@ -178,8 +179,8 @@ def check_array(array: Any, dim: str) -> None:
     if dim not in array.dims:
         dims = ", ".join(map(repr, array.dims)) or "none"
         raise ValueError(f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: dim=...")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} holds {array.dtype}, and a trend needs real numbers. Convert it with .astype(float).")
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. Convert it with .astype(float).")
 
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:

@@ -6,13 +6,14 @@ is applied to the finished slope.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-_DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
-_YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
-UNITS = ("step", *_DAYS, *_YEARS)
+DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
+YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
+UNITS = ("step", *DAYS, *YEARS)
 
 # Days in a year of each CF calendar; a year of a record is a year of its own calendar.
 _YEAR_LENGTH = {
@@ -92,7 +93,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     TypeError
         If the coordinate is neither dates nor numbers.
     """
-    per = _unit(per)
+    per = unit_named(per)
     n = da.sizes[dim]
     if dim not in da.coords:
         if per not in ("step", "year"):
@@ -122,7 +123,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     if np.issubdtype(ticks.dtype, np.integer) and n > 1:
         tick = np.gcd.reduce(np.diff(ticks))
         ticks, days = (ticks - ticks[0]) // tick, days * tick
-    length = _DAYS[per] if per in _DAYS else _YEARS[per] * year
+    length = DAYS[per] if per in DAYS else YEARS[per] * year
     return TimeAxis(ticks.astype(float), length / days, per, origin, order, steps)
 
 
@@ -137,13 +138,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     first, last = values.min(), values.max()
     middle = first + (last - first) / 2
     bounds = f"{dim}_bnds"
-    attrs = {key: value for key, value in da[dim].attrs.items() if key != "bounds"} | {"bounds": bounds}
-    encoding = {key: da[dim].encoding[key] for key in ("units", "calendar") if key in da[dim].encoding}
-    if dates:
-        attrs = {"standard_name": "time"} | attrs
-        # A coordinate and its bounds are written in the same units, so these must be known.
-        # Whole days would round the middle of a record that falls on noon.
-        encoding = {"units": "days since 1970-01-01", "calendar": da[dim].dt.calendar, "dtype": "float64"} | encoding
+    attrs, encoding = described(da[dim], bounds)
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last
     return {
@@ -163,7 +158,21 @@ def _steps(ticks: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(gaps)])
 
 
-def _unit(name: str) -> str:
+def described(coordinate: xr.DataArray, bounds: str) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """Attributes and encoding of times that replace those of `coordinate`, and have bounds."""
+    attrs = {key: value for key, value in coordinate.attrs.items() if key != "bounds"} | {"bounds": bounds}
+    encoding = {key: coordinate.encoding[key] for key in ("units", "calendar") if key in coordinate.encoding}
+    if coordinate.dtype.kind in "MO":
+        attrs = {"standard_name": "time"} | attrs
+        # A coordinate and its bounds are written in the same units, so these must be known.
+        # Whole days would round the middle of a record that falls on noon.
+        plain = {"units": "days since 1970-01-01", "calendar": coordinate.dt.calendar, "dtype": "float64"}
+        encoding = plain | encoding
+    return attrs, encoding
+
+
+def unit_named(name: str) -> str:
+    """One of `UNITS`, in the singular or plural."""
     unit = str(name).lower()
     unit = unit if unit in UNITS else unit.removesuffix("s")
     if unit not in UNITS:
@@ -218,8 +227,8 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
 def _known_days(name: str) -> float | None:
     """Days in a unit of time that a coordinate names in its units, or by what it is called ("year")."""
     name = _ALIASES.get(name.strip().lower(), name.strip().lower())
-    name = name if name in _DAYS or name in _YEARS else name.removesuffix("s")
-    return _DAYS.get(name) or (_YEARS[name] * _GREGORIAN_YEAR if name in _YEARS else None)
+    name = name if name in DAYS or name in YEARS else name.removesuffix("s")
+    return DAYS.get(name) or (YEARS[name] * _GREGORIAN_YEAR if name in YEARS else None)
 
 
 def _first(values: np.ndarray) -> str:

@@ -1,5 +1,6 @@
-"""Maps of trends (extra `plot`)."""
+"""Maps of trends, and pictures of spectra (extra `plot`)."""
 
 from gridtrend.plot.maps import trend_map
+from gridtrend.plot.spectra import band_power_map, spectrogram_plot
 
-__all__ = ["trend_map"]
+__all__ = ["band_power_map", "spectrogram_plot", "trend_map"]

@@ -1,0 +1,261 @@
+"""`gridtrend spectrum`: spectra of every cell, from file to file."""
+
+import contextlib
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridtrend.cli.plot import check_map, map_paths
+from gridtrend.cli.record import Record, available_threads, open_record, record_options
+from gridtrend.cli.terminal import Progress, notes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+UNITS = ("step", "second", "minute", "hour", "day", "week", "month", "year")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what is read, what is computed, what is left behind.
+
+    Parameters
+    ----------
+    inputs, output : str
+        Files.
+    variables, dim, selections
+        As `open_record` takes them.
+    analysis : dict
+        Arguments that all spectra take.
+    band : tuple of str, optional
+        Shortest and longest period of a band.
+    through_time : bool
+        Whether spectra of all windows are kept, not their mean.
+    alpha : float
+        Of the level of red noise.
+    plot_path : str, optional
+        Where to draw a picture.
+    command : str
+        The call, for the history.
+    overwrite, quiet : bool
+        Whether existing files are replaced, and progress is hidden.
+    threads : int
+        How many threads compute.
+    """
+
+    inputs: Sequence[str]
+    output: str
+    variables: Sequence[str] = ()
+    dim: str | None = None
+    selections: Sequence[tuple[str, str]] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
+    band: tuple[str, str] | None = None
+    through_time: bool = False
+    alpha: float = 0.05
+    plot_path: str | None = None
+    command: str = "gridtrend spectrum"
+    overwrite: bool = False
+    quiet: bool = False
+    threads: int = 1
+
+
+def _length(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
+    """Samples if it is a whole number, and else a duration."""
+    return int(value) if value is not None and value.strip().isdecimal() else value
+
+
+def _ends(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    first, colon, last = (part.strip() for part in value.partition(":"))
+    if not (first and colon and last):
+        raise click.BadParameter(f"'{value}' is not SHORTEST:LONGEST, as in 2Y:7Y")
+    return _length(context, parameter, first), _length(context, parameter, last)
+
+
+def _taper(context: click.Context, parameter: click.Parameter, value: str) -> Any:
+    """A name, or a name and its parameters: tukey:0.25."""
+    name, *parameters = value.split(":")
+    try:
+        return (name, *map(float, parameters)) if parameters else name
+    except ValueError:
+        raise click.BadParameter(f"'{value}' is not NAME or NAME:NUMBER, as in hann or tukey:0.25") from None
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("output")
+@click.option(
+    "--window",
+    required=True,
+    callback=_length,
+    metavar="LENGTH",
+    help="Length of the windows: samples, or a duration such as 20Y or 30D.",
+)
+@click.option("--hop", callback=_length, metavar="LENGTH", help="From one start to the next.  [default: half a window]")
+@click.option(
+    "--band",
+    callback=_ends,
+    metavar="SHORTEST:LONGEST",
+    help="The variance of these periods through time, such as 2Y:7Y, instead of a spectrum.",
+)
+@click.option("--through-time", is_flag=True, help="The spectrum of each window, instead of their mean.")
+@record_options
+@click.option(
+    "--taper", default="hann", show_default=True, callback=_taper, help="Weights of a window; tukey:0.25 for one."
+)
+@click.option(
+    "--detrend",
+    type=click.Choice(["none", "constant", "linear"]),
+    default="constant",
+    show_default=True,
+    help="What is taken from each window: nothing, its mean, or its line.",
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(["regular", "calendar"]),
+    default="regular",
+    show_default=True,
+    help="Steps equal in time, or in calendar months or years.",
+)
+@click.option("--per", type=click.Choice(UNITS), help="Unit of time of the frequency.  [default: suits the step]")
+@click.option(
+    "--nan-policy",
+    type=click.Choice(["propagate", "raise", "fill"]),
+    default="propagate",
+    show_default=True,
+    help="Windows with missing values: left out, refused, or filled with their mean.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Probability with which red noise exceeds its level.",
+)
+@click.option(
+    "--plot",
+    "plot_path",
+    metavar="PICTURE.png",
+    help="Draw the spectrogram, or a map of the band, too; with several variables PICTURE_NAME.png.",
+)
+@click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
+@click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
+@click.pass_obj
+def spectrum(
+    arguments: list[str],
+    /,
+    *,
+    window: int | str,
+    hop: int | str | None,
+    taper: Any,
+    detrend: str,
+    sampling: str,
+    per: str | None,
+    nan_policy: str,
+    threads: int | None,
+    quiet: bool,
+    **chosen: Any,
+) -> None:
+    """Find the power spectrum of every cell of INPUT... and write it to OUTPUT.
+
+    INPUT is one or many netCDF files, a quoted pattern such as "tas_*.nc", or a Zarr store; OUTPUT ends in .nc or
+    .zarr. It holds the mean power spectral density over windows that overlap, the background of red noise with its
+    level, the lag-1 autocorrelation, and the number of windows; with --through-time the density of each window; with
+    --band the variance in a band of periods through time, which `gridtrend trend` then finds the trend of.
+    """
+    if chosen["band"] and chosen["through_time"]:
+        raise click.UsageError("--band is through time already; leave --through-time out")
+    if chosen["plot_path"] and not (chosen["band"] or chosen["through_time"]):
+        raise click.UsageError("--plot draws a spectrogram (with --through-time) or the map of a band (with --band)")
+    analysis = {"window": window, "hop": hop, "taper": taper, "detrend": None if detrend == "none" else detrend}
+    analysis |= {"sampling": sampling, "per": per, "nan_policy": nan_policy}
+    command = shlex.join(["gridtrend", *arguments])
+    job = Job(analysis=analysis, command=command, threads=threads or available_threads(), quiet=quiet, **chosen)
+    with notes(quiet):
+        said = run(job)
+    if not quiet:
+        click.echo(said, err=True)
+
+
+def run(job: Job) -> str:
+    """Do a job from file to file.
+
+    Returns
+    -------
+    str
+        One line about what was done.
+    """
+    from gridtrend import __version__, io
+
+    started = time.monotonic()
+    inputs = io.list_inputs(job.inputs)
+    target = io.check_output(job.output, inputs, overwrite=job.overwrite)
+    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
+    pictures = map_paths(job.plot_path, record.names) if job.plot_path else {}
+    for path in pictures.values():
+        check_map(path, inputs, overwrite=job.overwrite)
+    for name in record.names:
+        # What is wrong with the call is told before anything is read.
+        analyse(record.dataset[name].chunk(), record.dim, job)
+    progress = Progress(job.quiet)
+    try:
+        result = _results(record, job, progress)
+        history = io.history_line(job.command, __version__)
+        result = io.describe(result, record.dataset, history, f"Spectra of {', '.join(record.names)}")
+        lazy = any(variable.chunks for variable in result.variables.values())
+        with progress.of_tasks(job.threads) if lazy else contextlib.nullcontext():
+            io.write(result, target, overwrite=job.overwrite, report=progress)
+    finally:
+        progress.clear()
+    for variable, picture in pictures.items():
+        _draw(job, picture, variable)
+    took = time.monotonic() - started
+    return f"{', '.join(record.names)}: {record.period}: {job.output} written in {took:.1f} s"
+
+
+def analyse(array: "xr.DataArray", dim: str, job: Job) -> "xr.Dataset":
+    """The spectra of one variable, as a Dataset."""
+    from gridtrend.spectral import band_power, red_noise, spectrogram
+
+    if job.band:
+        return band_power(array, dim, period=job.band, **job.analysis).to_dataset(promote_attrs=True)
+    if job.through_time:
+        return spectrogram(array, dim, **job.analysis).to_dataset(promote_attrs=True)
+    return red_noise(array, dim, alpha=job.alpha, **job.analysis)
+
+
+def _results(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
+    import xarray as xr
+
+    from gridtrend import io
+    from gridtrend.spectral.setup import with_bounds
+
+    results = []
+    for name in record.names:
+        array = record.dataset[name]
+        found = analyse(io.read(array, record.plan(name, job.threads), progress), record.dim, job)
+        own = {"long_name", "units"}
+        for variable in found.data_vars.values():
+            variable.attrs = {key: value for key, value in variable.attrs.items() if key in own}
+        found.attrs = {key: value for key, value in found.attrs.items() if key not in own}
+        if "window_start" in found.coords:
+            found = with_bounds(found)
+        if len(record.names) > 1:
+            found = found.rename({each: f"{name}_{each}" for each in found.data_vars})
+        results.append(io.add_grid(found, array, record.dataset))
+    return xr.merge(results, compat="override", join="override", combine_attrs="override")
+
+
+def _draw(job: Job, path: str, name: str | None) -> None:
+    from gridtrend import io
+    from gridtrend.plot import band_power_map, spectrogram_plot
+
+    draw, what = (band_power_map, "band_power") if job.band else (spectrogram_plot, "power")
+    with io.open_input([job.output]) as dataset:
+        draw(dataset[f"{name}_{what}" if name else what], path=path)

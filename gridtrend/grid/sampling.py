@@ -1,0 +1,207 @@
+"""A regular time axis: how often a record is sampled, in what unit, and when its n-th sample was taken.
+
+What depends on frequencies needs equal steps. Months are not: they count as equal on request, `sampling="calendar"`.
+"""
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.timeaxis import DAYS, YEARS, time_axis, unit_named
+
+Duration = int | str | np.timedelta64 | timedelta
+
+SAMPLINGS = ("regular", "calendar")
+# Times that were stored as floating numbers come back a little off.
+_TOLERANCE = 1e-3
+# As pandas and ISO 8601 write them; what the units are called in full is known to `unit_named`.
+_LETTERS = {"Y": "year", "YR": "year", "A": "year", "M": "month", "W": "week", "D": "day", "H": "hour", "S": "second"}
+_LETTERS |= {"MIN": "minute", "SEC": "second", "HR": "hour"}
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """One dimension, sampled at equal steps.
+
+    Parameters
+    ----------
+    dim : str
+    size : int
+        Number of samples.
+    step : float
+        Time between two of them, in `unit`.
+    unit : str
+        A unit of time; "step" where there is no coordinate, "" for one unit of a coordinate that names none.
+    per_day, per_year : float
+        Samples in a day and in a year of the record's calendar; NaN where that is not known.
+    coordinate : DataArray or None
+        The times, sorted.
+    order : ndarray of int or None
+        Positions that sort the record, where it is not sorted.
+    kind : {"regular", "calendar", "steps"}
+        What is equal: steps in time, or in calendar months; or there are no times.
+    """
+
+    dim: str
+    size: int
+    step: float
+    unit: str
+    per_day: float
+    per_year: float
+    coordinate: xr.DataArray | None
+    order: np.ndarray | None
+    kind: str
+
+    def samples(self, name: str, length: Duration) -> int:
+        """A length of time as a whole number of samples, at least 1; `name` is that of the argument."""
+        number = self.steps(name, length)
+        if not isinstance(length, (str, np.timedelta64, timedelta)) and number != int(number):
+            raise ValueError(
+                f"{name}={length!r} is not a number of samples; give a whole number, or a duration: '30D'."
+            )
+        if round(number) < 1:
+            raise ValueError(f"{name}={length!r} is less than one sample; give at least 1, or a duration: '30D'.")
+        return round(number)
+
+    def steps(self, name: str, length: Duration | float) -> float:
+        """A length of time in steps, not rounded: numbers are steps already."""
+        if isinstance(length, (np.timedelta64, timedelta)):
+            return np.timedelta64(length) / np.timedelta64(1, "D") * self._known(name, length, self.per_day)
+        if not isinstance(length, str):
+            if not np.isfinite(length):
+                raise ValueError(f"{name}={length!r} is not a length; give a number of samples, or a duration: '30D'.")
+            return float(length)
+        number, unit = _parse(name, length)
+        per_day, per_year = (self._known(name, length, each) for each in (self.per_day, self.per_year))
+        return number * (DAYS[unit] * per_day if unit in DAYS else YEARS[unit] * per_year)
+
+    def _known(self, name: str, length: Any, samples: float) -> float:
+        if np.isnan(samples):
+            raise ValueError(
+                f"{name}={length!r} is a duration, and {self.dim!r} has no times to measure it with. Give a number of "
+                f"samples, or times: da.assign_coords({self.dim}=...)."
+            )
+        return samples
+
+    def times(self, positions: np.ndarray) -> np.ndarray | None:
+        """When samples were taken, at positions that may lie between samples or beyond the record; None: unknown."""
+        if self.coordinate is None:
+            return positions if self.unit == "step" else None
+        values = self.coordinate.values
+        whole = np.clip(np.floor(positions).astype(int), 0, self.size - 1)
+        rest = positions - whole
+        # Between two samples their own distance counts (months differ); beyond the record, that of its last two.
+        before = np.minimum(whole, self.size - 2)
+        gap = values[before + 1] - values[before]
+        if values.dtype.kind in "iuf":
+            return np.asarray(values[whole] + rest * gap)
+        if values.dtype.kind == "O":
+            return np.array(
+                [v + timedelta(seconds=r * g.total_seconds()) for v, r, g in zip(values[whole], rest, gap, strict=True)]
+            )
+        return np.asarray(values[whole] + (rest * gap.astype(float)).round().astype(gap.dtype))
+
+
+def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str | None = None) -> Sampling:
+    """The sampling of `dim`, refused where it is not regular.
+
+    Parameters
+    ----------
+    da : DataArray
+    dim : str
+        A dimension of `da`, with or without a coordinate; unsorted times are sorted by `Sampling.order`.
+    sampling : {"regular", "calendar"}
+        Whether steps must be equal in time, or in calendar months (stamps anywhere within each).
+    per : str, optional
+        Unit of time of frequencies. By default the year for steps longer than ten days, the day down to an hour, the
+        hour down to a minute, or the second.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two samples, if steps are not equal, or if a unit of time is asked for and unknown.
+    """
+    if sampling not in SAMPLINGS:
+        raise ValueError(f"sampling={sampling!r} is not known; use one of {', '.join(map(repr, SAMPLINGS))}.")
+    size = da.sizes[dim]
+    if size < 2:
+        raise ValueError(f"dimension {dim!r} has {size} samples, and a frequency needs several.")
+    axis = time_axis(da, dim)
+    coordinate = None
+    if dim in da.coords:
+        coordinate = da[dim] if axis.order is None else da[dim].isel({dim: axis.order})
+    if axis.unit in ("", "step"):
+        if per not in (None, "step"):
+            time_axis(da, dim, per)
+        step = _equal_step(axis.values, dim, coordinate, dates=False)
+        kind = "steps" if coordinate is None else "regular"
+        return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order, kind)
+    per_year, per_day = axis.per, time_axis(da, dim, "day").per
+    dates = coordinate is not None and coordinate.dtype.kind in "MO"
+    if sampling == "calendar" and coordinate is not None and dates:
+        months = _equal_months(coordinate, dim)
+        per_day *= 12 / months / per_year
+        per_year = 12 / months
+    else:
+        step = _equal_step(axis.values, dim, coordinate, dates)
+        per_day, per_year = per_day / step, per_year / step
+    unit = _readable_unit(1 / per_day) if per is None else unit_named(per)
+    step = 1.0
+    if unit != "step":
+        step = float(1 / (DAYS[unit] * per_day if unit in DAYS else YEARS[unit] * per_year))
+    kind = sampling if dates else "regular"
+    return Sampling(dim, size, step, unit, per_day, per_year, coordinate, axis.order, kind)
+
+
+def _readable_unit(days: float) -> str:
+    for unit, least in (("year", 10.0), ("day", DAYS["hour"]), ("hour", DAYS["minute"])):
+        if days > least * (1 - _TOLERANCE):
+            return unit
+    return "second"
+
+
+def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, dates: bool) -> float:
+    step = (values[-1] - values[0]) / (values.size - 1)
+    off = np.abs(values - values[0] - step * np.arange(values.size))
+    if off.max() > _TOLERANCE * step:
+        gaps = np.diff(values)
+        place = int(np.argmax(np.abs(gaps - np.median(gaps))))
+        where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
+        monthly = "for steps of calendar months or years say sampling='calendar'; " if dates else ""
+        raise ValueError(
+            f"coordinate {dim!r} is not sampled regularly: its steps differ by a factor of up to "
+            f"{gaps.max() / gaps.min():.3g}{where}. A spectrum needs equal steps: {monthly}for missing steps fill the "
+            f"axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...)."
+        )
+    return float(step)
+
+
+def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
+    months = 12 * coordinate.dt.year.values + coordinate.dt.month.values
+    steps = np.diff(months)
+    if not (steps[0] > 0 and (steps == steps[0]).all()):
+        place = int(np.argmax(steps != steps[0])) if steps[0] > 0 else 0
+        raise ValueError(
+            f"coordinate {dim!r} is not sampled by the calendar: {steps[place]} months follow "
+            f"{coordinate.values[place]}, {steps[0]} the first sample. Fill the axis with da.resample({dim}='MS').asfreq(), "
+            "or leave sampling='regular' for steps shorter than a month."
+        )
+    return int(steps[0])
+
+
+def _parse(name: str, text: str) -> tuple[float, str]:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)\s*", text)
+    if match:
+        number, unit = match.groups()
+        unit = _LETTERS.get(unit.upper(), unit) if unit != "m" else "minute"
+        unit = unit.lower() if unit.lower() in DAYS or unit.lower() in YEARS else unit.lower().removesuffix("s")
+        if unit in DAYS or unit in YEARS:
+            return float(number), unit
+    raise ValueError(
+        f"{name}={text!r} is not a duration; write a number and a unit, such as '5Y', '18 months' or '30D'."
+    )

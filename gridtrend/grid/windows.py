@@ -1,0 +1,192 @@
+"""Windows that slide along a dimension, and how block functions of them meet numpy arrays and dask chunks.
+
+Windows go in runs, counted from the start of the record: run r is always the same windows. With dask, a run belongs to
+the chunk in which it starts, and takes from later chunks what it lacks; a chunk shorter than a window is no exception.
+So nothing is rechunked as a whole, and what is computed run by run does not depend on chunks, to the bit.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+BOUNDARIES = ("valid", "zeros", "even", "odd")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The samples that some windows are made of.
+
+    Parameters
+    ----------
+    first, last : int
+        Samples of the record, `last` excluded.
+    skip : int
+        How many of them precede the first window: they are there to be mirrored.
+    beyond : int
+        How many the windows lack at the end of the record.
+    boundary : str
+        What these are, as in `Windows`.
+    """
+
+    first: int
+    last: int
+    skip: int
+    beyond: int
+    boundary: str
+
+    def rows(self, series: np.ndarray) -> np.ndarray:
+        """What windows slide over: series of the samples, (cell, time), and what goes on beyond their end."""
+        if not self.beyond:
+            return series[:, self.skip :]
+        if self.boundary == "zeros":
+            tail = np.zeros_like(series, shape=(len(series), self.beyond))
+        else:
+            tail = series[:, -2 : -2 - self.beyond : -1]
+            if self.boundary == "odd":
+                tail = 2 * series[:, -1:] - tail
+        return np.concatenate([series[:, self.skip :], tail], axis=1)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of `length` samples that start every `hop` samples of a record of `size` samples.
+
+    Parameters
+    ----------
+    size, length, hop : int
+    boundary : {"valid", "zeros", "even", "odd"}
+        Whether windows must be full, or what goes on beyond the end of the record: zeros, or its mirror image in time
+        (even), or in time and in value about the last sample (odd).
+    """
+
+    size: int
+    length: int
+    hop: int
+    boundary: str = "valid"
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        last = self.size - self.length if self.boundary == "valid" else self.size - 1
+        return last // self.hop + 1
+
+    def starts(self) -> np.ndarray:
+        """First sample of each window."""
+        return np.arange(self.count) * self.hop
+
+    def span(self, start: int, stop: int) -> Span:
+        """What the windows from `start` up to `stop` are made of."""
+        first, last = start * self.hop, (stop - 1) * self.hop + self.length
+        beyond = max(last - self.size, 0)
+        # A mirror image is made of the samples before the last one.
+        needed = min(first, self.size - 1 - beyond) if beyond and self.boundary != "zeros" else first
+        return Span(needed, last - beyond, first - needed, beyond, self.boundary)
+
+    def parts(self, chunks: tuple[int, ...], run: int) -> Iterator["Part"]:
+        """The runs of windows that start in each of the chunks; chunks without any are left out."""
+        edges = -(-np.cumsum((0, *chunks)) // (run * self.hop)) * run
+        for start, stop in zip(*np.minimum((edges[:-1], edges[1:]), self.count), strict=True):
+            if start < stop:
+                yield Part(self, int(start), int(stop), run)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The windows from `start` up to `stop`, in runs of `run`; the last run may be shorter."""
+
+    windows: Windows
+    start: int
+    stop: int
+    run: int
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return self.stop - self.start
+
+    @property
+    def span(self) -> Span:
+        """The samples of the record that they are made of."""
+        return self.windows.span(self.start, self.stop)
+
+    def runs(self) -> Iterator[tuple[slice, Span]]:
+        """Windows of each run, counted from `start`, and where their samples are in those of this part."""
+        low = self.span.first
+        for start in range(self.start, self.stop, self.run):
+            stop = min(start + self.run, self.stop)
+            span = self.windows.span(start, stop)
+            yield (
+                slice(start - self.start, stop - self.start),
+                replace(span, first=span.first - low, last=span.last - low),
+            )
+
+
+def map_windows(
+    function: Callable[..., np.ndarray],
+    arrays: tuple[xr.DataArray, ...],
+    dim: str,
+    windows: Windows,
+    *,
+    run: int,
+    rows: Callable[[Part], int],
+    size: int,
+    dtype: Any,
+    **parameters: Any,
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Run a block function over the windows along `dim` of one or several arrays of the same dimensions.
+
+    Parameters
+    ----------
+    function : callable
+        Called with blocks of shape (..., time) and `part=Part`, and the parameters; importable, and without a state. Its
+        result has the shape (..., rows(part), size).
+    arrays : tuple of DataArray
+        Numpy- or dask-backed.
+    dim : str
+    windows : Windows
+    run : int
+        Windows in a run.
+    rows : callable
+        How many rows the result for a part has: one a window, or one a run.
+    size, dtype
+        Of the last dimension of the result, and of its values.
+    **parameters
+        Further arguments of `function`.
+
+    Returns
+    -------
+    pieces : list of ndarray or dask array, each (..., rows, size)
+        One for each part of the record, in order; lazy where an input is.
+    others : tuple of str
+        The dimensions ahead.
+    """
+    others = tuple(str(name) for name in arrays[0].dims if name != dim)
+    arrays = tuple(array.transpose(*others, dim) for array in arrays)
+    if not any(array.chunks for array in arrays):
+        (part,) = windows.parts((windows.size,), run)
+        used = slice(part.span.first, part.span.last)
+        return [function(*(array.values[..., used] for array in arrays), part=part, **parameters)], others
+    import dask.array
+
+    lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
+    pieces = []
+    for part in windows.parts(lazy[0].chunksizes[dim], run):
+        used = slice(part.span.first, part.span.last)
+        blocks = [array.data[..., used].rechunk({array.ndim - 1: -1}) for array in lazy]
+        pieces.append(
+            dask.array.map_blocks(
+                function,
+                *blocks,
+                part=part,
+                **parameters,
+                dtype=dtype,
+                chunks=(*blocks[0].chunks[:-1], (rows(part),), (size,)),
+                drop_axis=blocks[0].ndim - 1,
+                new_axis=[blocks[0].ndim - 1, blocks[0].ndim],
+                meta=np.empty((0,) * (blocks[0].ndim + 1), dtype),
+            )
+        )
+    return pieces, others

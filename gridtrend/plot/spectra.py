@@ -1,0 +1,233 @@
+"""Pictures of spectra: power through time and frequency, and the map of a band."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.plot.grids import place
+from gridtrend.plot.maps import MISSING, _finish, _head, _new_axes, _save
+from gridtrend.plot.words import _typographic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def spectrogram_plot(
+    power: xr.DataArray,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    cmap: str = "viridis",
+    dpi: float = 200,
+) -> Figure:
+    """Power through time and frequency, on a logarithmic scale of colours.
+
+    Parameters
+    ----------
+    power : DataArray, shape (..., frequency, time, ...)
+        What `spectrogram` returned, in memory, lazy or read back from a file. The mean over all other dimensions is
+        drawn: select a cell, or weight them, before.
+    path : path, optional
+        Also write the picture there; the suffix says the format.
+    title : str, optional
+        Heading; by default what the data say of themselves, "" for none.
+    ax : matplotlib Axes, optional
+        Draw there. By default a figure of its own is made.
+    cmap : str
+        Colour map.
+    dpi : float
+        Resolution in dots per inch.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no frequency and one more dimension of windows, or no power above zero.
+
+    Notes
+    -----
+    Frequency zero is left out. Colours span at most five orders of magnitude below the largest power.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> from gridtrend.plot import spectrogram_plot
+    >>> noise = xr.DataArray(np.random.default_rng(0).normal(size=2000), dims="time", attrs={"units": "K"})
+    >>> figure = spectrogram_plot(gt.spectrogram(noise, window=100, hop=20))
+    >>> figure.axes[0].get_ylabel()
+    'frequency'
+    """
+    from matplotlib.colors import LogNorm
+    from matplotlib.figure import Figure as NewFigure
+
+    dim = _window_dim(power)
+    mean = power.mean([name for name in power.dims if name not in (dim, "frequency")], keep_attrs=True)
+    mean = mean.transpose("frequency", dim).sortby("frequency")
+    mean = mean.isel(frequency=np.flatnonzero(mean.frequency.values != 0)).compute()
+    positive = mean.values[mean.values > 0]
+    if not positive.size:
+        raise ValueError("there is no power above zero to draw; are all windows missing?")
+    high = float(positive.max())
+    low = max(float(np.quantile(positive, 0.02)), 1e-5 * high, float(np.finfo(np.float32).tiny))
+    if ax is None:
+        ax = NewFigure((7.0, 4.0), dpi=dpi, layout="compressed").add_subplot()
+    mesh = ax.pcolormesh(
+        *(_times(mean[dim]), mean.frequency.values, np.clip(mean.values, low, None)),
+        norm=LogNorm(low, max(high, 1.01 * low)),
+        cmap=cmap,
+        shading="nearest",
+        rasterized=True,
+    )
+    ax.set_facecolor(MISSING)
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
+    name = str(mean.attrs.get("long_name", "power")).partition(" of ")
+    bar.set_label(_with_units(name[0], mean), fontsize=9)
+    bar.ax.tick_params(which="both", labelsize=8)
+    ax.tick_params(labelsize=8)
+    ax.set_xlabel(str(dim), fontsize=9)
+    ax.set_ylabel(_with_units("frequency", mean.frequency), fontsize=9)
+    heading = f"Spectrogram of {name[2] or 'the data'}" if title is None else title
+    ax.set_title(heading, loc="left", fontsize=11, fontweight="bold")
+    return _done(ax, path, dpi)
+
+
+def band_power_map(
+    power: xr.DataArray,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    cmap: str = "viridis",
+    dpi: float = 200,
+) -> Figure:
+    """Map of the variance in a band of frequencies, as its mean over all windows.
+
+    Parameters
+    ----------
+    power : DataArray, shape (time, lat, lon) or any two dimensions beside that of the windows
+        What `band_power` returned, in memory, lazy or read back from a file.
+    path, title, ax, cmap, dpi
+        As in `spectrogram_plot`.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there are no two dimensions to draw, or nothing but missing values.
+
+    Notes
+    -----
+    Variances differ by factors, not by amounts: colours change at 1, 2 and 5 times powers of ten. Cells without a complete window
+    are grey. For a map of the trend of the band draw what `mann_kendall` returns with `trend_map`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> from gridtrend.plot import band_power_map
+    >>> values = np.random.default_rng(0).normal(size=(600, 5, 6))
+    >>> noise = xr.DataArray(values, dims=("time", "y", "x"), name="tas", attrs={"units": "K"})
+    >>> figure = band_power_map(gt.band_power(noise, window=100, period=(5, 20)))
+    >>> figure.axes[1].get_xlabel()
+    'variance (K²)'
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm
+    from matplotlib.patches import Patch
+
+    windows = [name for name in power.dims if "window_start" in power.coords and name in power["window_start"].dims]
+    windows = windows or [name for name in power.dims if name == "time"]
+    field = power.mean(windows, keep_attrs=True).squeeze(drop=True).compute()
+    if field.ndim != 2:
+        raise ValueError(
+            f"a map has two dimensions, and beside the windows there are {field.dims}: select from the others."
+        )
+    if not field.notnull().any():
+        raise ValueError("there is nothing to draw: all windows are missing.")
+    grid = place(field)
+    values = field.transpose(*grid.dims).values.astype(float)
+    levels = _round_levels(values)
+    colours = colormaps[cmap].with_extremes(bad=MISSING)
+    if ax is None:
+        ax = _new_axes(grid, dpi)
+    norm = BoundaryNorm(levels, colours.N, extend="both")
+    mesh = ax.pcolormesh(grid.x, grid.y, values, cmap=colours, norm=norm, shading="nearest", rasterized=True)
+    bar = ax.figure.colorbar(
+        mesh,
+        ax=ax,
+        orientation="vertical" if grid.high else "horizontal",
+        fraction=0.05,
+        pad=0.03,
+        aspect=30 if grid.high else 40,
+        format="%g",
+    )
+    bar.set_label(_with_units("variance", field), fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    _finish(ax, grid)
+    said = str(field.attrs.get("long_name", "variance in a band"))
+    marks = [] if field.notnull().all() else [Patch(label="grey: no complete window", facecolor=MISSING)]
+    _head(ax, said[:1].upper() + said[1:] if title is None else title, "", marks)
+    return _done(ax, path, dpi)
+
+
+def _window_dim(power: xr.DataArray) -> Any:
+    """The dimension of the windows, which is beside the frequency."""
+    others = [name for name in power.dims if name != "frequency"]
+    if "frequency" in power.dims and others:
+        start = power.coords.get("window_start")
+        found = [name for name in others if (start is not None and name in start.dims) or name == "time"]
+        return (found or others)[0]
+    raise ValueError(
+        f"a spectrogram has the dimension 'frequency' and one of windows, and this has {power.dims}: draw what "
+        "spectrogram() returned (welch() has a mean over time)."
+    )
+
+
+def _round_levels(values: np.ndarray) -> np.ndarray:
+    """1, 2 and 5 times powers of ten, over the middle 96 % of the values."""
+    positive = values[values > 0]
+    if not positive.size:
+        return np.array([0.0, 1.0])
+    low, high = np.quantile(positive, [0.02, 0.98])
+    low = max(low, 1e-4 * high)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    steps = np.outer(powers, [1, 2, 5]).ravel()
+    first, last = np.searchsorted(steps, low), np.searchsorted(steps, high)
+    return np.asarray(steps[max(first - 1, 0) : last + 1])
+
+
+def _times(coordinate: xr.DataArray) -> np.ndarray:
+    """Times as matplotlib draws them: dates of other calendars as years and parts of them."""
+    if coordinate.dtype.kind != "O":
+        return np.asarray(coordinate.values)
+    year, day = coordinate.dt.year.values, coordinate.dt.dayofyear.values - 1
+    return np.asarray(year + day / {"360_day": 360.0, "noleap": 365.0}.get(coordinate.dt.calendar, 365.25))
+
+
+def _with_units(name: str, of: xr.DataArray) -> str:
+    units = _typographic(str(of.attrs.get("units", "")).replace(")2", ")²"))
+    return f"{name} ({units})" if units and units != "1" else name
+
+
+def _done(ax: Axes, path: str | os.PathLike[str] | None, dpi: float) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    if path is not None:
+        _save(figure, Path(path), dpi)
+    return figure

@@ -1,0 +1,291 @@
+"""From what users ask for to what blocks need, and from blocks to named arrays: shared by all spectra."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.apply import check_array, package_version
+from gridtrend.grid.cf import data_name, slope_units
+from gridtrend.grid.sampling import Duration, Sampling, regular
+from gridtrend.grid.timeaxis import described
+from gridtrend.grid.windows import BOUNDARIES, Part, Windows, map_windows
+from gridtrend.spectral.fft import ROWS
+from gridtrend.spectral.tapers import Taper, noise_bandwidth, taper_name, taper_weights
+from gridtrend.spectral.tiles import Recipe
+
+SIDES = ("onesided", "twosided")
+SCALINGS = (None, "spectrum", "density")
+DETRENDS = (None, "constant", "linear")
+NAN_POLICIES = ("propagate", "raise", "fill")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One analysis, with all choices made.
+
+    Parameters
+    ----------
+    arrays : tuple of DataArray
+        The data, sorted in time, of the same dimensions.
+    dim : str
+    sampling : Sampling
+    windows : Windows
+    recipe : Recipe
+    taper : str
+        Its name.
+    """
+
+    arrays: tuple[xr.DataArray, ...]
+    dim: str
+    sampling: Sampling
+    windows: Windows
+    recipe: Recipe
+    taper: str
+
+    @property
+    def weights(self) -> np.ndarray:
+        """The taper, ones included."""
+        return np.ones(self.recipe.length) if self.recipe.taper is None else self.recipe.taper
+
+    @property
+    def single(self) -> bool:
+        """Whether the data are in single precision, so that results through time are kept in it."""
+        return all(array.dtype.newbyteorder("=") in (np.float32, np.complex64) for array in self.arrays)
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Cycles per unit of time, in the order of numpy.fft."""
+        bins, nfft = np.arange(self.recipe.bins), self.recipe.nfft
+        # One division: a frequency is the number that users write, 1 / 12 and not 0.08333333333333334.
+        signed = bins if self.recipe.one_sided else np.where(bins < (nfft + 1) // 2, bins, bins - nfft)
+        return np.asarray(signed / (nfft * self.sampling.step))
+
+    @property
+    def per(self) -> str:
+        """CF units of frequency."""
+        return f"{self.sampling.unit}-1" if self.sampling.unit not in ("", "step") else "1"
+
+    def power_factor(self, scaling: str | None) -> np.ndarray | None:
+        """What squared moduli are multiplied with; frequencies that stand for two count twice."""
+        if scaling is None:
+            return None
+        if scaling == "spectrum":
+            factor = 1 / self.weights.sum() ** 2
+        else:
+            factor = self.sampling.step / (self.weights**2).sum()
+        factors = np.full(self.recipe.bins, factor)
+        if self.recipe.one_sided:
+            factors[1 : (self.recipe.nfft + 1) // 2] *= 2
+        return factors
+
+    def power_units(self, scaling: str | None) -> dict[str, str]:
+        """`units` of a power, where those of the data are known."""
+        known = [array.attrs.get("units") for array in (self.arrays if len(self.arrays) > 1 else 2 * self.arrays)]
+        if any(units is None for units in known):
+            return {}
+        product = _product([str(units) for units in known])
+        unit = self.sampling.unit if scaling == "density" and self.per != "1" else ""
+        return {"units": f"{product} {unit}".strip().removeprefix("1 ") if unit else product}
+
+    def run(self, function: Callable[..., np.ndarray], rows: Callable[[Part], int], **parameters: Any) -> "Blocks":
+        """Run a block function over all windows; runs of windows span `samples` samples."""
+        samples = parameters.pop("samples")
+        run = -(-max(samples // self.windows.hop, 1) // ROWS) * ROWS
+        pieces, others = map_windows(
+            function, self.arrays, self.dim, self.windows, run=run, rows=rows, recipe=self.recipe, **parameters
+        )
+        return Blocks(self, pieces, others)
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What a block function gave for each part of a record, (..., rows, sums)."""
+
+    setup: Setup
+    pieces: list[Any]
+    others: tuple[str, ...]
+
+    def joined(self) -> Any:
+        """All rows, one part after the other; lazy where the data are."""
+        if len(self.pieces) == 1:
+            return self.pieces[0]
+        import dask.array
+
+        return dask.array.concatenate(self.pieces, axis=-2)
+
+    def named(self, data: Any, last: Sequence[str], name: str, attrs: dict[str, Any]) -> xr.DataArray:
+        """A result of dimensions (..., *last) as a DataArray; `last` takes the place of the data's own dimension."""
+        setup = self.setup
+        coords: dict[Any, Any] = dict(_kept(setup.arrays, setup.dim))
+        if "frequency" in last:
+            said = {"long_name": "frequency", "units": setup.per}
+            coords["frequency"] = ("frequency", setup.frequencies, said)
+        if setup.dim in last:
+            coords |= _window_times(setup)
+        da = xr.DataArray(data, coords, (*self.others, *last), name, provenance(setup) | attrs)
+        order: list[str] = []
+        for each in setup.arrays[0].dims:
+            order += sorted(last, key=lambda found: found == setup.dim) if each == setup.dim else [str(each)]
+        return da.transpose(*order)
+
+    def dataset(
+        self, outputs: dict[str, tuple[Any, Sequence[str], dict[str, Any]]], attrs: dict[str, Any]
+    ) -> xr.Dataset:
+        """Several results, each of data, last dimensions and attributes; how they were made is said once."""
+        variables = {name: self.named(data, last, name, {}) for name, (data, last, _) in outputs.items()}
+        for name, (_, _, said) in outputs.items():
+            variables[name].attrs = said
+        return xr.Dataset(variables, attrs=provenance(self.setup) | attrs)
+
+
+def prepare(
+    *arrays: xr.DataArray,
+    dim: str,
+    window: Duration,
+    hop: Duration | None,
+    taper: Taper = None,
+    detrend: str | None = None,
+    sides: str = "onesided",
+    boundary: str = "valid",
+    nfft: int | None = None,
+    nan_policy: str = "propagate",
+    sampling: str = "regular",
+    per: str | None = None,
+) -> Setup:
+    """Check all that users say of an analysis, and find what follows from it."""
+    for array in arrays:
+        check_array(array, dim, kinds="biufc")
+        if "frequency" in array.dims:
+            raise ValueError("the data have a dimension 'frequency' already; rename it: da.rename(frequency='band').")
+    for name, value, known in (
+        ("detrend", detrend, DETRENDS),
+        ("sides", sides, SIDES),
+        ("boundary", boundary, BOUNDARIES),
+        ("nan_policy", nan_policy, NAN_POLICIES),
+    ):
+        choose(name, value, known)
+    if sides == "onesided" and any(array.dtype.kind == "c" for array in arrays):
+        raise ValueError(
+            "the data are complex, so that frequencies below zero do not mirror those above; say sides='twosided', or "
+            "take one part: da.real."
+        )
+    found = regular(arrays[0], dim, sampling=sampling, per=per)
+    if len(arrays) > 1:
+        arrays = _alike(arrays, dim)
+    if found.order is not None:
+        arrays = tuple(array.isel({dim: found.order}) for array in arrays)
+    length = found.samples("window", window)
+    if length > found.size:
+        raise ValueError(
+            f"window={window!r} is {length} samples long, and {dim!r} has {found.size}; take a window of at most "
+            f"{found.size}, or a longer record."
+        )
+    step = max(length // 2, 1) if hop is None else found.samples("hop", hop)
+    weights = taper_weights(taper, length)
+    recipe = Recipe(length, step, weights, detrend, _nfft(nfft, length), sides == "onesided", nan_policy)
+    return Setup(arrays, dim, found, Windows(found.size, length, step, boundary), recipe, taper_name(taper))
+
+
+def choose(name: str, value: Any, known: Sequence[Any]) -> None:
+    """Refuse a choice that is not known."""
+    if not (value is None or isinstance(value, str)) or value not in known:
+        raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, known))}.")
+
+
+def _nfft(nfft: int | None, length: int) -> int:
+    if nfft is None:
+        return length
+    if nfft != int(nfft) or nfft < length:
+        raise ValueError(
+            f"nfft={nfft!r} is less than the window of {length} samples, or not a whole number; windows are only ever "
+            f"extended with zeros: give at least {length}, or leave nfft out."
+        )
+    return int(nfft)
+
+
+def _alike(arrays: tuple[xr.DataArray, ...], dim: str) -> tuple[xr.DataArray, ...]:
+    """Several arrays on the same dimensions, in the order of the first."""
+    try:
+        arrays = xr.align(*arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
+            "first: x, y = xarray.align(x, y)."
+        ) from None
+    alike = xr.broadcast(*arrays)
+    return tuple(array.transpose(*alike[0].dims) for array in alike)
+
+
+def _kept(arrays: tuple[xr.DataArray, ...], dim: str) -> dict[Any, xr.DataArray]:
+    return {name: each for array in reversed(arrays) for name, each in array.coords.items() if dim not in each.dims}
+
+
+def _window_times(setup: Setup) -> dict[str, xr.Variable]:
+    """Centre, first and last sample of each window; a DataArray cannot hold bounds with a dimension of their own."""
+    dim, sampling = setup.dim, setup.sampling
+    first = setup.windows.starts()
+    last = first + setup.recipe.length - 1
+    if sampling.coordinate is None:
+        attrs: dict[Any, Any] = {"long_name": f"steps of {dim}", "units": "1"}
+        encoding: dict[str, Any] = {}
+    else:
+        attrs, encoding = described(sampling.coordinate, "")
+        attrs.pop("bounds")
+    places = {
+        dim: ((first + last) / 2, attrs | {"comment": "centre of each window"}),
+        "window_start": (first, {"long_name": "first sample of each window"}),
+        "window_end": (last, {"long_name": "last sample of each window"}),
+    }
+    return {name: xr.Variable(dim, sampling.times(at), said, encoding) for name, (at, said) in places.items()}
+
+
+def with_bounds(ds: xr.Dataset) -> xr.Dataset:
+    """First and last sample of each window as CF bounds, which only a Dataset can hold."""
+    (dim,) = ds["window_start"].dims
+    bounds = xr.concat([ds["window_start"], ds["window_end"]], "bnds", coords="minimal", compat="override")
+    ds = ds.drop_vars(["window_start", "window_end"]).assign_coords(
+        {f"{dim}_bnds": bounds.transpose(dim, "bnds").variable}
+    )
+    ds[f"{dim}_bnds"].attrs = {}
+    ds[dim].attrs["bounds"] = f"{dim}_bnds"
+    return ds
+
+
+def provenance(setup: Setup) -> dict[str, Any]:
+    """Attributes that say how a result was made."""
+    recipe = setup.recipe
+    return {
+        "window": recipe.length,
+        "hop": recipe.hop,
+        "taper": setup.taper,
+        "equivalent_noise_bandwidth": noise_bandwidth(setup.weights),
+        "detrend": recipe.detrend or "none",
+        "boundary": setup.windows.boundary,
+        "nfft": recipe.nfft,
+        "sides": "onesided" if recipe.one_sided else "twosided",
+        "nan_policy": recipe.nan_policy,
+        "dimension": setup.dim,
+        "n": setup.sampling.size,
+        "sampling": setup.sampling.kind,
+        "sampling_step": setup.sampling.step,
+        "gridtrend_version": package_version(),
+    }
+
+
+def long_name(what: str, setup: Setup) -> str:
+    """`what` of the data, by name."""
+    return f"{what} of {' and '.join(data_name(array.name, array.attrs) for array in setup.arrays)}"
+
+
+def _product(units: list[str]) -> str:
+    # Squares of degrees Celsius are of differences, that is of kelvin.
+    plain = [slope_units(unit, "") or "1" for unit in units if unit not in ("", "1")]
+    if not plain:
+        return "1"
+    grouped = [f"({unit})" if any(sign in unit for sign in " .*/-^") else unit for unit in plain]
+    if len(grouped) == 2 and grouped[0] == grouped[1]:
+        return f"{grouped[0]}2"
+    return " ".join(grouped)
