@@ -186,3 +186,14 @@ def lowest_bit(typing, bits):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return signature, generate
+
+
+@intrinsic
+def count_bits(typing, bits):
+    """How many bits of a uint64 are set."""
+    signature = types.uint64(types.uint64)
+
+    def generate(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return signature, generate

@@ -105,7 +105,7 @@ def mann_kendall(
 
     Notes
     -----
-    O(n**2) pairs a cell for n up to 500 (slopes: 1,000), 16 cells at a time, O(n log n) beyond; O(n) memory. Ties are equal
+    O(n**2) pairs a cell for n up to 320 (slopes: 380), 16 cells at a time, O(n log n) beyond; O(n) memory. Ties are equal
     values; nothing is rounded.
 
     References
@@ -216,7 +216,7 @@ def kendall_tau(
 
     Notes
     -----
-    O(n**2) for n up to 500 and O(n log n) beyond. No continuity correction, as in `scipy.stats.kendalltau`, with
+    O(n**2) for n up to 320 and O(n log n) beyond. No continuity correction, as in `scipy.stats.kendalltau`, with
     which all results agree.
 
     References
