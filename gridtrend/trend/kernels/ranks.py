@@ -61,15 +61,15 @@ def count_pairs(tile, up, down, ties, squares):
 
 # What sorting needs beside its input, kept from one call to the next: long arrays are slow to come by.
 Sorting = namedtuple("Sorting", "words spare counts")
-# The halves of a key's 64 bits, as shifts, and the bits that one pass sorts by.
-HIGH, LOW = np.uint64(32), np.uint64(0)
-DIGIT, PASSES = np.uint64(8), 4
+# The halves of a key's 64 bits, as shifts; each is sorted in 4 passes by 8 bits.
+HIGH, LOW, HALF = np.uint64(32), np.uint64(0), np.uint64(2**32 - 1)
+PASSES, DIGIT, LAST_DIGIT = 4, np.uint64(8), np.uint64(2**8 - 1)
 
 
 @jit
 def new_sorting(n):
     """Room to sort up to `n` keys."""
-    return Sorting(np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((PASSES, 1 << DIGIT), np.uint32))
+    return Sorting(np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((PASSES, 256), np.uint32))
 
 
 @jit
@@ -86,26 +86,26 @@ def sort_order(key, order, sorting):
 def _sort_by_half(key, order, half, sorting):
     """Sort by one half of the bits of the keys, from the last digit to the first. No branch depends on the data."""
     words, spare, counts = sorting
-    m, low_half, last_digit = order.size, np.uint64(2**32 - 1), np.uint64(2**8 - 1)
+    m = order.size
     counts[:] = 0
     for i in range(m):
-        bits = (_ordered_bits(key[order[i]]) >> half) & low_half
-        words[i] = bits << np.uint64(32) | np.uint64(order[i])
+        bits = (_ordered_bits(key[order[i]]) >> half) & HALF
+        words[i] = bits << HIGH | np.uint64(order[i])
         for digit in range(PASSES):
-            counts[digit, bits >> (DIGIT * np.uint64(digit)) & last_digit] += np.uint32(1)
+            counts[digit, bits >> (DIGIT * np.uint64(digit)) & LAST_DIGIT] += np.uint32(1)
     for digit in range(PASSES):
-        shift, place = np.uint64(32) + DIGIT * np.uint64(digit), counts[digit]
+        shift, place = HIGH + DIGIT * np.uint64(digit), counts[digit]
         first = np.uint32(0)
         for k in range(place.size):
             place[k], first = first, first + place[k]
         for i in range(m):
             word = words[i]
-            k = word >> shift & last_digit
+            k = word >> shift & LAST_DIGIT
             spare[np.uint64(place[k])] = word
             place[k] += np.uint32(1)
         words, spare = spare, words
     for i in range(m):
-        order[i] = np.int32(words[i] & low_half)
+        order[i] = np.int32(words[i] & HALF)
 
 
 @inlined

@@ -33,7 +33,8 @@ GUIDED, TRIALS = 8, 300
 
 # A series, its scaled copy, room to sort its residuals, the slope `at` whose residuals `order` sorts, slopes listed.
 Search = namedtuple("Search", "y t y_scaled t_scaled residual order smaller sorting at listed")
-# Slopes where all was counted, ascending, and the slopes below each; how many they are; `density` slopes a unit there.
+# Slopes where all was counted, ascending, and how many lie below each. The rest are single numbers: how many are in use,
+# slopes a unit near the last one, the least-squares slope, and the sum of t_j - t_i over all pairs.
 Known = namedtuple("Known", "slope below used density guess spacing")
 
 
@@ -80,7 +81,7 @@ def _slope_at(search, known, rank):
         if count == 0:
             slope = 0.0
         elif count <= listed.size:
-            slope = kth_smallest(listed, count, whole - base - 1)
+            slope = kth_smallest(listed, count, min(whole - base, count) - 1)
         else:
             # More equal slopes than the list holds: the bracket is a few units in the last place wide.
             slope = kth_smallest(listed, listed.size, listed.size // 2)
@@ -141,17 +142,14 @@ def _list_around(search, known, rank):
         low, high, base = known.slope[k], known.slope[k + 1], known.below[k]
         if low == high:
             return base, 0
-        inside, ahead = known.below[k + 1] - base, rank - base
-        closed = inside <= room and math.isfinite(high)
-        if math.isfinite(low) and (closed or (attempt < GUIDED and 2 * ahead <= room)):
-            end = high if closed else min(high, low + (ahead + _margin(search, ahead)) / known.density[0])
+        ahead = rank - base
+        closed = known.below[k + 1] - base <= room and math.isfinite(low) and math.isfinite(high)
+        end = high if closed else low + (ahead + _margin(search, ahead)) / known.density[0]
+        if closed or (attempt < GUIDED and 2 * ahead <= room and low < end < high):
             count = _list_between(search, low, end)
-            if count <= room and (closed or ahead <= count):
+            if closed or ahead <= count <= room:
                 return base, count
-            if count <= room:
-                _note(known, end, base + count)
-            else:
-                _note(known, end, _count_below(search, known, end))
+            _note(known, end, base + count if count <= room else _count_below(search, known, end))
             continue
         trial = _next_trial(search, known, k, rank, attempt)
         if not low < trial < high:
