@@ -7,36 +7,39 @@
 11.0
 """
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from gridtrend import accessor
-from gridtrend.spectral import (
-    band_power,
-    coherence,
-    cross_spectrum,
-    harmonic,
-    inverse_sliding_fft,
-    red_noise,
-    sliding_fft,
-    spectrogram,
-    welch,
-)
-from gridtrend.trend import (
-    buishand,
-    field_significance,
-    kendall_tau,
-    linear_trend,
-    mann_kendall,
-    multivariate_mann_kendall,
-    partial_mann_kendall,
-    pettitt,
-    regional_mann_kendall,
-    seasonal_mann_kendall,
-    siegel_slope,
-    snht,
-    theil_sen,
-)
+from gridtrend.attach import attach_accessors
+
+if TYPE_CHECKING:
+    from gridtrend import accessor, neural, spectral, trend
+    from gridtrend.spectral import (
+        band_power,
+        coherence,
+        cross_spectrum,
+        harmonic,
+        inverse_sliding_fft,
+        red_noise,
+        sliding_fft,
+        spectrogram,
+        welch,
+    )
+    from gridtrend.trend import (
+        buishand,
+        field_significance,
+        kendall_tau,
+        linear_trend,
+        mann_kendall,
+        multivariate_mann_kendall,
+        partial_mann_kendall,
+        pettitt,
+        regional_mann_kendall,
+        seasonal_mann_kendall,
+        siegel_slope,
+        snht,
+        theil_sen,
+    )
 
 __version__ = "0.1.0"
 
@@ -54,6 +57,7 @@ __all__ = [
     "linear_trend",
     "mann_kendall",
     "multivariate_mann_kendall",
+    "neural",
     "partial_mann_kendall",
     "pettitt",
     "red_noise",
@@ -62,16 +66,31 @@ __all__ = [
     "siegel_slope",
     "sliding_fft",
     "snht",
+    "spectral",
     "spectrogram",
     "theil_sen",
+    "trend",
     "welch",
 ]
 
-# Loaded when they are first named, so that `import gridtrend` stays light.
-_SIBLINGS = ("neural",)
+# Modules that are names of the package, and those that its functions come from.
+_MODULES = ("accessor", "neural", "spectral", "trend")
+_SOURCES = ("trend", "spectral")
+
+attach_accessors()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SIBLINGS:
-        return importlib.import_module(f"gridtrend.{name}")
+    """Import what is asked for when it is: `gridtrend --help` waits for neither xarray nor numba."""
+    if name in _MODULES:
+        return import_module(f"gridtrend.{name}")
+    if name in __all__:
+        for source in _SOURCES:
+            module = import_module(f"gridtrend.{source}")
+            if name in module.__all__:
+                return globals().setdefault(name, getattr(module, name))
     raise AttributeError(f"module 'gridtrend' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

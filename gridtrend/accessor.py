@@ -1,4 +1,7 @@
-"""`.gridtrend` on DataArrays and Datasets: every public function as a method, one line each."""
+"""`.gridtrend` on DataArrays and Datasets: every public function as a method, one line each.
+
+`gridtrend.attach` registers both classes.
+"""
 
 import functools
 import importlib
@@ -58,7 +61,6 @@ class _Methods:
     red_noise = _method(spectral.red_noise)
 
 
-@xr.register_dataarray_accessor("gridtrend")
 class DataArrayAccessor(_Methods):
     """`da.gridtrend.<function>(...)` is `gridtrend.<function>(da, ...)`."""
 
@@ -72,7 +74,6 @@ class DataArrayAccessor(_Methods):
         return function(self._da, *args, **kwargs)
 
 
-@xr.register_dataset_accessor("gridtrend")
 class DatasetAccessor(_Methods):
     """`ds.gridtrend.<function>(...)` runs over the numeric variables that have the dimension.
 

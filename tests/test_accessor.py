@@ -1,6 +1,9 @@
 """`.gridtrend` on DataArrays and Datasets says the same as the functions."""
 
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ import xarray as xr
 
 import gridtrend as gt
 from tests.cases import CASES, assert_same, one_field
+
+ROOT = Path(__file__).parents[1]
 
 every_case = pytest.mark.parametrize("case", [case for case in CASES if case.widen is one_field], ids=str)
 
@@ -128,3 +133,25 @@ def test_every_public_function_is_a_method_with_its_documentation(kind):
             assert method.__doc__ == function.__doc__
             parameters = list(inspect.signature(function).parameters)
             assert [p for p in inspect.signature(method).parameters if p in parameters][-1:] == parameters[-1:]
+
+
+@pytest.mark.parametrize("modules", ["gridtrend, xarray", "xarray, gridtrend", "gridtrend.trend"])
+def test_the_accessor_is_there_whoever_is_imported_first(modules):
+    code = f"""
+import sys
+import {modules}
+assert len([finder for finder in sys.meta_path if "gridtrend" in type(finder).__module__]) == 0
+da = sys.modules["xarray"].DataArray([1.0, 2.0, 4.0, 3.0], dims="time")
+assert da.gridtrend.mann_kendall.__doc__ == sys.modules["gridtrend"].mann_kendall.__doc__
+assert da.to_dataset(name="x").gridtrend.theil_sen.__doc__
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = "xarray numpy numba scipy dask click"
+    code = f"import sys, gridtrend, gridtrend.cli; assert not sys.modules.keys() & set('{heavy}'.split())"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    assert set(gt.__all__) == set(dir(gt))
+    assert all(hasattr(gt, name) for name in gt.__all__)
+    assert not hasattr(gt, "trends")

@@ -16,7 +16,8 @@ import xarray as xr
 from click.testing import CliRunner
 
 import gridtrend
-from gridtrend.cli import cli, trend
+from gridtrend.cli import trend
+from gridtrend.cli.commands import cli
 from gridtrend.grid.timeaxis import UNITS
 from gridtrend.trend.options import ALTERNATIVES as LIBRARY_ALTERNATIVES
 
@@ -437,10 +438,38 @@ def test_an_interrupted_run_leaves_the_old_output_and_one_line(tmp_path, large_r
         time.sleep(0.02)
     process.send_signal(sent)
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert said == "gridtrend: error: interrupted; no unfinished file was left behind\n"
     assert sorted(os.listdir(tmp_path)) == ["large.nc", "out.nc"]
     assert old.read_text() == "old"
+
+
+INTERRUPTED_IMPORT = """
+import signal
+import sys
+from gridtrend.cli import main
+
+class Interrupt:
+    def find_spec(name, path, target=None):
+        if name == interrupted:
+            signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Interrupt)
+interrupted = sys.argv.pop(1)
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("module", ["click", "gridtrend.cli.trend", "xarray", "numba"])
+def test_an_interruption_while_libraries_are_imported_is_one_line_too(tmp_path, record, module):
+    call = ["trend", str(record), str(tmp_path / "out.nc")]
+    run = [sys.executable, "-c", INTERRUPTED_IMPORT, module, *call]
+    outcome = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 130
+    assert outcome.stderr.startswith("gridtrend: error: interrupted")
+    assert outcome.stderr.count("\n") == 1
 
 
 def test_an_interruption_that_a_library_swallows_ends_the_run_all_the_same(record, tmp_path, monkeypatch):

@@ -1,37 +1,38 @@
-"""The command line: `gridtrend trend | spectrum | info | plot | demo`.
-
-Commands import what they need when they run, so that `gridtrend --help` does not wait for it.
-"""
+"""The command line: `gridtrend trend | spectrum | info | plot | demo`."""
 
 import os
+import signal
 import sys
+from typing import Any
 
-import click
-
-from gridtrend import __version__
-from gridtrend.cli import demo, info, plot, spectrum, trend
-from gridtrend.cli.terminal import Group, stop_on_signals
-
-__all__ = ["cli", "main"]
-
-
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="gridtrend %(version)s")
-def cli() -> None:
-    """Is it changing, by how much, and how sure are we? Trends for every cell of a gridded record."""
-
-
-for command in (trend.trend, spectrum.spectrum, info.info, plot.plot, demo.demo):
-    cli.add_command(command)
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line and end the process."""
+    _leave_on_signals()
+    from gridtrend.cli.commands import cli
+    from gridtrend.cli.terminal import stop_on_signals
+
     stop_on_signals()
     try:
         cli(prog_name="gridtrend")
     except SystemExit as end:
+        _leave_on_signals()
         sys.stdout.flush()
         sys.stderr.flush()
         # Threads that still compute would hold an interrupted process until they are done.
         os._exit(end.code if isinstance(end.code, int) else 1)
+
+
+def _leave_on_signals() -> None:
+    """End at once on Ctrl-C and SIGTERM, while there is nothing to clean up: no library is imported, or all is done."""
+
+    def leave(signum: int, frame: Any) -> None:
+        os.write(2, b"gridtrend: error: interrupted\n")
+        os._exit(130)
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        # A process started in the background may have been told to ignore Ctrl-C.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, leave)

@@ -14,7 +14,6 @@ import click
 
 # netCDF4 swallows a KeyboardInterrupt that arrives in its compiled code: remember that there was one.
 _interrupted = threading.Event()
-INTERRUPTED = "interrupted; no unfinished file was left behind"
 
 
 class Failure(click.ClickException):
@@ -27,8 +26,22 @@ class Failure(click.ClickException):
         click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
 
 
+class Interrupted(Failure):
+    """A run that was told to stop: the code of shells for Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted; no unfinished file was left behind")
+
+
 class Group(click.Group):
     """Commands whose every failure is one line, and whose call is kept for the history."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments of the command line."""
+        with failures():
+            return super().make_context(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the arguments as they were given."""
@@ -49,7 +62,7 @@ def failures() -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        raise Failure(INTERRUPTED) from None
+        raise Interrupted from None
     except Exception as error:
         if os.environ.get("GRIDTREND_DEBUG"):
             raise

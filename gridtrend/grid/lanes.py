@@ -68,6 +68,24 @@ def load(typing, tile, i):
 
 
 @intrinsic
+def load_cells(typing, block, i, first):
+    """Cells `first` to `first + LANES` of row `i` of a 2-d array whose cells lie next to each other in memory."""
+    vector = Vector(block.dtype)
+    signature = vector(block, types.intp, types.intp)
+
+    def generate(context, builder, signature, args):
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        row = builder.mul(args[1], builder.extract_value(array.strides, 0))
+        bytes_of_row = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [row])
+        start = builder.gep(builder.bitcast(bytes_of_row, _IR[vector.dtype].as_pointer()), [args[2]])
+        value = builder.load(builder.bitcast(start, vector.ir.as_pointer()))
+        value.align = vector.dtype.bitwidth // 8
+        return value
+
+    return signature, generate
+
+
+@intrinsic
 def store(typing, tile, i, vector):
     """Write `vector` to row `i` of `tile`; 32-bit counters widen where the tile is int64."""
     signature = types.void(tile, types.intp, vector)
@@ -184,5 +202,16 @@ def lowest_bit(typing, bits):
 
     def generate(context, builder, signature, args):
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate
+
+
+@intrinsic
+def count_bits(typing, bits):
+    """How many bits of a uint64 are set."""
+    signature = types.uint64(types.uint64)
+
+    def generate(context, builder, signature, args):
+        return builder.ctpop(args[0])
 
     return signature, generate

@@ -57,7 +57,7 @@ def kendall_tau(
 
     Notes
     -----
-    O(n**2) for n up to 500 and O(n log n) beyond. No continuity correction, as in `scipy.stats.kendalltau`, with
+    O(n**2) for n up to 320 and O(n log n) beyond. No continuity correction, as in `scipy.stats.kendalltau`, with
     which all results agree.
 
     References

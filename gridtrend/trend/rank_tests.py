@@ -139,7 +139,7 @@ def mann_kendall(
 
     Notes
     -----
-    O(n**2) pairs a cell for n up to 500 (slopes: 1,000), 16 cells at a time, O(n log n) beyond; O(n) memory. Ties are equal
+    O(n**2) pairs a cell for n up to 320 (slopes: 380), 16 cells at a time, O(n log n) beyond; O(n) memory. Ties are equal
     values; nothing is rounded. Serial correlation adds O(n) a lag; "block_bootstrap" costs `resamples` tests a cell, "ltp"
     about 60 n**2 operations, and n**3 in cells with gaps.
 

@@ -70,7 +70,7 @@ def theil_sen(
     Notes
     -----
     The median and the limits are exact order statistics of all n (n - 1) / 2 slopes, found by counting: O(n**2) time a
-    cell for n up to 1,000, O(n log n) beyond, O(n) memory.
+    cell for n up to 380, O(n log n) beyond, O(n) memory.
 
     References
     ----------

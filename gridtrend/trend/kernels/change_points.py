@@ -11,7 +11,6 @@ import numpy as np
 from gridtrend.grid.kernel import Output, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
-from gridtrend.trend.kernels.ranks import sort_with_order
 from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 from gridtrend.trend.kernels.units import power_of_two
 
@@ -25,8 +24,8 @@ EQUAL = 1.0 - 1e-10
 @jit
 def rank_sums(series, m, sums):
     """Pettitt's U after each value but the last: how much the ranks so far exceed what is expected of them."""
-    order, spare = np.arange(m), np.zeros(m, np.int64)
-    key, order = sort_with_order(series[:m].copy(), order, spare)
+    order = np.argsort(series[:m], kind="mergesort")
+    key = series[order]
     excess = np.empty(m)
     start = 0
     for i in range(1, m + 1):

@@ -18,7 +18,6 @@ from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
-from gridtrend.trend.kernels.ranks import count_inversions
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 
@@ -73,9 +72,9 @@ def _append(room, pairs, before, place):
 
 
 @inlined
-def append_series(room, pairs, series, spare, kept):
+def append_series(room, pairs, series, kept):
     """Take in an independent series, which is sorted here; returns the new number of untied pairs."""
-    count_inversions(series, spare)
+    series.sort()
     single = _singles(series)
     placed = 0
     if pairs == 0:
@@ -164,7 +163,7 @@ def exact_test(y, t, alpha, continuity, alternative, p_method, min_valid, p_valu
                 if room.shape[1] <= pairs // 2:
                     room = np.empty((2, pairs // 2 + 1))
                 m = valid_series(tile, t, k, series, times)
-                untied = append_series(room, 0, series[:m], times[:m], kept)
+                untied = append_series(room, 0, series[:m], kept)
                 p = tail_p_value(room[0], untied, s, alternative)
             else:
                 z = z_score(np.float64(s), score_variance(scores, k), continuity)

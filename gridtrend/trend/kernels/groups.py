@@ -147,7 +147,7 @@ def exact_lane_p(tile, n, groups, k, sums, alternative, kept):
             if not math.isnan(tile[i, k]):
                 series[m] = tile[i, k]
                 m += 1
-        untied = append_series(room, untied, series[:m], spare[:m], kept)
+        untied = append_series(room, untied, series[:m], kept)
     return tail_p_value(room[0], untied, sums.s[k], alternative)
 
 

@@ -12,7 +12,7 @@ from gridtrend.grid.kernel import Output, jit, kernel
 from gridtrend.grid.lanes import LANES, count_both_less, load, store, zero_count
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
-from gridtrend.trend.kernels.ranks import SHORT, count_inversions
+from gridtrend.trend.kernels.ranks import SHORT, count_inversions, new_sorting, sort_order
 from gridtrend.trend.kernels.tiles import fill_tile
 
 # Codes of `variant` and `p_value`, as compiled code sees them.
@@ -26,9 +26,8 @@ Ties = namedtuple("Ties", "pairs triples cubes groups")
 
 
 @jit
-def _tile_ties(tile, k):
-    """Ties of lane `k`, by sorting its values."""
-    values = np.sort(tile[:, k])  # NaN last
+def _sorted_ties(values):
+    """Ties of ascending values, NaN last."""
     pairs = triples = cubes = groups = 0
     t = 1
     for i in range(1, values.size + 1):
@@ -62,24 +61,31 @@ def _count_lanes(x, y, concordant, discordant):
 
 
 @jit
-def _count_alone(x, y, k, x_ties, y_ties):
-    """The same for lane `k` alone, in O(n log n): inversions of y in the order of x."""
-    valid = ~np.isnan(x[:, k])
-    xs, ys = x[:, k][valid], y[:, k][valid]
-    order = np.argsort(ys, kind="mergesort")
-    order = order[np.argsort(xs[order], kind="mergesort")]
+def _count_alone(x, y, k):
+    """The same for lane `k` alone, in O(n log n), and the ties of both: inversions of y in the order of x."""
+    valid = ~(np.isnan(x[:, k]) | np.isnan(y[:, k]))
+    xs, ys = x[:, k][valid].astype(np.float64), y[:, k][valid].astype(np.float64)
+    m = xs.size
+    order, smaller, sorting = np.arange(m).astype(np.int32), np.empty(m, np.int32), new_sorting(m)
+    sort_order(ys, order, sorting)
+    y_ties = _sorted_ties(ys[order])
+    # Stable: among equal values of x, those of y ascend.
+    sort_order(xs, order, sorting)
     xs, ys = xs[order], ys[order]
     both = 0
     t = 1
-    for i in range(1, xs.size + 1):
-        if i < xs.size and xs[i] == xs[i - 1] and ys[i] == ys[i - 1]:
+    for i in range(1, m + 1):
+        if i < m and xs[i] == xs[i - 1] and ys[i] == ys[i - 1]:
             t += 1
         else:
             both += t * (t - 1) // 2
             t = 1
-    discordant = count_inversions(ys, np.empty_like(ys))
-    pairs = xs.size * (xs.size - 1) // 2
-    return pairs - x_ties.pairs - y_ties.pairs + both - discordant, discordant
+    for i in range(m):
+        order[i] = i
+    sort_order(ys, order, sorting)
+    discordant, x_ties = count_inversions(order, smaller), _sorted_ties(xs)
+    concordant = m * (m - 1) // 2 - x_ties.pairs - y_ties.pairs + both - discordant
+    return concordant, discordant, x_ties, y_ties
 
 
 @jit
@@ -180,12 +186,13 @@ def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_v
             cell, m = first + k, valid[k]
             n_valid[cell] = m
             tau[cell] = p_value[cell] = np.nan
-            x_ties, y_ties = _tile_ties(x_tile, k), _tile_ties(y_tile, k)
+            if n <= SHORT:
+                up, down = concordant[0, k], discordant[0, k]
+                x_ties, y_ties = _sorted_ties(np.sort(x_tile[:, k])), _sorted_ties(np.sort(y_tile[:, k]))
+            else:
+                up, down, x_ties, y_ties = _count_alone(x_tile, y_tile, k)
             if m < min_valid or x_ties.groups < 2 or y_ties.groups < 2:
                 continue
-            up, down = concordant[0, k], discordant[0, k]
-            if n > SHORT:
-                up, down = _count_alone(x_tile, y_tile, k, x_ties, y_ties)
             tau[cell] = _tau(np.float64(up - down), m, x_ties, y_ties, variant)
             tied, fewer = x_ties.pairs + y_ties.pairs > 0, min(up, down)
             if method == ASYMPTOTIC or (method == AUTO and (tied or (m > EXACT_UP_TO and fewer > 1))):

@@ -1,14 +1,19 @@
 """Counting pairs and ties: the score S of a series and what its variance needs.
 
-For short series all pairs are counted, 16 cells at a time (Mann 1945 as it stands). For long ones a merge sort counts
-the same thing in O(n log n) (Knight 1966, doi:10.1080/01621459.1966.10480879), one cell at a time.
+For short series all pairs are counted, 16 cells at a time (Mann 1945 as it stands). Long ones are sorted, and the pairs
+that were out of order told from where each value came from (the idea of Knight 1966,
+doi:10.1080/01621459.1966.10480879, with a sort and a count that wait for no compare), one cell at a time.
 """
+
+from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
+    LANES,
     add,
+    count_bits,
     count_equal,
     count_less,
     load,
@@ -19,7 +24,7 @@ from gridtrend.grid.lanes import (
 )
 
 # Up to this length the pairs of 16 cells are counted faster than 16 series are sorted (`python -m benchmarks long`).
-SHORT = 500
+SHORT = 320
 
 
 @jit
@@ -54,115 +59,121 @@ def count_pairs(tile, up, down, ties, squares):
     store(squares, 0, total_squares)
 
 
-@jit
-def count_inversions(a, spare):
-    """Number of pairs i < j with a[i] > a[j]; sorts `a`, using `spare` of the same size."""
-    n = a.size
-    run = 16
-    inversions = 0
-    for start in range(0, n, run):
-        for i in range(start + 1, min(start + run, n)):
-            value = a[i]
-            j = i - 1
-            while j >= start and a[j] > value:
-                a[j + 1] = a[j]
-                j -= 1
-            inversions += i - 1 - j
-            a[j + 1] = value
-    source, target = a, spare
-    while run < n:
-        for start in range(0, n, 2 * run):
-            inversions += _merge(source, target, start, min(start + run, n), min(start + 2 * run, n))
-        source, target = target, source
-        run *= 2
-    # An odd number of passes leaves the sorted values in `spare`.
-    for i in range(n):
-        a[i] = source[i]
-    return inversions
+# What sorting needs beside its input, kept from one call to the next: long arrays are slow to come by.
+Sorting = namedtuple("Sorting", "words spare counts")
+# The halves of a key's 64 bits, as shifts; each is sorted in 4 passes by 8 bits.
+HIGH, LOW, HALF = np.uint64(32), np.uint64(0), np.uint64(2**32 - 1)
+PASSES, DIGIT, LAST_DIGIT = 4, np.uint64(8), np.uint64(2**8 - 1)
 
 
 @jit
-def _merge(source, target, start, middle, end):
-    """Merge two sorted runs; the number of pairs that were out of order.
+def new_sorting(n):
+    """Room to sort up to `n` keys."""
+    return Sorting(np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((PASSES, 256), np.uint32))
 
-    Equal runs are merged from both ends at once: each step waits for the compare before it, and two chains of
-    compares wait half as long. No branch depends on the data.
+
+@jit
+def sort_order(key, order, sorting):
+    """Arrange `order` so that key[order] ascends; where keys are equal it stays as it is. No key is NaN. O(n)."""
+    _sort_by_half(key, order, HIGH, sorting)
+    if not _insert(key, order):
+        # Clusters of keys that differ in their last digits only.
+        _sort_by_half(key, order, LOW, sorting)
+        _sort_by_half(key, order, HIGH, sorting)
+
+
+@jit
+def _sort_by_half(key, order, half, sorting):
+    """Sort by one half of the bits of the keys, from the last digit to the first. No branch depends on the data."""
+    words, spare, counts = sorting
+    m = order.size
+    counts[:] = 0
+    for i in range(m):
+        bits = (_ordered_bits(key[order[i]]) >> half) & HALF
+        words[i] = bits << HIGH | np.uint64(order[i])
+        for digit in range(PASSES):
+            counts[digit, bits >> (DIGIT * np.uint64(digit)) & LAST_DIGIT] += np.uint32(1)
+    for digit in range(PASSES):
+        shift, place = HIGH + DIGIT * np.uint64(digit), counts[digit]
+        first = np.uint32(0)
+        for k in range(place.size):
+            place[k], first = first, first + place[k]
+        for i in range(m):
+            word = words[i]
+            k = word >> shift & LAST_DIGIT
+            spare[np.uint64(place[k])] = word
+            place[k] += np.uint32(1)
+        words, spare = spare, words
+    for i in range(m):
+        order[i] = np.int32(words[i] & HALF)
+
+
+@inlined
+def _ordered_bits(x):
+    """The bits of a float64, changed so that they compare as the numbers do."""
+    # -0.0 + 0.0 is 0.0, which it equals.
+    bits = np.float64(x + 0.0).view(np.int64)
+    return np.uint64(bits ^ (bits >> 63 | np.int64(-(2**63))))
+
+
+@jit
+def _insert(key, order):
+    """Put nearly sorted keys in order; gives up, and returns False, where that takes more than a few moves a key."""
+    left = 4 * order.size
+    for i in range(1, order.size):
+        step = order[i]
+        value = key[step]
+        j = i - 1
+        while j >= 0 and key[order[j]] > value:
+            order[j + 1] = order[j]
+            j -= 1
+        order[j + 1] = step
+        left -= i - 1 - j
+        if left < 0:
+            return False
+    return True
+
+
+@jit
+def count_smaller(order, before):
+    """For each element of a permutation of 0 .. n - 1, the number of smaller ones before it. O(n log n).
+
+    So an element x at position p is out of order with p + x - 2 before[p] others.
+    Values that have passed are bits of words; above them stands a tree in which 16 counters share a vector: how many
+    have passed in all words, or all branches, to the left of this one.
     """
-    inversions = 0
-    i, j, k = start, middle, start
-    if middle - start == end - middle:
-        p, q, o = middle - 1, end - 1, end - 1
-        for _ in range(middle - start):
-            x, y = source[i], source[j]
-            later = np.int64(y < x)
-            target[k] = y if later else x
-            # An earlier value taken from the front exceeds the later ones taken before it,
-            inversions += (1 - later) * (j - middle)
-            j += later
-            i += 1 - later
-            k += 1
-            x, y = source[p], source[q]
-            earlier = np.int64(y < x)
-            target[o] = x if earlier else y
-            # one taken from the back all later ones that remain.
-            inversions += earlier * (q - middle + 1)
-            p -= earlier
-            q -= 1 - earlier
-            o -= 1
-        return inversions
-    while i < middle and j < end:
-        x, y = source[i], source[j]
-        later = np.int64(y < x)
-        target[k] = y if later else x
-        inversions += later * (middle - i)
-        j += later
-        i += 1 - later
-        k += 1
-    while i < middle:
-        target[k] = source[i]
-        i += 1
-        k += 1
-    while j < end:
-        target[k] = source[j]
-        j += 1
-        k += 1
-    return inversions
+    m = order.size
+    depth, rows = 0, (m >> 10) + 1
+    while m >> (6 + 4 * depth):
+        depth += 1
+    seen, tree = np.zeros((m >> 6) + 1, np.uint64), np.zeros((depth * rows, LANES), np.int32)
+    right = np.zeros((LANES, LANES), np.int32)
+    for k in range(LANES):
+        right[k, k + 1 :] = 1
+    for p in range(m):
+        x = np.uint64(order[p])
+        branch, bit = x >> np.uint64(6), np.uint64(1) << (x & np.uint64(63))
+        passed = seen[branch]
+        seen[branch] = passed | bit
+        smaller = np.int64(count_bits(passed & (bit - np.uint64(1))))
+        for level in range(depth):
+            slot = np.int64(branch & np.uint64(15))
+            branch >>= np.uint64(4)
+            row = level * rows + np.int64(branch)
+            smaller += tree[row, slot]
+            store(tree, row, add(load(tree, row), load(right, slot)))
+        before[p] = smaller
 
 
 @jit
-def sort_with_order(key, order, crossings):
-    """Sort `key` and carry `order` along, stably; returns both, sorted.
-
-    Adds to `crossings[order[i]]`, for every element, the number of elements that it was out of order with.
-    """
-    n = key.size
-    other_key, other_order = np.empty_like(key), np.empty_like(order)
-    run = 16
-    for start in range(0, n, run):
-        for i in range(start + 1, min(start + run, n)):
-            value, step = key[i], order[i]
-            j = i - 1
-            while j >= start and key[j] > value:
-                crossings[order[j]] += 1
-                key[j + 1], order[j + 1] = key[j], order[j]
-                j -= 1
-            crossings[step] += i - 1 - j
-            key[j + 1], order[j + 1] = value, step
-    while run < n:
-        for start in range(0, n, 2 * run):
-            middle, end = min(start + run, n), min(start + 2 * run, n)
-            i, j = start, middle
-            for k in range(start, end):
-                later = j < end and (i == middle or key[j] < key[i])
-                taken = j if later else i
-                other_key[k], other_order[k] = key[taken], order[taken]
-                crossings[order[taken]] += (middle - i) if later else (j - middle)
-                j += later
-                i += not later
-        key, other_key = other_key, key
-        order, other_order = other_order, order
-        run *= 2
-    return key, order
+def count_inversions(order, smaller):
+    """Number of pairs of a permutation that are out of order; `smaller` is room for what `count_smaller` finds."""
+    m = order.size
+    count_smaller(order, smaller)
+    inversions = m * (m - 1) // 2
+    for p in range(m):
+        inversions -= smaller[p]
+    return inversions
 
 
 @jit

@@ -10,6 +10,8 @@ from gridtrend.trend.kernels.ranks import (
     SHORT,
     count_inversions,
     count_pairs,
+    new_sorting,
+    sort_order,
     sorted_tie_sums,
 )
 from gridtrend.trend.kernels.tiles import valid_series
@@ -43,11 +45,18 @@ def score_tile(tile, t, scores):
 
 @jit
 def _score_alone(tile, t, scores):
-    series, spare = np.empty(t.size), np.empty(t.size)
+    n = t.size
+    series, rising, sorting = np.empty(n), np.empty(n), new_sorting(n)
+    order, smaller = np.empty(n, np.int32), np.empty(n, np.int32)
     for k in range(LANES):
-        m = valid_series(tile, t, k, series, spare)
-        down = count_inversions(series[:m], spare[:m])
-        ties, squares = sorted_tie_sums(series[:m])
+        m = valid_series(tile, t, k, series, rising)
+        for i in range(m):
+            order[i] = i
+        sort_order(series, order[:m], sorting)
+        for i in range(m):
+            rising[i] = series[order[i]]
+        down = count_inversions(order[:m], smaller)
+        ties, squares = sorted_tie_sums(rising[:m])
         scores.down[0, k], scores.ties[0, k], scores.squares[0, k] = down, ties, squares
         scores.up[0, k] = m * (m - 1) // 2 - ties - down
 

@@ -3,8 +3,10 @@
 The number of pairs i < j with slope (y_j - y_i)/(t_j - t_i) below b is the number of pairs whose residuals
 r = y - b t are out of order, r_j < r_i. So the slope of a given rank is found by counting at a few trial values of b until
 few slopes are left between two of them, listing those, and selecting among them (after Dillencourt, Mount & Netanyahu
-1992, doi:10.1142/S0218195992000020, and Matousek 1991, doi:10.1016/0020-0190(91)90177-J). Counting only steers: the
-slopes that are listed are computed from the data, and ranks are told exactly.
+1992, doi:10.1142/S0218195992000020, and Matousek 1991, doi:10.1016/0020-0190(91)90177-J). A trial aims just below the
+rank: the order that told its count is where the list starts from, and how dense the residuals lie in it tells where the
+next trial has to aim. Counting only steers: the slopes that are listed are computed from the data, and ranks are told
+exactly.
 
 Many slopes of a record with ties (rain, snow, ice at freezing point) are exactly 0, and no interval would ever hold few
 slopes of such a series. How many lie below, at and above 0 is known exactly from the score S, and intervals end there.
@@ -14,15 +16,26 @@ slopes of such a series. How many lie below, at and above 0 is known exactly fro
 """
 
 import math
+from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.trend.kernels.ranks import count_inversions, sort_with_order
+from gridtrend.grid.kernel import jit
+from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbours
 
 # Slopes that are listed at most, whatever the length of the series.
 LIST = 2048
+# Values whose median stands for that of all.
+SAMPLE = 64
+# Trials that trust the density of slopes, later ones halve the bracket now and then; and at most.
+GUIDED, TRIALS = 8, 300
+
+# A series, its scaled copy, room to sort its residuals, the slope `at` whose residuals `order` sorts, slopes listed.
+Search = namedtuple("Search", "y t y_scaled t_scaled residual order smaller sorting at listed")
+# Slopes where all was counted, ascending, and how many lie below each. The rest are single numbers: how many are in use,
+# slopes a unit near the last one, the least-squares slope, and the sum of t_j - t_i over all pairs.
+Known = namedtuple("Known", "slope below used density guess spacing")
 
 
 @jit
@@ -37,37 +50,41 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
     listed = np.empty(min(pairs, max(LIST, 2 * m)))
     if pairs <= listed.size:
         _list_all(y, t, listed)
+        for target in range(ranks.size):
+            exists = 1.0 <= ranks[target] <= pairs
+            low, high = neighbours(listed, pairs, ranks[target] if exists else 1.0)
+            values[target] = blend(low, high, ranks[target]) if exists else np.nan
+        return
+    (y_scaled, _), (t_scaled, _) = scaled(y), scaled(t)
+    search = Search(
+        y, t, y_scaled, t_scaled, np.empty(m), np.empty(m, np.int32), np.empty(m, np.int32),
+        new_sorting(m), np.full(1, np.nan), listed,
+    )  # fmt: skip
+    known = _first_known(search, below_zero, at_zero, 4 + 2 * TRIALS * ranks.size)
     for target in range(ranks.size):
-        rank = ranks[target]
-        if not 1.0 <= rank <= pairs:
-            values[target] = np.nan
-        elif pairs <= listed.size:
-            low, high = neighbours(listed, pairs, rank)
-            values[target] = blend(low, high, rank)
-        else:
-            values[target] = _search(y, t, rank, below_zero, at_zero, listed)
+        values[target] = np.nan
+        if 1.0 <= ranks[target] <= pairs:
+            values[target] = _slope_at(search, known, ranks[target])
 
 
-@inlined
-def _search(y, t, rank, below_zero, at_zero, listed):
+@jit
+def _slope_at(search, known, rank):
     """The slope at one fractional rank."""
-    y_scaled, t_scaled = scaled(y), scaled(t)
+    listed = search.listed
     ends = (0.0, 0.0)
     base, count = 0, 0
     for side in range(2):
         whole = int(math.floor(rank) if side == 0 else math.ceil(rank))
-        if below_zero < whole <= below_zero + at_zero:
+        # The next rank is nearly always in the list already.
+        if not base < whole <= base + count:
+            base, count = _list_around(search, known, whole)
+        if count == 0:
             slope = 0.0
+        elif count <= listed.size:
+            slope = kth_smallest(listed, count, min(whole - base, count) - 1)
         else:
-            # The next rank is nearly always in the list already.
-            if not base < whole <= base + count:
-                low, high, base = _bracket(y_scaled, t_scaled, whole, below_zero, at_zero, listed.size)
-                count = _list_between(y, t, y_scaled, t_scaled, low, high, listed)
-            if count <= listed.size:
-                slope = kth_smallest(listed, count, whole - base - 1)
-            else:
-                # More equal slopes than the list holds: the bracket is a few units in the last place wide.
-                slope = kth_smallest(listed, listed.size, listed.size // 2)
+            # More equal slopes than the list holds: the bracket is a few units in the last place wide.
+            slope = kth_smallest(listed, listed.size, listed.size // 2)
         ends = (slope, slope) if side == 0 else (ends[0], slope)
     return blend(ends[0], ends[1], rank)
 
@@ -84,76 +101,136 @@ def _list_all(y, t, listed):
 
 @jit
 def scaled(a):
-    """Anomalies from the median in units of the largest.
+    """Anomalies from about the median in units of the largest; and that unit.
 
     Small numbers are rounded less, no square vanishes, and one value far away (a forgotten fill value) takes no digits
     from the others, as it would through the mean.
     """
-    centre = median(a.copy(), a.size)
-    anomalies, largest = np.empty(a.size), 0.0
+    sample = a[:: a.size // SAMPLE + 1].copy()
+    centre = median(sample, sample.size)
+    anomalies = a - centre
+    largest = 0.0
     for i in range(a.size):
-        anomalies[i] = a[i] - centre
         largest = max(largest, abs(anomalies[i]))
     for i in range(a.size):
         anomalies[i] /= largest
-    return anomalies
+    return anomalies, largest
 
 
 @jit
-def _bracket(y, t, rank, below_zero, at_zero, room):
-    """An interval of slopes (low, high) that holds the slope of `rank` and at most `room` others, and its base."""
-    m = y.size
-    low, high, below_low, below_high = -np.inf, np.inf, 0, m * (m - 1) // 2
-    if rank <= below_zero:
-        high, below_high = 0.0, below_zero
-    else:
-        low, below_low = 0.0, below_zero + at_zero
-    slope, density = _first_guess(y, t)
-    residual, spare = np.empty(m), np.empty(m)
-    trial = slope + (rank - 0.25 * m * (m - 1)) / density
-    for attempt in range(300):
+def _first_known(search, below_zero, at_zero, size):
+    """What is known before any count: how many slopes lie on either side of 0, and what least squares tell."""
+    m = search.y.size
+    known = Known(np.empty(size), np.empty(size, np.int64), np.full(1, 4), np.empty(1), np.empty(1), np.empty(1))
+    known.slope[:4] = (-np.inf, 0.0, 0.0, np.inf)
+    known.below[:4] = (0, below_zero, below_zero + at_zero, m * (m - 1) // 2)
+    known.guess[0], known.spacing[0], known.density[0] = _first_guess(search.y_scaled, search.t_scaled)
+    return known
+
+
+@jit
+def _list_around(search, known, rank):
+    """List slopes around `rank`: how many lie below them, and how many they are, at most one more than fit.
+
+    A list of none stands for slopes of 0.
+    """
+    room = search.listed.size
+    for attempt in range(TRIALS):
+        k = 0
+        while known.below[k + 1] < rank:
+            k += 1
+        low, high, base = known.slope[k], known.slope[k + 1], known.below[k]
+        if low == high:
+            return base, 0
+        ahead = rank - base
+        closed = known.below[k + 1] - base <= room and math.isfinite(low) and math.isfinite(high)
+        end = high if closed else low + (ahead + _margin(search, ahead)) / known.density[0]
+        if closed or (attempt < GUIDED and 2 * ahead <= room and low < end < high):
+            count = _list_between(search, low, end)
+            if closed or ahead <= count <= room:
+                return base, count
+            _note(known, end, base + count if count <= room else _count_below(search, known, end))
+            continue
+        trial = _next_trial(search, known, k, rank, attempt)
         if not low < trial < high:
-            trial = halfway(low, high)
-            if not low < trial < high:
-                break
-        below = _count_below(y, t, trial, residual, spare)
-        if below < rank:
-            low, below_low = trial, below
-        else:
-            high, below_high = trial, below
-        if below_high - below_low <= room and math.isfinite(low) and math.isfinite(high):
             break
-        trial = _next_trial(low, high, below_low, below_high, rank, room // 4, density, attempt)
-    return low, high, below_low
+        _note(known, trial, _count_below(search, known, trial))
+    return base, _list_between(search, low, high)
 
 
 @jit
-def _next_trial(low, high, below_low, below_high, rank, margin, density, attempt):
-    """Where to count next: just beyond the rank, so that the far side of the bracket is cut off."""
+def _margin(search, distance):
+    """Aim this many slopes beyond a rank so far away: the density is known to about 1 %, and chance adds to it."""
+    return distance / 50 + 4.0 * math.sqrt(search.y.size)
+
+
+@jit
+def _note(known, slope, below):
+    """Keep what was counted."""
+    k = known.used[0]
+    while known.slope[k - 1] > slope:
+        known.slope[k], known.below[k] = known.slope[k - 1], known.below[k - 1]
+        k -= 1
+    known.slope[k], known.below[k] = slope, below
+    known.used[0] += 1
+
+
+@jit
+def _next_trial(search, known, k, rank, attempt):
+    """Where to count next, between the slopes `k` and `k + 1` that are known: a little below the rank."""
+    low, high = known.slope[k], known.slope[k + 1]
+    to_low, to_high = rank - known.below[k], known.below[k + 1] - rank
+    bounded = math.isfinite(low) and math.isfinite(high)
     # Slopes may be spread over many orders of magnitude: halving now and then bounds the number of counts.
-    if attempt > 5 and (attempt % 2 == 1 or math.isinf(low) or math.isinf(high)):
+    if attempt >= GUIDED and (attempt % 2 == 1 or not bounded):
         return halfway(low, high)
-    to_low, to_high = rank - below_low, below_high - rank
-    if math.isinf(high):
-        return low + (to_low + margin) / density * 4.0**attempt
-    if math.isinf(low):
-        return high - (to_high + margin) / density * 4.0**attempt
-    aim = to_low + (margin if to_low < to_high else -margin)
-    return low + (high - low) * min(max(aim / (to_low + to_high), 0.02), 0.98)
+    if known.used[0] == 4 and low < known.guess[0] < high:
+        return known.guess[0]
+    if attempt < GUIDED:
+        if math.isinf(high) or (math.isfinite(low) and to_low < to_high):
+            trial = low + (to_low - _margin(search, to_low)) / known.density[0]
+        else:
+            trial = high - (to_high + _margin(search, to_high)) / known.density[0]
+        if low < trial < high:
+            return trial
+    if not bounded:
+        return halfway(low, high)
+    trial = low + (high - low) * min(max(to_low / (to_low + to_high), 0.02), 0.98)
+    return trial if low < trial < high else halfway(low, high)
 
 
 @jit
-def _count_below(y, t, slope, residual, spare):
+def _count_below(search, known, slope):
     """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
 
-    Equal values are pairs of slope 0, below a positive `slope` even where rounding makes their residuals equal: read
-    backwards, such pairs are not out of order, and all that are not were.
+    Equal values are pairs of slope 0, below a positive `slope` even where rounding makes their residuals equal.
     """
-    m = y.size
+    _sort_at(search, slope)
+    order, residual = search.order, search.residual
+    # How close residuals lie in order tells how many slopes a small change of the slope passes by.
+    m, total, taken = order.size, 0.0, 0
+    k = int(math.sqrt(m))
+    for i in range(0, m - k, k):
+        gap = residual[order[i + k]] - residual[order[i]]
+        if gap > 0.0:
+            total += 1.0 / gap
+            taken += 1
+    if taken > 0:
+        known.density[0] = known.spacing[0] * (k - 1) * total / (taken * m)
+    return count_inversions(order, search.smaller)
+
+
+@jit
+def _sort_at(search, slope):
+    """Sort the steps by residual. Among equals the later goes first at a positive slope, and at 0."""
+    if search.at[0] == slope:
+        return
+    m = search.y.size
     for i in range(m):
-        residual[m - 1 - i if slope > 0.0 else i] = y[i] - slope * t[i]
-    inversions = count_inversions(residual, spare)
-    return m * (m - 1) // 2 - inversions if slope > 0.0 else inversions
+        search.residual[i] = search.y_scaled[i] - slope * search.t_scaled[i]
+        search.order[i] = m - 1 - i if slope >= 0.0 else i
+    sort_order(search.residual, search.order, search.sorting)
+    search.at[0] = slope
 
 
 @jit
@@ -165,12 +242,10 @@ def halfway(low, high):
 
 @jit
 def _first_guess(y, t):
-    """Least-squares slope of scaled series, and how many slopes lie per unit around it if residuals are normal."""
+    """Least-squares slope of scaled series, the sum of all steps of time, and slopes per unit if residuals are normal."""
     m = y.size
-    y_mean = t_mean = xx = xy = yy = spacing = 0.0
-    for i in range(m):
-        y_mean += y[i] / m
-        t_mean += t[i] / m
+    y_mean, t_mean = np.sum(y) / m, np.sum(t) / m
+    xx = xy = yy = spacing = 0.0
     for i in range(m):
         xx += (t[i] - t_mean) ** 2
         xy += (t[i] - t_mean) * (y[i] - y_mean)
@@ -179,27 +254,26 @@ def _first_guess(y, t):
     slope = xy / xx
     # A perfect line leaves no residual: a small floor keeps the first steps finite.
     variance = max(yy - slope * xy, 1e-18 * yy) / m
-    return slope, spacing / (2.0 * math.sqrt(math.pi * variance))
+    return slope, spacing, spacing / (2.0 * math.sqrt(math.pi * variance))
 
 
 @jit
-def _list_between(y, t, y_scaled, t_scaled, low, high, listed):
-    """Write the slopes in the interval (low, high) to `listed`; returns how many, at most one more than fit.
+def _list_between(search, low, high):
+    """List the slopes in the interval (low, high); returns how many, at most one more than fit.
 
     They belong to the pairs whose residuals are in order at `low` and out of order at `high`. Equal residuals of equal
     values are out of order at a positive slope, and at 0 where that is the lower end: the later goes first.
     """
-    m = y.size
-    key, order = np.empty(m), np.empty(m, np.int64)
-    for i in range(m):
-        order[i] = m - 1 - i if low >= 0.0 else i
-        key[i] = y_scaled[order[i]] - low * t_scaled[order[i]]
-    key, order = sort_with_order(key, order, np.zeros(m, np.int64))
-    for i in range(m):
+    _sort_at(search, low)
+    y, t, y_scaled, t_scaled, key, order, listed = (
+        search.y, search.t, search.y_scaled, search.t_scaled, search.residual, search.order, search.listed,
+    )  # fmt: skip
+    search.at[0] = np.nan
+    for i in range(y.size):
         key[i] = y_scaled[order[i]] - high * t_scaled[order[i]]
     # Few pairs are out of order: insertion sort visits just these.
     count = 0
-    for i in range(1, m):
+    for i in range(1, y.size):
         value, later = key[i], order[i]
         j = i - 1
         while j >= 0 and (key[j] > value or (key[j] == value and high > 0.0 and order[j] < later)):
@@ -210,4 +284,5 @@ def _list_between(y, t, y_scaled, t_scaled, low, high, listed):
             key[j + 1], order[j + 1] = key[j], order[j]
             j -= 1
         key[j + 1], order[j + 1] = value, later
+    search.at[0] = high if high != 0.0 else np.nan
     return count

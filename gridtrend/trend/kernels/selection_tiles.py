@@ -27,7 +27,7 @@ from gridtrend.trend.kernels.selection import series_slopes
 from gridtrend.trend.kernels.tiles import blend, neighbours, valid_series
 
 # Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
-SHORT = 1000
+SHORT = 380
 # Slopes that a lane can list for one rank. A bracket is closed when the counts leave about CLOSE of them in it: the
 # widening by the rounding bound, and equal slopes, may add some.
 LIST = 64

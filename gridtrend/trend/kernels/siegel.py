@@ -12,7 +12,7 @@ import numpy as np
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
-from gridtrend.trend.kernels.ranks import sort_with_order
+from gridtrend.trend.kernels.ranks import count_smaller, new_sorting, sort_order
 from gridtrend.trend.kernels.selection import scaled
 from gridtrend.trend.kernels.slopes import line_intercept
 from gridtrend.trend.kernels.tiles import fill_tile, median, valid_series
@@ -64,7 +64,7 @@ def _narrow(y, t, place):
     """
     m = y.size
     first, last = (m + 1) // 2, m // 2 + 1
-    y_scaled, t_scaled = scaled(y), scaled(t)
+    (y_scaled, y_unit), (t_scaled, t_unit) = scaled(y), scaled(t)
     less, equal = _slopes_at_zero(y)
     # A median lies between two ranks of the m - 1 slopes of its point.
     lower, upper = m // 2, (m - 1) // 2 + 1
@@ -84,16 +84,15 @@ def _narrow(y, t, place):
                 place[i] = ABOVE if less[i] < lower else INSIDE
             else:
                 place[i] = BELOW if less[i] + equal[i] >= upper else INSIDE
-    _shrink(y, t, y_scaled, t_scaled, low, high, lower, upper, place)
+    _shrink(y, t, y_scaled, t_scaled, t_unit / y_unit, low, high, lower, upper, place)
     return True
 
 
 @jit
-def _shrink(y, t, y_scaled, t_scaled, low, high, lower, upper, place):
+def _shrink(y, t, y_scaled, t_scaled, to_scaled, low, high, lower, upper, place):
     """Move trial slopes towards the median of medians until few points are left between them."""
     m = y.size
     first, last = (m + 1) // 2, m // 2 + 1
-    to_scaled = np.max(np.abs(t - np.median(t))) / np.max(np.abs(y - np.median(y)))
     row, sample = np.empty(m - 1), np.empty(SAMPLE)
     for attempt in range(60):
         below = inside = 0
@@ -142,11 +141,11 @@ def _shrink(y, t, y_scaled, t_scaled, low, high, lower, upper, place):
 def _slopes_at_zero(y):
     """For each point, how many of its slopes are negative, and how many are 0: exact, without any arithmetic."""
     m = y.size
-    less, equal = np.zeros(m, np.int64), np.zeros(m, np.int64)
-    key, order = sort_with_order(y.copy(), np.arange(m), less)
+    equal, order = np.zeros(m, np.int64), np.arange(m).astype(np.int32)
+    less = _crossings(y, order)
     start = 0
     for i in range(1, m + 1):
-        if i == m or key[i] != key[start]:
+        if i == m or y[order[i]] != y[order[start]]:
             for j in range(start, i):
                 equal[order[j]] = i - start - 1
             start = i
@@ -154,22 +153,30 @@ def _slopes_at_zero(y):
 
 
 @jit
+def _crossings(key, order):
+    """Sort `order` by `key`; for each point, the number of others that it was out of order with."""
+    m = order.size
+    crossings, smaller = np.empty(m, np.int64), np.empty(m, np.int32)
+    sort_order(key, order, new_sorting(m))
+    count_smaller(order, smaller)
+    for p in range(m):
+        crossings[order[p]] = p + order[p] - 2 * smaller[p]
+    return crossings
+
+
+@jit
 def _slopes_below(y, t, slope):
     """For each point, how many of its slopes lie below `slope`, which is not 0.
 
-    Pairs of equal values are below a positive slope even where rounding makes their residuals equal: read backwards,
-    they are not out of order.
+    Pairs of equal values are below a positive slope even where rounding makes their residuals equal: the later goes
+    first there.
     """
     m = y.size
-    key, order, crossings = np.empty(m), np.empty(m, np.int64), np.zeros(m, np.int64)
+    key, order = np.empty(m), np.empty(m, np.int32)
     for i in range(m):
         order[i] = m - 1 - i if slope > 0.0 else i
-        key[i] = y[order[i]] - slope * t[order[i]]
-    sort_with_order(key, order, crossings)
-    if slope > 0.0:
-        for i in range(m):
-            crossings[i] = m - 1 - crossings[i]
-    return crossings
+        key[i] = y[i] - slope * t[i]
+    return _crossings(key, order)
 
 
 @kernel(

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import LANES
+from gridtrend.grid.lanes import LANES, add, count_equal, load_cells, store, subtract, zero_count
 
 
 @jit
@@ -20,17 +20,34 @@ def fill_tile(y, first, tile, n_valid):
     """
     n, n_cells = y.shape
     used = min(LANES, n_cells - first)
+    if n > 0 and used == LANES and y.strides[1] == y.itemsize:
+        _fill_by_rows(y, first, tile, n_valid)
+        return used
+    missing = y.dtype.type(np.nan)
     for k in range(LANES):
         n_valid[k] = 0
     for i in range(n):
         for k in range(used):
             value = y[i, first + k]
             valid = math.isfinite(value)
-            tile[i, k] = value if valid else np.nan
+            tile[i, k] = value if valid else missing
             n_valid[k] += valid
         for k in range(used, LANES):
-            tile[i, k] = np.nan
+            tile[i, k] = missing
     return used
+
+
+@jit
+def _fill_by_rows(y, first, tile, n_valid):
+    """The same for a full tile of cells that lie next to each other, a row at a time."""
+    valid = zero_count(load_cells(y, 0, first))
+    for i in range(y.shape[0]):
+        row = load_cells(y, i, first)
+        # 0 for numbers, NaN for NaN and for inf: added, it makes inf NaN and changes nothing else.
+        gap = subtract(row, row)
+        valid = count_equal(valid, gap, gap)
+        store(tile, i, add(row, gap))
+    store(n_valid, 0, valid)
 
 
 @jit
