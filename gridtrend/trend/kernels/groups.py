@@ -138,7 +138,7 @@ def dependent_variance(tile, n, groups, variance):
 @inlined
 def exact_lane_p(tile, n, groups, k, sums, alternative, kept):
     """P of lane `k` from the exact distribution of the sum over independent groups."""
-    room, series, spare = np.empty((2, sums.pairs[k] // 2 + 1)), np.empty(n), np.empty(n)
+    room, series = np.empty((2, sums.pairs[k] // 2 + 1)), np.empty(n)
     room[0, 0] = 1.0
     untied = 0
     for g in range(groups):
