@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import gridtrend as gt
-from gridtrend.trend.field_significance import OUTPUTS
+from gridtrend.trend.field_tests import OUTPUTS
 
 README = Path(__file__).parents[1] / "README.md"
 FUNCTIONS = [name for name in gt.__all__ if inspect.isfunction(getattr(gt, name))]

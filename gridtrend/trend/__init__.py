@@ -6,7 +6,7 @@ what all run on blocks of cells in `kernels`.
 
 from gridtrend.trend.change_points import buishand, pettitt, snht
 from gridtrend.trend.correlation import kendall_tau
-from gridtrend.trend.field_significance import field_significance
+from gridtrend.trend.field_tests import field_significance
 from gridtrend.trend.linear import linear_trend
 from gridtrend.trend.multivariate import multivariate_mann_kendall
 from gridtrend.trend.partial import partial_mann_kendall

@@ -13,11 +13,17 @@ from gridtrend.grid.timeaxis import TimeAxis, period, time_axis
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels import groups as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
+from gridtrend.trend.options import (
+    ALTERNATIVES,
+    P_VALUES,
+    check_alpha,
+    check_min_valid,
+    choose,
+    two_sided_quantile,
+)
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": TAU_A, "b": TAU_B}
-P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
 COMPATIBLE = {None: 0, "pymannkendall": 1}
 # The dimension of groups and steps together.
 _TOGETHER = "_group_and_step"

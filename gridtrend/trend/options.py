@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, TypeVar
 
+from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
 ALTERNATIVES = {
@@ -15,6 +16,8 @@ ALTERNATIVES = {
     "less": DECREASING,
 }
 
+
+P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
 
 Choice = TypeVar("Choice")
 

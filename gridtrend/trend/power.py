@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import erf
 
+from gridtrend.grid.apply import apply_function
+from gridtrend.grid.kernel import Output
 from gridtrend.trend.kernels.normal import TWO_SIDED
 from gridtrend.trend.options import ALTERNATIVES, check_alpha, choose
 
@@ -83,20 +84,19 @@ def minimum_detectable_trend(
         )
     normal = NormalDist()
     wanted = normal.inv_cdf(power) - normal.inv_cdf(alpha / tails)
-    found = xr.apply_ufunc(
-        _detectable,
-        noise,
-        r1,
-        kwargs={"n": int(n), "wanted": wanted},
-        dask="parallelized",
-        output_dtypes=[float],
-        keep_attrs=True,
-    )
-    return found if np.ndim(found) else float(found)
+    if not isinstance(noise, xr.DataArray) and not isinstance(r1, xr.DataArray):
+        found = _detectable(noise, r1, int(n), wanted)
+        return found if np.ndim(found) else float(found)
+    like = noise if isinstance(noise, xr.DataArray) else r1
+    fields = xr.broadcast(xr.DataArray(noise), xr.DataArray(r1))
+    output = Output("trend", "smallest trend per step of {data} that is found", units="{units}")
+    return apply_function(_detectable, *fields, outputs=[output], like=like, n=int(n), wanted=wanted)["trend"]
 
 
 def _detectable(noise: Any, r1: Any, n: int, wanted: float) -> Any:
     """The trend at which the mean of S lies `wanted` standard deviations (and a step of continuity) above zero."""
+    from scipy.special import erf
+
     noise, r1 = np.broadcast_arrays(np.asarray(noise, dtype=float), np.asarray(r1, dtype=float))
     lag = np.arange(1.0, n)
     weight = 2.0 * (n - lag) * (n - lag - 1.0) * (n - lag - 2.0) / (n * (n - 1.0) * (n - 2.0))

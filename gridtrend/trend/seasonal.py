@@ -185,7 +185,8 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
         rate, unit = axis.per / length, axis.unit
         if origin == f"{dim} = 0":
             when += ticks.values[:1] / length
-    return Groups(season * cycles + cycle, when, count, TimeAxis(np.arange(float(cycles)), rate, unit, origin, None))
+    steps = np.arange(cycles)
+    return Groups(season * cycles + cycle, when, count, TimeAxis(steps.astype(float), rate, unit, origin, None, steps))
 
 
 def _calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.ndarray]:

@@ -4,7 +4,7 @@ A method is a function from a `Record`, which holds the plain test, to the varia
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,15 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply
 from gridtrend.grid.timeaxis import TimeAxis
-from gridtrend.trend.kernels import block_bootstrap, mann_kendall, prewhitening, scaling, slopes, variance_corrections
+from gridtrend.trend.kernels import (
+    block_bootstrap,
+    exact,
+    mann_kendall,
+    prewhitening,
+    scaling,
+    slopes,
+    variance_corrections,
+)
 from gridtrend.trend.kernels.variance_corrections import LEADING
 from gridtrend.trend.options import two_sided_quantile
 
@@ -38,6 +46,8 @@ class Record:
         Arguments of the plain test's kernel.
     line : dict
         Arguments of the slope's kernel.
+    p_method : int
+        Code of the kind of p-value.
     lag : int, "all" or None
     resamples, seed : int
     compat : bool
@@ -50,6 +60,7 @@ class Record:
     plain: xr.Dataset
     test: dict[str, Any]
     line: dict[str, Any]
+    p_method: int
     lag: int | str | None
     resamples: int
     seed: int
@@ -87,12 +98,22 @@ class Record:
     def tested(self, whitened: xr.Dataset) -> xr.Dataset:
         """The plain test of a whitened series, which may have lost its first value."""
         test = self.test | {"min_valid": max(self.test["min_valid"] - 1, 1)}
-        result = apply(
-            mann_kendall.mann_kendall, whitened["whitened"], dim=self.dim, axis=replace(self.axis, order=None), **test
-        )
+        axis = replace(self.axis, order=None)
+        result = apply(mann_kendall.mann_kendall, whitened["whitened"], dim=self.dim, axis=axis, **test)
+        result = result.assign(exact_p(whitened["whitened"], self.dim, axis, test, self.p_method))
         known = self.plain["n_valid"] >= self.test["min_valid"]
         judged = {name: result[name].where(known, 0 if name == "trend" else float("nan")) for name in TESTED}
         return result[list(TESTED)].assign(judged).assign(r1=whitened["r1"])
+
+
+def exact_p(
+    da: xr.DataArray, dim: str, axis: TimeAxis, test: dict[str, Any], p_method: int
+) -> Mapping[Hashable, xr.DataArray]:
+    """The p-value and the flag of the plain test from the exact distribution of S, where that is wanted."""
+    if p_method == exact.NORMAL:
+        return {}
+    options = {name: value for name, value in test.items() if name != "variant"}
+    return apply(exact.exact_test, da, dim=dim, axis=axis, p_method=p_method, **options).data_vars
 
 
 def hamed_rao(record: Record) -> xr.Dataset:
@@ -141,7 +162,7 @@ def three_prewhitenings(record: Record) -> xr.Dataset:
     trend_free = record.tested(record.whitened(prewhitening.TREND_FREE))
     larger = plain["p_value"] > trend_free["p_value"]
     chosen = {
-        name: xr.where(larger, plain[name], variable, keep_attrs=False).assign_attrs(variable.attrs)
+        name: plain[name].where(larger, variable).assign_attrs(variable.attrs)
         for name, variable in trend_free.data_vars.items()
     }
     series = record.whitened(prewhitening.VARIANCE_CORRECTED)
@@ -174,6 +195,8 @@ METHODS: dict[str, Callable[[Record], xr.Dataset] | None] = {
     "ltp": scaling_hypothesis,
 }
 LAGGED = ("hamed_rao", "yue_wang", "block_bootstrap")
+# What the exact distribution of S holds for: independent values, or those made so.
+INDEPENDENT = ("original", "prewhitening", "tfpw", "vctfpw", "3pw")
 OWN_SLOPE = ("vctfpw", "3pw")
 
 

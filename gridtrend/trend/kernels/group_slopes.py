@@ -79,7 +79,8 @@ def group_slopes(tile, t, groups, sums, ranks, values):
 def _list_all(tile, t, groups, k, listed):
     """Every slope of lane `k`."""
     n, count = t.size, 0
-    for start in range(0, groups * n, n):
+    for g in range(groups):
+        start = g * n
         for i in range(n - 1):
             earlier = tile[start + i, k]
             if math.isnan(earlier):
