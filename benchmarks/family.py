@@ -9,6 +9,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
+from benchmarks import rank_tests
 from benchmarks.harness import Comparison, Outputs, run
 from benchmarks.tables import Table, seconds, times, whole
 from benchmarks.timing import medians
@@ -113,6 +114,7 @@ COMPARISONS = [
         rows=5,
     ),
     *change_points(),
+    *rank_tests.COMPARISONS,
 ]
 
 

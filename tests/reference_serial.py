@@ -20,8 +20,8 @@ def steps(t):
     if t.size < 2:
         return np.zeros(t.size, dtype=int)
     gaps = np.diff(t)
-    ordinary = np.mean([gap for gap in gaps if round(gap / np.median(gaps)) == 1])
-    gaps = np.clip(np.rint(gaps / ordinary), 1, t.size)
+    ordinary = [gap for gap in gaps if round(gap / np.median(gaps)) == 1] or [np.median(gaps)]
+    gaps = np.clip(np.rint(gaps / np.mean(ordinary)), 1, t.size)
     return np.concatenate([[0], np.cumsum(gaps)]).astype(int)
 
 

@@ -152,9 +152,10 @@ def _steps(ticks: np.ndarray) -> np.ndarray:
     if ticks.size < 2:
         return np.zeros(ticks.size, "int64")
     gaps = np.diff(ticks)
-    ordinary = np.rint(gaps / np.median(gaps)) == 1
+    median = np.median(gaps)
+    ordinary = gaps[np.rint(gaps / median) == 1]
     # A gap longer than the record says no more than one as long: no lag reaches across it.
-    gaps = np.clip(np.rint(gaps / np.mean(gaps[ordinary])), 1, ticks.size).astype("int64")
+    gaps = np.clip(np.rint(gaps / (np.mean(ordinary) if ordinary.size else median)), 1, ticks.size).astype("int64")
     return np.concatenate([[0], np.cumsum(gaps)])
 
 

@@ -1,4 +1,4 @@
-"""Tests of seasons, sites and covariates against pymannkendall, whose functions take one series or table at a time."""
+"""Tests for serial correlation, seasons, sites and covariates against pymannkendall, which takes one series at a time."""
 
 import importlib
 from collections.abc import Callable
@@ -19,6 +19,17 @@ MONTHS = (600, 12, 16)
 
 def yearly(quick: bool) -> xr.DataArray:
     return rain(small(WORLD) if quick else WORLD)
+
+
+def persistent(quick: bool) -> xr.DataArray:
+    """Years that resemble those before them: AR(1) noise of coefficient 0.5, a trend in every cell."""
+    shape = small(WORLD) if quick else WORLD
+    shocks = np.random.default_rng(1).normal(size=shape)
+    values = shocks.copy()
+    for i in range(1, shape[0]):
+        values[i] = 0.5 * values[i - 1] + shocks[i]
+    values += np.linspace(0.0, 2.0, shape[0])[:, None, None]
+    return xr.DataArray(values, dims=("time", "lat", "lon"), name="anomaly")
 
 
 def months(quick: bool) -> xr.DataArray:
@@ -77,7 +88,18 @@ SEASONAL = ours(gt.seasonal_mann_kendall, period=12)
 CORRELATED = ours(gt.seasonal_mann_kendall, period=12, correlated=True)
 PAIRS_OF_YEARS = ours(gt.seasonal_mann_kendall, period=2, correlated=True)
 
+SERIAL = {
+    "hamed_rao": "hamed_rao_modification_test",
+    "yue_wang": "yue_wang_modification_test",
+    "prewhitening": "pre_whitening_modification_test",
+    "tfpw": "trend_free_pre_whitening_modification_test",
+}
+
 COMPARISONS = [
+    *(
+        against(f"mann_kendall, {method}", persistent, ours(gt.mann_kendall, method=method), each_series(test), 2)
+        for method, test in SERIAL.items()
+    ),
     against("seasonal, 12 steps", yearly, SEASONAL, each_series("seasonal_test", period=12), 4),
     against("seasonal, 12 steps", months, SEASONAL, each_series("seasonal_test", period=12), 2),
     against(
@@ -95,4 +117,3 @@ COMPARISONS = [
         2,
     ),
 ]
-TABLES: list[Any] = []
