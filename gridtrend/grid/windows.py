@@ -172,21 +172,25 @@ def map_windows(
     import dask.array
 
     lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
+    *cells, along, row, last = range(len(others) + 3)
     pieces = []
     for part in windows.parts(lazy[0].chunksizes[dim], run):
         used = slice(part.span.first, part.span.last)
-        blocks = [array.data[..., used].rechunk({array.ndim - 1: -1}) for array in lazy]
+        blocks: list[Any] = []
+        for array in lazy:
+            blocks += [array.data[..., used], (*cells, along)]
         pieces.append(
-            dask.array.map_blocks(
+            dask.array.blockwise(
                 function,
+                (*cells, row, last),
                 *blocks,
+                new_axes={row: rows(part), last: size},
+                # The chunks of a part are joined within its task: nothing else ever holds the joined copy.
+                concatenate=True,
+                dtype=dtype,
+                meta=np.empty((0,) * (len(cells) + 2), dtype),
                 part=part,
                 **parameters,
-                dtype=dtype,
-                chunks=(*blocks[0].chunks[:-1], (rows(part),), (size,)),
-                drop_axis=blocks[0].ndim - 1,
-                new_axis=[blocks[0].ndim - 1, blocks[0].ndim],
-                meta=np.empty((0,) * (blocks[0].ndim + 1), dtype),
             )
         )
     return pieces, others
