@@ -10,7 +10,7 @@ machine has (4, 2 or 1 for float32), so nothing here names an instruction set, a
 """
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
 LANES = 16
@@ -144,6 +144,75 @@ def _arithmetic(of_floats, of_integers, text):
 add = _arithmetic("fadd", "add", "Sum of two vectors of one dtype.")
 subtract = _arithmetic("fsub", "sub", "Difference of two vectors of one dtype.")
 multiply = _arithmetic("fmul", "mul", "Product of two vectors of one dtype.")
+divide = _arithmetic("fdiv", "sdiv", "Quotient of two vectors of one dtype.")
+
+
+@intrinsic
+def magnitude(typing, a):
+    """Absolute value of a float vector."""
+    signature = a(a)
+
+    def generate(context, builder, signature, args):
+        vector = signature.return_type
+        name = f"llvm.fabs.v{LANES}f{vector.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector.ir, [vector.ir]), name)
+        return builder.call(function, args)
+
+    return signature, generate
+
+
+@intrinsic
+def where_less(typing, a, b, x, y):
+    """`x` in each lane where `a < b`, `y` elsewhere, and where one of the two is NaN."""
+    signature = x(a, b, x, y)
+
+    def generate(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return signature, generate
+
+
+@intrinsic
+def spread(typing, x):
+    """A vector with the scalar `x` in every lane."""
+    vector = Vector(x)
+    signature = vector(x)
+
+    def generate(context, builder, signature, args):
+        return _everywhere(builder, vector, args[0])
+
+    return signature, generate
+
+
+@intrinsic
+def vector_at(typing, address):
+    """The LANES float64 values that stand at an address."""
+    vector = Vector(types.float64)
+    signature = vector(types.int64)
+
+    def generate(context, builder, signature, args):
+        value = builder.load(builder.inttoptr(args[0], vector.ir.as_pointer()))
+        value.align = 8
+        return value
+
+    return signature, generate
+
+
+@intrinsic
+def value_at(typing, address):
+    """The float64 that stands at an address."""
+    signature = types.float64(types.int64)
+
+    def generate(context, builder, signature, args):
+        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+
+    return signature, generate
+
+
+def _everywhere(builder, vector, value):
+    undefined = ir.Constant(vector.ir, ir.Undefined)
+    one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), None))
 
 
 def _both_less(builder, a, b, c, d):
@@ -156,10 +225,7 @@ def subtract_scaled(typing, a, b, x):
     signature = a(a, b, a.dtype)
 
     def generate(context, builder, signature, args):
-        undefined = ir.Constant(signature.args[0].ir, ir.Undefined)
-        one = builder.insert_element(undefined, args[2], ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        everywhere = builder.shuffle_vector(one, undefined, mask)
+        everywhere = _everywhere(builder, signature.args[0], args[2])
         return builder.fsub(args[0], builder.fmul(args[1], everywhere))
 
     return signature, generate

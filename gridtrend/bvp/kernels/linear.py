@@ -1,0 +1,220 @@
+"""The kernel of linear problems y' = A y + q: one call solves all cells of a chunk."""
+
+import math
+
+import numpy as np
+
+from gridtrend.bvp.kernels.correction import (
+    HARMLESS,
+    MISSING,
+    NO_GAIN,
+    SINGULAR,
+    STIFF,
+    Equations,
+    Rule,
+    accept,
+    judge,
+    largest,
+    new_room,
+    relative_size,
+    update,
+)
+from gridtrend.bvp.kernels.elimination import close, factor, new_factors
+from gridtrend.bvp.kernels.fields import CELL, SIDE, fill
+from gridtrend.grid.kernel import Output, inlined, jit, kernel
+from gridtrend.grid.lanes import LANES, load, magnitude, multiply, spread, store, subtract, where_less
+
+# Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
+SUSPICIOUS = 1e-8
+REFINED = 1e-4
+# What the next update of a tile is for.
+SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
+
+
+@kernel(
+    "(field,four),(field,four),(field,four),(x),(entry),(entry),(source),(),(),"
+    "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
+    "llldlllll" + "dldldll",
+    Output("y", "states", dims=("state", "x", "side")),
+    Output("error", "estimated error", dims=("state", "side")),
+    Output("residual", "residual", dims=("state", "side")),
+    Output("status", "status", dtype="i1", dims=("side",)),
+)
+def solve_linear(a_fields, q_fields, end_fields, x, rows, cols, sources, n, n_left,
+                 box_weights, box_first, weights, first, next_weights, next_first, max_sweeps,
+                 y, error, residual, status):  # fmt: skip
+    """Solve all cells; `max_sweeps` is 0 for order 2."""
+    box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
+    equations = Equations(x, np.empty((x.size * rows.size, LANES)), rows, cols,
+                          np.empty((x.size * sources.size, LANES)), sources, n)  # fmt: skip
+    ends = np.empty((n * n + n, LANES))
+    factors, room = new_factors(n, n_left, x.size), new_room(n, n_left, x.size)
+    rho, flags = np.empty(LANES), np.empty(LANES, np.int64)
+    shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
+    for start in range(0, y.shape[3], LANES):
+        used = min(LANES, y.shape[3] - start)
+        fresh = start == 0 or not shared
+        if fresh:
+            fill(a_fields, x.size, 0, start, used, equations.a)
+            stiffness(equations, rho)
+        for side in range(y.shape[2]):
+            fill(end_fields, 1, side, start, used, ends)
+            if fresh and side == 0:
+                left = ends[: n_left * n].copy()
+                factor(x, equations.a, rows, cols, n, left, factors.forward, factors.back)
+                close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
+            fill(q_fields, x.size, side, start, used, equations.q)
+            set_ends(ends, n, n_left, room)
+            for k in range(LANES):
+                flags[k] = STIFF if rho[k] > 2.0 else 0
+            iterate(equations, factors, box, rule, following, max_sweeps, room, flags)
+            if max_sweeps > 0:
+                gain(n, x.size, room, flags)
+            largest(room.g, n, x.size - 1, room.defect)
+            write(equations, room, flags, side, start, used, y, error, residual, status)
+
+
+@inlined
+def iterate(equations, factors, box, rule, following, max_sweeps, room, flags):
+    """The solution of the box scheme, its corrections, and its error; the last update is left in `room`.
+
+    There is one place that computes updates, because machine code of its size should exist once.
+    """
+    before, chosen = np.full(LANES, np.inf), np.empty((1, LANES))
+    purpose, sweep, taken = SCHEME, 0, box
+    room.y[:] = 0.0
+    while True:
+        update(equations, factors, taken, room)
+        # The conditions are met from here on.
+        room.carried[:] = 0.0
+        room.at_right[:] = 0.0
+        if purpose == ASSESSMENT:
+            break
+        if purpose == SCHEME:
+            room.y[:] = room.d
+            room.kept[:] = room.d
+            room.scale[:] = room.size
+            purpose = REFINEMENT if factors.pivot.min() < SUSPICIOUS else CORRECTION
+        elif purpose == REFINEMENT:
+            # A step of iterative refinement does not change what the equations determine.
+            for k in range(LANES):
+                if relative_size(room.size, room.scale, equations.n, k) > REFINED:
+                    flags[k] = SINGULAR
+            purpose = CORRECTION
+        else:
+            if not judge(equations.n, sweep, room, before, chosen, flags):
+                purpose = ASSESSMENT
+            sweep += 1
+            accept(room, chosen)
+        if purpose == CORRECTION and sweep >= max_sweeps:
+            purpose = ASSESSMENT
+        if max_sweeps < 0:
+            break
+        taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
+
+
+@jit
+def is_shared(fields):
+    """Whether all cells have the same values."""
+    for e in range(fields.shape[0]):
+        if fields[e, CELL] != 0 or fields[e, SIDE] != 0:
+            return False
+    return True
+
+
+@inlined
+def set_ends(ends, n, n_left, room):
+    """Values of the conditions as right-hand sides."""
+    for r in range(n):
+        for k in range(LANES):
+            if r < n_left:
+                room.carried[r, k] = ends[n * n + r, k]
+            else:
+                room.at_right[r - n_left, k] = ends[n * n + r, k]
+
+
+@jit
+def stiffness(equations, rho):
+    """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
+    n, x = equations.n, equations.x
+    n_entries = equations.rows.size
+    top, power, square = np.zeros((n_entries, LANES)), np.empty((n, n)), np.empty((n, n))
+    for i in range(x.size):
+        step = max(abs(x[i] - x[max(i - 1, 0)]), abs(x[min(i + 1, x.size - 1)] - x[i]))
+        for e in range(n_entries):
+            value = multiply(spread(step), magnitude(load(equations.a, i * n_entries + e)))
+            store(top, e, where_less(load(top, e), value, value, load(top, e)))
+    for k in range(LANES):
+        power[:] = 0.0
+        for e in range(n_entries):
+            power[equations.rows[e], equations.cols[e]] = top[e, k]
+        rho[k] = _spectral_radius(power, square, n)
+
+
+@inlined
+def _spectral_radius(power, square, n):
+    """Gelfand's formula with the 32nd power of a matrix of no negative entries; overwrites it."""
+    exponent, logarithm = 1.0, 0.0
+    for _ in range(6):
+        size = power.max()
+        if not size > 0.0:
+            return 0.0
+        logarithm += math.log(size) / exponent
+        exponent *= 2.0
+        for r in range(n):
+            for c in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += (power[r, j] / size) * (power[j, c] / size)
+                square[r, c] = total
+        power[:] = square
+    return math.exp(logarithm)
+
+
+@jit
+def gain(n, n_nodes, room, flags):
+    """Tell where corrections changed no more than what is left to correct; overwrites `room.kept`."""
+    for row in range(room.y.shape[0]):
+        store(room.kept, row, subtract(load(room.kept, row), load(room.y, row)))
+    changed = np.empty_like(room.size)
+    largest(room.kept, n, n_nodes, changed)
+    for k in range(LANES):
+        if (
+            flags[k] < NO_GAIN
+            and relative_size(room.size, changed, n, k) > 0.5
+            and relative_size(room.size, room.scale, n, k) > HARMLESS
+        ):
+            flags[k] = NO_GAIN
+
+
+@jit
+def write(equations, room, flags, side, start, used, y, error, residual, status):
+    """Write the results of a tile; cells without a solution become missing."""
+    n, n_nodes = equations.n, equations.x.size
+    for s in range(n):
+        for i in range(n_nodes):
+            for k in range(used):
+                y[s, i, side, start + k] = room.y[i * n + s, k]
+        for k in range(used):
+            error[s, side, start + k] = room.size[s, k]
+            residual[s, side, start + k] = room.defect[s, k]
+    for k in range(used):
+        finite = flags[k] != SINGULAR
+        for s in range(n):
+            finite &= math.isfinite(room.y[s, k]) and math.isfinite(room.y[(n_nodes - 1) * n + s, k])
+        if not finite:
+            flags[k] = MISSING if _is_missing(equations, k) else SINGULAR
+            y[:, :, side, start + k] = np.nan
+            error[:, side, start + k] = np.nan
+            residual[:, side, start + k] = np.nan
+        status[side, start + k] = flags[k]
+
+
+@inlined
+def _is_missing(equations, k):
+    missing = False
+    for row in range(equations.a.shape[0]):
+        missing |= not math.isfinite(equations.a[row, k])
+    for row in range(equations.q.shape[0]):
+        missing |= not math.isfinite(equations.q[row, k])
+    return missing
