@@ -7,9 +7,9 @@
 11.0
 """
 
-from gridtrend import accessor
+from gridtrend import accessor, bvp
 from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = ["__version__", "accessor", "bvp", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]

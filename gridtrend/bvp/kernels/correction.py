@@ -13,9 +13,9 @@ import numpy as np
 from gridtrend.bvp.kernels.elimination import solve
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
-    LANES,
+    NARROW,
     add,
-    load,
+    load_narrow,
     magnitude,
     multiply,
     spread,
@@ -27,14 +27,18 @@ from gridtrend.grid.lanes import (
 
 SOLVED, STIFF, NO_GAIN, UNCORRECTED, UNCONVERGED, SINGULAR, MISSING = range(7)
 
-# Updates this small against the states are rounding: they stop shrinking, and mean no harm.
+# Updates this small against the states need no further ones.
 ROUNDING = 1e-15
+# Updates this small against what flows through an equation are noise, also where a state is zero but for rounding.
+NOISE = 1e-14
+# Updates that stop shrinking mean no harm where they are this small.
 HARMLESS = 1e-10
 
-# The equations of a tile: coefficients node by node, and where they stand in the matrix.
-Equations = namedtuple("Equations", "x a rows cols q sources n")
+# The equations of a tile: coefficients node by node, and where they stand. Two states have all entries and sources.
+# The first `n_seen` of the `n` states are the user's.
+Equations = namedtuple("Equations", "x a starts cols q sources n n_seen")
 # Room for one tile: states, derivatives, defects, updates, and rows for what is carried and what the ends prescribe.
-Room = namedtuple("Room", "y f g d kept carried at_right size scale defect")
+Room = namedtuple("Room", "y f d kept carried at_right size scale flow defect")
 # Quadrature over interval i: the sum of weights[i, k] f[first[i] + k].
 Rule = namedtuple("Rule", "weights first")
 
@@ -42,46 +46,70 @@ Rule = namedtuple("Rule", "weights first")
 @jit
 def new_room(n, n_left, n_nodes):
     """Room for a tile."""
-    block = (n_nodes * n, LANES)
+    block = (n_nodes * n, NARROW)
     return Room(
         np.empty(block),
         np.empty(block),
         np.empty(block),
         np.empty(block),
-        np.empty(block),
-        np.empty((n_left, LANES)),
-        np.empty((n - n_left, LANES)),
-        np.empty((n, LANES)),
-        np.empty((n, LANES)),
-        np.empty((n, LANES)),
+        np.empty((n_left, NARROW)),
+        np.empty((n - n_left, NARROW)),
+        np.empty((n, NARROW)),
+        np.empty((n, NARROW)),
+        np.empty((n, NARROW)),
+        np.empty((n, NARROW)),
     )
 
 
-@jit
+@inlined
 def derivatives(equations, y, f):
     """f = A y + q at every node."""
-    n, n_entries, n_sources = equations.n, equations.rows.size, equations.sources.size
+    if equations.n == 2:
+        _derivatives_pair(equations.a, equations.q, y, f)
+    else:
+        _derivatives(equations, y, f)
+
+
+@jit
+def _derivatives_pair(a, q, y, f):
+    for i in range(y.shape[0] // 2):
+        u, v = load_narrow(y, 2 * i), load_narrow(y, 2 * i + 1)
+        for s in range(2):
+            at = 4 * i + 2 * s
+            total = add(multiply(load_narrow(a, at), u), multiply(load_narrow(a, at + 1), v))
+            store(f, 2 * i + s, add(total, load_narrow(q, 2 * i + s)))
+
+
+@jit
+def _derivatives(equations, y, f):
+    n, n_entries, n_sources = equations.n, equations.cols.size, equations.sources.size
     for i in range(equations.x.size):
         for s in range(n):
             store(f, i * n + s, spread(0.0))
         for j in range(n_sources):
-            store(f, i * n + equations.sources[j], load(equations.q, i * n_sources + j))
-        for e in range(n_entries):
-            at = i * n + equations.rows[e]
-            product = multiply(load(equations.a, i * n_entries + e), load(y, i * n + equations.cols[e]))
-            store(f, at, add(load(f, at), product))
+            store(f, i * n + equations.sources[j], load_narrow(equations.q, i * n_sources + j))
+        for s in range(n):
+            total = load_narrow(f, i * n + s)
+            for e in range(equations.starts[s], equations.starts[s + 1]):
+                product = multiply(load_narrow(equations.a, i * n_entries + e), load_narrow(y, i * n + equations.cols[e]))
+                total = add(total, product)
+            store(f, i * n + s, total)
 
 
 @jit
-def defects(rule, n, y, f, g):
-    """g = integral of f over each interval by the rule, less the step that y makes."""
+def defects(rule, n, y, f, g, top):
+    """g = integral of f over each interval by the rule, less the step that y makes; `top` its largest magnitudes."""
+    for s in range(n):
+        store(top, s, spread(0.0))
     for i in range(rule.first.size):
         for s in range(n):
-            total = subtract(load(y, i * n + s), load(y, (i + 1) * n + s))
+            total = subtract(load_narrow(y, i * n + s), load_narrow(y, (i + 1) * n + s))
             at = rule.first[i] * n + s
             for k in range(rule.weights.shape[1]):
-                total = subtract_scaled(total, load(f, at + k * n), -rule.weights[i, k])
+                total = subtract_scaled(total, load_narrow(f, at + k * n), -rule.weights[i, k])
             store(g, i * n + s, total)
+            size, most = magnitude(total), load_narrow(top, s)
+            store(top, s, where_less(most, size, size, most))
 
 
 @jit
@@ -90,7 +118,7 @@ def largest(values, n, n_nodes, result):
     for s in range(n):
         top = spread(0.0)
         for i in range(n_nodes):
-            value = magnitude(load(values, i * n + s))
+            value = magnitude(load_narrow(values, i * n + s))
             top = where_less(top, value, value, top)
         store(result, s, top)
 
@@ -99,19 +127,48 @@ def largest(values, n, n_nodes, result):
 def update(equations, factors, rule, room):
     """Fill `room.d` with the update that a rule and the right-hand sides at the ends ask for, `room.size` with its size."""
     derivatives(equations, room.y, room.f)
-    defects(rule, equations.n, room.y, room.f, room.g)
+    defects(rule, equations.n, room.y, room.f, room.d, room.defect)
     solve(factors.forward, factors.back, factors.inverse, equations.n, equations.x.size,
-          room.carried, room.at_right, room.g, room.d)  # fmt: skip
+          room.carried, room.at_right, room.d)  # fmt: skip
     largest(room.d, equations.n, equations.x.size, room.size)
 
 
 @jit
-def relative_size(size, scale, n, k):
-    """Largest size in lane `k`, each state measured against its own scale."""
+def copy(source, target):
+    """target = source."""
+    for row in range(source.shape[0]):
+        store(target, row, load_narrow(source, row))
+
+
+@jit
+def flow(equations, room):
+    """What flows through each equation, on whose rounding its state depends: the state and all terms of its integral."""
+    n, x = equations.n, equations.x
+    n_entries, n_sources = equations.cols.size, equations.sources.size
+    copy(room.scale, room.flow)
+    for i in range(x.size):
+        step = spread(0.5 * (x[min(i + 1, x.size - 1)] - x[max(i - 1, 0)]))
+        for s in range(n):
+            total = load_narrow(room.flow, s)
+            for e in range(equations.starts[s], equations.starts[s + 1]):
+                y = load_narrow(room.y, i * n + equations.cols[e])
+                term = magnitude(multiply(load_narrow(equations.a, i * n_entries + e), y))
+                total = add(total, multiply(step, term))
+            store(room.flow, s, total)
+        for j in range(n_sources):
+            s = equations.sources[j]
+            term = multiply(step, magnitude(load_narrow(equations.q, i * n_sources + j)))
+            store(room.flow, s, add(load_narrow(room.flow, s), term))
+
+
+@jit
+def relative_size(room, scale, n_seen, k):
+    """Largest update in lane `k`, each state measured against its own scale; noise counts as zero."""
     top = 0.0
-    for s in range(n):
-        if size[s, k] > 0.0:
-            top = max(top, size[s, k] / scale[s, k] if scale[s, k] > 0.0 else np.inf)
+    for s in range(n_seen):
+        size = room.size[s, k]
+        if not size <= NOISE * room.flow[s, k]:
+            top = max(top, size / scale[s, k])
     return top
 
 
@@ -119,26 +176,26 @@ def relative_size(size, scale, n, k):
 def accept(room, chosen):
     """Add the update in the lanes where `chosen` is 1, take all back where it is -1, change nothing where it is 0."""
     half, zero = spread(0.5), spread(0.0)
-    mask = load(chosen, 0)
+    mask = load_narrow(chosen, 0)
     for row in range(room.y.shape[0]):
-        y = load(room.y, row)
-        y = where_less(mask, subtract(zero, half), load(room.kept, row), y)
-        store(room.y, row, where_less(half, mask, add(y, load(room.d, row)), y))
+        y = load_narrow(room.y, row)
+        y = where_less(mask, subtract(zero, half), load_narrow(room.kept, row), y)
+        store(room.y, row, where_less(half, mask, add(y, load_narrow(room.d, row)), y))
 
 
 @jit
-def judge(n, sweep, room, before, chosen, status):
+def judge(n_seen, sweep, room, before, chosen, status):
     """Choose the lanes that take an update, and tell whether any lane needs another one.
 
     A sweep counts only where its update is smaller than the one before; `before` is 0 in a lane that is done. Where
     updates grow, all are taken back: `chosen` is then -1.
     """
     going_on = False
-    for k in range(LANES):
+    for k in range(NARROW):
         chosen[0, k] = 0.0
         if before[k] == 0.0:
             continue
-        size = relative_size(room.size, room.scale, n, k)
+        size = relative_size(room, room.scale, n_seen, k)
         done = True
         if size < before[k]:
             chosen[0, k] = 1.0

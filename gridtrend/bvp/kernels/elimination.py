@@ -16,10 +16,10 @@ import numpy as np
 
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
-    LANES,
+    NARROW,
     add,
     divide,
-    load,
+    load_narrow,
     magnitude,
     multiply,
     spread,
@@ -37,56 +37,55 @@ def new_factors(n, n_left, n_nodes):
     """Room for the factors of a tile."""
     m = n + n_left
     return Factors(
-        np.empty(((n_nodes - 1) * m * m, LANES)),
-        np.empty(((n_nodes - 1) * n * n, LANES)),
-        np.empty((n * n, LANES)),
-        np.empty(LANES),
+        np.empty(((n_nodes - 1) * m * m, NARROW)),
+        np.empty(((n_nodes - 1) * n * n, NARROW)),
+        np.empty((n * n, NARROW)),
+        np.empty(NARROW),
     )
 
 
 @inlined
-def box_rows(h, i, a, rows, cols, n, box):
+def _box_rows(h, i, a, starts, cols, n, box):
     """Fill `box` with [-1 - h/2 A_i, 1 - h/2 A_i+1], the rows of interval `i` (n rows of 2 n)."""
-    zero = spread(0.0)
-    for row in range(2 * n * n):
-        store(box, row, zero)
-    for s in range(n):
-        store(box, s * 2 * n + s, spread(-1.0))
-        store(box, s * 2 * n + n + s, spread(1.0))
     half = spread(0.5 * h)
-    for e in range(rows.size):
-        at = rows[e] * 2 * n + cols[e]
-        store(box, at, subtract(load(box, at), multiply(half, load(a, i * rows.size + e))))
-        at += n
-        store(box, at, subtract(load(box, at), multiply(half, load(a, (i + 1) * rows.size + e))))
+    for row in range(2 * n * n):
+        store(box, row, spread(0.0))
+    for s in range(n):
+        at = s * 2 * n
+        store(box, at + s, spread(-1.0))
+        store(box, at + n + s, spread(1.0))
+        for e in range(starts[s], starts[s + 1]):
+            c = at + cols[e]
+            store(box, c, subtract(load_narrow(box, c), multiply(half, load_narrow(a, i * cols.size + e))))
+            c += n
+            store(box, c, subtract(load_narrow(box, c), multiply(half, load_narrow(a, (i + 1) * cols.size + e))))
 
 
 @inlined
-def factor(x, a, rows, cols, n, left, forward, back):
-    """Eliminate all intervals; on return `left` holds the rows that reach the right end."""
+def factor(x, a, starts, cols, n, left, forward, back):
+    """Eliminate all intervals; on return `left` holds the rows that reach the right end.
+
+    Entries `starts[s]` to `starts[s + 1]` of row s of the matrix stand in the columns `cols`; two states have all four.
+    """
     n_left = left.shape[0] // n
-    box = np.empty((2 * n * n, LANES))
-    work = np.empty(((n + n_left) * (3 * n + n_left), LANES))
     scales = scale_rows(left, n_left, n)
-    for i in range(x.size - 1):
-        box_rows(x[i + 1] - x[i], i, a, rows, cols, n, box)
-        if n == 2 and n_left == 1:
-            _eliminate_pair(box, left, forward, i * 9, back, i * 4)
-        else:
-            _eliminate(box, left, n, n_left, work, forward, back, i)
+    if n == 2 and n_left == 1:
+        _factor_pair(x, a, left, forward, back)
+    else:
+        _factor(x, a, starts, cols, n, left, forward, back)
     # Values of conditions are given as they are, not scaled.
     for r in range(n + n_left):
         for c in range(n_left):
-            for k in range(LANES):
+            for k in range(NARROW):
                 forward[r * (n + n_left) + c, k] *= scales[c, k]
 
 
 @inlined
 def scale_rows(left, n_left, n):
     """Scale each row to a largest magnitude of 1, for pivots not to depend on how a condition is written."""
-    scales = np.ones((n_left, LANES))
+    scales = np.ones((n_left, NARROW))
     for r in range(n_left):
-        for k in range(LANES):
+        for k in range(NARROW):
             size = 0.0
             for c in range(n):
                 size = max(size, abs(left[r * n + c, k]))
@@ -98,57 +97,78 @@ def scale_rows(left, n_left, n):
 
 
 @jit
-def _eliminate_pair(box, left, forward, f, back, b):
-    """One interval of two states with one row carried: w = p x q annihilates the columns p, q of the left node.
+def _factor_pair(x, a, left, forward, back):
+    """Two states with one row carried: w = p x q annihilates the columns p, q of the left node.
 
     Its components are the minors of the three rows of (p, q), so the largest tells which two rows to keep.
     """
     zero, one = spread(0.0), spread(1.0)
-    p0, p1, p2 = load(left, 0), load(box, 0), load(box, 4)
-    q0, q1, q2 = load(left, 1), load(box, 1), load(box, 5)
-    w0 = subtract(multiply(p1, q2), multiply(p2, q1))
-    w1 = subtract(multiply(p2, q0), multiply(p0, q2))
-    w2 = subtract(multiply(p0, q1), multiply(p1, q0))
-    m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
-    m12 = where_less(m1, m2, m2, m1)
-    largest = where_less(m1, m2, w2, w1)
-    largest = where_less(m0, m12, largest, w0)
-    inverse = divide(one, largest)
-    # The inverse of the minor in the component that is largest, zero in the others.
-    e0 = where_less(m0, m12, zero, inverse)
-    rest = where_less(m0, m12, inverse, zero)
-    e1 = where_less(m1, m2, zero, rest)
-    e2 = where_less(m1, m2, rest, zero)
-    # Rows of the inverse of the two rows kept: q x e and e x p.
-    t00 = subtract(multiply(q1, e2), multiply(q2, e1))
-    t01 = subtract(multiply(q2, e0), multiply(q0, e2))
-    t02 = subtract(multiply(q0, e1), multiply(q1, e0))
-    t10 = subtract(multiply(e1, p2), multiply(e2, p1))
-    t11 = subtract(multiply(e2, p0), multiply(e0, p2))
-    t12 = subtract(multiply(e0, p1), multiply(e1, p0))
-    scale = magnitude(inverse)
-    w0, w1, w2 = multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
-    r10, r11, r20, r21 = load(box, 2), load(box, 3), load(box, 6), load(box, 7)
-    store(left, 0, add(multiply(w1, r10), multiply(w2, r20)))
-    store(left, 1, add(multiply(w1, r11), multiply(w2, r21)))
-    store(forward, f, t00)
-    store(forward, f + 1, t01)
-    store(forward, f + 2, t02)
-    store(forward, f + 3, t10)
-    store(forward, f + 4, t11)
-    store(forward, f + 5, t12)
-    store(forward, f + 6, w0)
-    store(forward, f + 7, w1)
-    store(forward, f + 8, w2)
-    store(back, b, add(multiply(t01, r10), multiply(t02, r20)))
-    store(back, b + 1, add(multiply(t01, r11), multiply(t02, r21)))
-    store(back, b + 2, add(multiply(t11, r10), multiply(t12, r20)))
-    store(back, b + 3, add(multiply(t11, r11), multiply(t12, r21)))
+    p0, q0 = load_narrow(left, 0), load_narrow(left, 1)
+    for i in range(x.size - 1):
+        half = spread(0.5 * (x[i + 1] - x[i]))
+        p1 = subtract(subtract(zero, one), multiply(half, load_narrow(a, 4 * i)))
+        q1 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 1)))
+        p2 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 2)))
+        q2 = subtract(subtract(zero, one), multiply(half, load_narrow(a, 4 * i + 3)))
+        w0 = subtract(multiply(p1, q2), multiply(p2, q1))
+        w1 = subtract(multiply(p2, q0), multiply(p0, q2))
+        w2 = subtract(multiply(p0, q1), multiply(p1, q0))
+        m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
+        m12 = where_less(m1, m2, m2, m1)
+        largest = where_less(m1, m2, w2, w1)
+        largest = where_less(m0, m12, largest, w0)
+        inverse = divide(one, largest)
+        # The inverse of the minor in the component that is largest, zero in the others.
+        e0 = where_less(m0, m12, zero, inverse)
+        rest = where_less(m0, m12, inverse, zero)
+        e1 = where_less(m1, m2, zero, rest)
+        e2 = where_less(m1, m2, rest, zero)
+        # Rows of the inverse of the two rows kept: q x e and e x p.
+        t00 = subtract(multiply(q1, e2), multiply(q2, e1))
+        t01 = subtract(multiply(q2, e0), multiply(q0, e2))
+        t02 = subtract(multiply(q0, e1), multiply(q1, e0))
+        t10 = subtract(multiply(e1, p2), multiply(e2, p1))
+        t11 = subtract(multiply(e2, p0), multiply(e0, p2))
+        t12 = subtract(multiply(e0, p1), multiply(e1, p0))
+        scale = magnitude(inverse)
+        w0, w1, w2 = multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
+        r10 = subtract(one, multiply(half, load_narrow(a, 4 * i + 4)))
+        r11 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 5)))
+        r20 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 6)))
+        r21 = subtract(one, multiply(half, load_narrow(a, 4 * i + 7)))
+        p0 = add(multiply(w1, r10), multiply(w2, r20))
+        q0 = add(multiply(w1, r11), multiply(w2, r21))
+        store(forward, 9 * i, t00)
+        store(forward, 9 * i + 1, t01)
+        store(forward, 9 * i + 2, t02)
+        store(forward, 9 * i + 3, t10)
+        store(forward, 9 * i + 4, t11)
+        store(forward, 9 * i + 5, t12)
+        store(forward, 9 * i + 6, w0)
+        store(forward, 9 * i + 7, w1)
+        store(forward, 9 * i + 8, w2)
+        store(back, 4 * i, add(multiply(t01, r10), multiply(t02, r20)))
+        store(back, 4 * i + 1, add(multiply(t01, r11), multiply(t02, r21)))
+        store(back, 4 * i + 2, add(multiply(t11, r10), multiply(t12, r20)))
+        store(back, 4 * i + 3, add(multiply(t11, r11), multiply(t12, r21)))
+    store(left, 0, p0)
+    store(left, 1, q0)
 
 
 @jit
+def _factor(x, a, starts, cols, n, left, forward, back):
+    """Any number of states: Gauss-Jordan on the left node of each interval, rows pivoted in each lane by itself."""
+    n_left = left.shape[0] // n
+    box = np.empty((2 * n * n, NARROW))
+    work = np.empty(((n + n_left) * (3 * n + n_left), NARROW))
+    for i in range(x.size - 1):
+        _box_rows(x[i + 1] - x[i], i, a, starts, cols, n, box)
+        _eliminate(box, left, n, n_left, work, forward, back, i)
+
+
+@inlined
 def _eliminate(box, left, n, n_left, work, forward, back, i):
-    """One interval of any number of states: Gauss-Jordan on its left node, rows pivoted in each lane by itself.
+    """One interval.
 
     Columns of `work`: states at the left node, at the right node, and the unit matrix that becomes `forward`.
     """
@@ -158,26 +178,26 @@ def _eliminate(box, left, n, n_left, work, forward, back, i):
         for c in range(width):
             store(work, r * width + c, spread(1.0 if c == 2 * n + r else 0.0))
         for c in range(n if r < n_left else 2 * n):
-            value = load(left, r * n + c) if r < n_left else load(box, (r - n_left) * 2 * n + c)
+            value = load_narrow(left, r * n + c) if r < n_left else load_narrow(box, (r - n_left) * 2 * n + c)
             store(work, r * width + c, value)
     for c in range(n):
         _pivot(work, c, m, width)
-        inverse = divide(spread(1.0), load(work, c * width + c))
+        inverse = divide(spread(1.0), load_narrow(work, c * width + c))
         for k in range(c, width):
-            store(work, c * width + k, multiply(load(work, c * width + k), inverse))
+            store(work, c * width + k, multiply(load_narrow(work, c * width + k), inverse))
         for r in range(m):
             if r != c:
-                factor_of_row = load(work, r * width + c)
+                factor_of_row = load_narrow(work, r * width + c)
                 for k in range(c + 1, width):
-                    product = multiply(factor_of_row, load(work, c * width + k))
-                    store(work, r * width + k, subtract(load(work, r * width + k), product))
+                    product = multiply(factor_of_row, load_narrow(work, c * width + k))
+                    store(work, r * width + k, subtract(load_narrow(work, r * width + k), product))
     for r in range(n_left):
         _scale_row(work, (n + r) * width + n, width - n)
     for r in range(m):
         for c in range(m):
-            store(forward, (i * m + r) * m + c, load(work, r * width + 2 * n + c))
+            store(forward, (i * m + r) * m + c, load_narrow(work, r * width + 2 * n + c))
         for c in range(n):
-            value = load(work, r * width + n + c)
+            value = load_narrow(work, r * width + n + c)
             if r < n:
                 store(back, (i * n + r) * n + c, value)
             else:
@@ -188,9 +208,9 @@ def _eliminate(box, left, n, n_left, work, forward, back, i):
 def _pivot(work, c, m, width):
     """Bring the largest value of column `c`, from row `c` down, to row `c`, by swaps in the lanes that need one."""
     for r in range(c + 1, m):
-        ours, theirs = magnitude(load(work, c * width + c)), magnitude(load(work, r * width + c))
+        ours, theirs = magnitude(load_narrow(work, c * width + c)), magnitude(load_narrow(work, r * width + c))
         for k in range(c, width):
-            above, below = load(work, c * width + k), load(work, r * width + k)
+            above, below = load_narrow(work, c * width + k), load_narrow(work, r * width + k)
             store(work, c * width + k, where_less(ours, theirs, below, above))
             store(work, r * width + k, where_less(ours, theirs, above, below))
 
@@ -200,11 +220,11 @@ def _scale_row(work, at, length):
     """Scale a carried row: over many intervals it would over- or underflow."""
     size = spread(0.0)
     for k in range(length):
-        value = magnitude(load(work, at + k))
+        value = magnitude(load_narrow(work, at + k))
         size = where_less(size, value, value, size)
     inverse = divide(spread(1.0), size)
     for k in range(length):
-        store(work, at + k, multiply(load(work, at + k), inverse))
+        store(work, at + k, multiply(load_narrow(work, at + k), inverse))
 
 
 @jit
@@ -215,7 +235,7 @@ def close(left, right, n, inverse, pivot):
     """
     n_left = left.shape[0] // n
     work = np.empty((n, 2 * n))
-    for k in range(LANES):
+    for k in range(NARROW):
         work[:] = 0.0
         for r in range(n):
             size = 0.0
@@ -257,22 +277,22 @@ def _invert(work, n):
 
 
 @inlined
-def solve(forward, back, inverse, n, n_nodes, carried, at_right, g, d):
-    """Solve for the states `d`, from the rows' right-hand sides: left conditions, right conditions, intervals.
+def solve(forward, back, inverse, n, n_nodes, carried, at_right, d):
+    """Solve for the states `d`, which holds the right-hand sides of the intervals.
 
-    `carried` is overwritten.
+    Those of the conditions stand in `carried`, which is overwritten, and `at_right`.
     """
     if n == 2 and carried.shape[0] == 1:
-        _forward_pair(forward, n_nodes, carried, g, d)
+        _forward_pair(forward, n_nodes, carried, d)
     else:
-        _forward(forward, n, n_nodes, carried, g, d)
+        _forward(forward, n, n_nodes, carried, d)
     n_left = carried.shape[0]
     last = (n_nodes - 1) * n
     for r in range(n):
         total = spread(0.0)
         for c in range(n):
-            value = load(carried, c) if c < n_left else load(at_right, c - n_left)
-            total = add(total, multiply(load(inverse, r * n + c), value))
+            value = load_narrow(carried, c) if c < n_left else load_narrow(at_right, c - n_left)
+            total = add(total, multiply(load_narrow(inverse, r * n + c), value))
         store(d, last + r, total)
     if n == 2:
         _backward_pair(back, n_nodes, d)
@@ -281,58 +301,57 @@ def solve(forward, back, inverse, n, n_nodes, carried, at_right, g, d):
 
 
 @jit
-def _forward(forward, n, n_nodes, carried, g, d):
+def _forward(forward, n, n_nodes, carried, d):
     n_left = carried.shape[0]
     m = n + n_left
-    spare = np.empty((max(n_left, 1), LANES))
+    result = np.empty((m, NARROW))
     for i in range(n_nodes - 1):
         for r in range(m):
             at = (i * m + r) * m
             total = spread(0.0)
             for c in range(n_left):
-                total = add(total, multiply(load(forward, at + c), load(carried, c)))
+                total = add(total, multiply(load_narrow(forward, at + c), load_narrow(carried, c)))
             for c in range(n):
-                total = add(total, multiply(load(forward, at + n_left + c), load(g, i * n + c)))
-            if r < n:
-                store(d, i * n + r, total)
-            else:
-                store(spare, r - n, total)
+                total = add(total, multiply(load_narrow(forward, at + n_left + c), load_narrow(d, i * n + c)))
+            store(result, r, total)
+        for r in range(n):
+            store(d, i * n + r, load_narrow(result, r))
         for r in range(n_left):
-            store(carried, r, load(spare, r))
+            store(carried, r, load_narrow(result, n + r))
 
 
 @jit
 def _backward(back, n, n_nodes, d):
     for i in range(n_nodes - 2, -1, -1):
         for r in range(n):
-            total = load(d, i * n + r)
+            total = load_narrow(d, i * n + r)
             for c in range(n):
-                total = subtract(total, multiply(load(back, (i * n + r) * n + c), load(d, (i + 1) * n + c)))
+                total = subtract(total, multiply(load_narrow(back, (i * n + r) * n + c), load_narrow(d, (i + 1) * n + c)))
             store(d, i * n + r, total)
 
 
 @jit
-def _forward_pair(forward, n_nodes, carried, g, d):
-    c = load(carried, 0)
+def _forward_pair(forward, n_nodes, carried, d):
+    c = load_narrow(carried, 0)
     for i in range(n_nodes - 1):
-        u, v = load(g, 2 * i), load(g, 2 * i + 1)
+        u, v = load_narrow(d, 2 * i), load_narrow(d, 2 * i + 1)
         for r in range(2):
             at = i * 9 + r * 3
-            total = add(multiply(load(forward, at + 1), u), multiply(load(forward, at + 2), v))
-            store(d, 2 * i + r, add(total, multiply(load(forward, at), c)))
+            total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
+            store(d, 2 * i + r, add(total, multiply(load_narrow(forward, at), c)))
         at = i * 9 + 6
-        total = add(multiply(load(forward, at + 1), u), multiply(load(forward, at + 2), v))
-        c = add(total, multiply(load(forward, at), c))
+        total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
+        c = add(total, multiply(load_narrow(forward, at), c))
     store(carried, 0, c)
 
 
 @jit
 def _backward_pair(back, n_nodes, d):
-    u, v = load(d, 2 * n_nodes - 2), load(d, 2 * n_nodes - 1)
+    u, v = load_narrow(d, 2 * n_nodes - 2), load_narrow(d, 2 * n_nodes - 1)
     for i in range(n_nodes - 2, -1, -1):
         at = 4 * i
-        above = subtract(load(d, 2 * i), add(multiply(load(back, at), u), multiply(load(back, at + 1), v)))
-        v = subtract(load(d, 2 * i + 1), add(multiply(load(back, at + 2), u), multiply(load(back, at + 3), v)))
+        above = subtract(load_narrow(d, 2 * i), add(multiply(load_narrow(back, at), u), multiply(load_narrow(back, at + 1), v)))
+        v = subtract(load_narrow(d, 2 * i + 1), add(multiply(load_narrow(back, at + 2), u), multiply(load_narrow(back, at + 3), v)))
         u = above
         store(d, 2 * i, u)
         store(d, 2 * i + 1, v)

@@ -13,6 +13,8 @@ from gridtrend.bvp.kernels.correction import (
     Equations,
     Rule,
     accept,
+    copy,
+    flow,
     judge,
     largest,
     new_room,
@@ -20,9 +22,9 @@ from gridtrend.bvp.kernels.correction import (
     update,
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors
-from gridtrend.bvp.kernels.fields import CELL, SIDE, fill
+from gridtrend.bvp.kernels.fields import CELL, ITEM, SIDE, fill
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES, load, magnitude, multiply, spread, store, subtract, where_less
+from gridtrend.grid.lanes import NARROW, load_narrow, magnitude, multiply, spread, store, store_at, subtract, where_less
 
 # Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
 SUSPICIOUS = 1e-8
@@ -32,27 +34,27 @@ SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
 
 @kernel(
-    "(field,four),(field,four),(field,four),(x),(entry),(entry),(source),(),(),"
+    "(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),"
     "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
-    "llldlllll" + "dldldll",
+    "llldllllll" + "dldldll",
     Output("y", "states", dims=("state", "x", "side")),
     Output("error", "estimated error", dims=("state", "side")),
     Output("residual", "residual", dims=("state", "side")),
     Output("status", "status", dtype="i1", dims=("side",)),
 )
-def solve_linear(a_fields, q_fields, end_fields, x, rows, cols, sources, n, n_left,
+def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_seen, n_left,
                  box_weights, box_first, weights, first, next_weights, next_first, max_sweeps,
                  y, error, residual, status):  # fmt: skip
     """Solve all cells; `max_sweeps` is 0 for order 2."""
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
-    equations = Equations(x, np.empty((x.size * rows.size, LANES)), rows, cols,
-                          np.empty((x.size * sources.size, LANES)), sources, n)  # fmt: skip
-    ends = np.empty((n * n + n, LANES))
+    equations = Equations(x, np.empty((x.size * cols.size, NARROW)), starts, cols,
+                          np.empty((x.size * sources.size, NARROW)), sources, n, n_seen)  # fmt: skip
+    ends = np.empty((n * n + n, NARROW))
     factors, room = new_factors(n, n_left, x.size), new_room(n, n_left, x.size)
-    rho, flags = np.empty(LANES), np.empty(LANES, np.int64)
+    rho, flags = np.empty(NARROW), np.empty(NARROW, np.int64)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
-    for start in range(0, y.shape[3], LANES):
-        used = min(LANES, y.shape[3] - start)
+    for start in range(0, y.shape[3], NARROW):
+        used = min(NARROW, y.shape[3] - start)
         fresh = start == 0 or not shared
         if fresh:
             fill(a_fields, x.size, 0, start, used, equations.a)
@@ -61,16 +63,15 @@ def solve_linear(a_fields, q_fields, end_fields, x, rows, cols, sources, n, n_le
             fill(end_fields, 1, side, start, used, ends)
             if fresh and side == 0:
                 left = ends[: n_left * n].copy()
-                factor(x, equations.a, rows, cols, n, left, factors.forward, factors.back)
+                factor(x, equations.a, starts, cols, n, left, factors.forward, factors.back)
                 close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
             fill(q_fields, x.size, side, start, used, equations.q)
             set_ends(ends, n, n_left, room)
-            for k in range(LANES):
+            for k in range(NARROW):
                 flags[k] = STIFF if rho[k] > 2.0 else 0
             iterate(equations, factors, box, rule, following, max_sweeps, room, flags)
             if max_sweeps > 0:
-                gain(n, x.size, room, flags)
-            largest(room.g, n, x.size - 1, room.defect)
+                gain(n, n_seen, room, flags)
             write(equations, room, flags, side, start, used, y, error, residual, status)
 
 
@@ -80,9 +81,9 @@ def iterate(equations, factors, box, rule, following, max_sweeps, room, flags):
 
     There is one place that computes updates, because machine code of its size should exist once.
     """
-    before, chosen = np.full(LANES, np.inf), np.empty((1, LANES))
+    before, chosen = np.full(NARROW, np.inf), np.empty((1, NARROW))
     purpose, sweep, taken = SCHEME, 0, box
-    room.y[:] = 0.0
+    clear(room.y)
     while True:
         update(equations, factors, taken, room)
         # The conditions are met from here on.
@@ -91,18 +92,20 @@ def iterate(equations, factors, box, rule, following, max_sweeps, room, flags):
         if purpose == ASSESSMENT:
             break
         if purpose == SCHEME:
-            room.y[:] = room.d
-            room.kept[:] = room.d
-            room.scale[:] = room.size
+            copy(room.d, room.y)
+            copy(room.size, room.scale)
             purpose = REFINEMENT if factors.pivot.min() < SUSPICIOUS else CORRECTION
+            if max_sweeps > 0 or purpose == REFINEMENT:
+                copy(room.d, room.kept)
+                flow(equations, room)
         elif purpose == REFINEMENT:
             # A step of iterative refinement does not change what the equations determine.
-            for k in range(LANES):
-                if relative_size(room.size, room.scale, equations.n, k) > REFINED:
+            for k in range(NARROW):
+                if relative_size(room, room.scale, equations.n_seen, k) > REFINED:
                     flags[k] = SINGULAR
             purpose = CORRECTION
         else:
-            if not judge(equations.n, sweep, room, before, chosen, flags):
+            if not judge(equations.n_seen, sweep, room, before, chosen, flags):
                 purpose = ASSESSMENT
             sweep += 1
             accept(room, chosen)
@@ -122,11 +125,18 @@ def is_shared(fields):
     return True
 
 
+@jit
+def clear(values):
+    """Fill with zeros."""
+    for row in range(values.shape[0]):
+        store(values, row, spread(0.0))
+
+
 @inlined
 def set_ends(ends, n, n_left, room):
     """Values of the conditions as right-hand sides."""
     for r in range(n):
-        for k in range(LANES):
+        for k in range(NARROW):
             if r < n_left:
                 room.carried[r, k] = ends[n * n + r, k]
             else:
@@ -137,17 +147,25 @@ def set_ends(ends, n, n_left, room):
 def stiffness(equations, rho):
     """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
     n, x = equations.n, equations.x
-    n_entries = equations.rows.size
-    top, power, square = np.zeros((n_entries, LANES)), np.empty((n, n)), np.empty((n, n))
-    for i in range(x.size):
-        step = max(abs(x[i] - x[max(i - 1, 0)]), abs(x[min(i + 1, x.size - 1)] - x[i]))
-        for e in range(n_entries):
-            value = multiply(spread(step), magnitude(load(equations.a, i * n_entries + e)))
-            store(top, e, where_less(load(top, e), value, value, load(top, e)))
-    for k in range(LANES):
+    n_entries = equations.cols.size
+    top, power, square = np.empty((n_entries, NARROW)), np.empty((n, n)), np.empty((n, n))
+    for e in range(n_entries):
+        most = spread(0.0)
+        for i in range(x.size - 1):
+            both = magnitude(load_narrow(equations.a, i * n_entries + e))
+            after = magnitude(load_narrow(equations.a, (i + 1) * n_entries + e))
+            both = multiply(where_less(both, after, after, both), spread(abs(x[i + 1] - x[i])))
+            most = where_less(most, both, both, most)
+        store(top, e, most)
+    for k in range(NARROW):
+        if n == 2:
+            mean, half = 0.5 * (top[0, k] + top[3, k]), 0.5 * (top[0, k] - top[3, k])
+            rho[k] = mean + math.sqrt(half * half + top[1, k] * top[2, k])
+            continue
         power[:] = 0.0
-        for e in range(n_entries):
-            power[equations.rows[e], equations.cols[e]] = top[e, k]
+        for s in range(n):
+            for e in range(equations.starts[s], equations.starts[s + 1]):
+                power[s, equations.cols[e]] = top[e, k]
         rho[k] = _spectral_radius(power, square, n)
 
 
@@ -172,17 +190,17 @@ def _spectral_radius(power, square, n):
 
 
 @jit
-def gain(n, n_nodes, room, flags):
+def gain(n, n_seen, room, flags):
     """Tell where corrections changed no more than what is left to correct; overwrites `room.kept`."""
     for row in range(room.y.shape[0]):
-        store(room.kept, row, subtract(load(room.kept, row), load(room.y, row)))
+        store(room.kept, row, subtract(load_narrow(room.kept, row), load_narrow(room.y, row)))
     changed = np.empty_like(room.size)
-    largest(room.kept, n, n_nodes, changed)
-    for k in range(LANES):
+    largest(room.kept, n, room.y.shape[0] // n, changed)
+    for k in range(NARROW):
         if (
             flags[k] < NO_GAIN
-            and relative_size(room.size, changed, n, k) > 0.5
-            and relative_size(room.size, room.scale, n, k) > HARMLESS
+            and relative_size(room, changed, n_seen, k) > 0.5
+            and relative_size(room, room.scale, n_seen, k) > HARMLESS
         ):
             flags[k] = NO_GAIN
 
@@ -193,8 +211,12 @@ def write(equations, room, flags, side, start, used, y, error, residual, status)
     n, n_nodes = equations.n, equations.x.size
     for s in range(n):
         for i in range(n_nodes):
-            for k in range(used):
-                y[s, i, side, start + k] = room.y[i * n + s, k]
+            if used == NARROW:
+                row = (s * n_nodes + i) * y.shape[2] + side
+                store_at(y.ctypes.data + ITEM * (row * y.shape[3] + start), load_narrow(room.y, i * n + s))
+            else:
+                for k in range(used):
+                    y[s, i, side, start + k] = room.y[i * n + s, k]
         for k in range(used):
             error[s, side, start + k] = room.size[s, k]
             residual[s, side, start + k] = room.defect[s, k]
