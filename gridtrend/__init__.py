@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gridtrend.attach import attach_accessors
 
 if TYPE_CHECKING:
-    from gridtrend import accessor, neural, spectral, trend
+    from gridtrend import accessor, bvp, neural, spectral, trend
     from gridtrend.spectral import (
         band_power,
         coherence,
@@ -48,6 +48,7 @@ __all__ = [
     "accessor",
     "band_power",
     "buishand",
+    "bvp",
     "coherence",
     "cross_spectrum",
     "field_significance",
@@ -74,7 +75,7 @@ __all__ = [
 ]
 
 # Modules that are names of the package, and those that its functions come from.
-_MODULES = ("accessor", "neural", "spectral", "trend")
+_MODULES = ("accessor", "bvp", "neural", "spectral", "trend")
 _SOURCES = ("trend", "spectral")
 
 attach_accessors()

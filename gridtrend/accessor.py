@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import spectral, trend
+from gridtrend import bvp, spectral, trend
 from gridtrend.trend.variables import numeric_variables
 
 
@@ -96,6 +96,10 @@ class DatasetAccessor(_Methods):
         names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
         results = {name: function(self._ds[name], *args, **kwargs) for name in names}
         return _combine({name: _as_dataset(result) for name, result in results.items()})
+
+    def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
+        """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
+        return bvp.solve_linear(**bvp.with_variables(self._ds, {"A": A, "q": q, **options}))
 
 
 def _p_values(ds: xr.Dataset) -> list[str]:

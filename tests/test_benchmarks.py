@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural", "spectral")
+GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural", "spectral", "bvp")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -37,6 +37,7 @@ TABLES = {
         "distance to the limits",
     ],
     "growth": ["length of the record", "number of cells", "missing values"],
+    "bvp": ["orders and the limit of the machine", "accuracy with coefficients at nodes alone"],
 }
 
 

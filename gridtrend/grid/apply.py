@@ -1,6 +1,6 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,6 +153,32 @@ def apply_function(
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
     return xr.Dataset(variables, dict(first.coords))
+
+
+def map_cells(
+    function: Any,
+    arrays: Sequence[xr.DataArray],
+    core_dims: Sequence[Sequence[str]],
+    output_core_dims: Sequence[Sequence[str]],
+    output_dtypes: Sequence[Any],
+    output_sizes: Mapping[str, int],
+) -> tuple[xr.DataArray, ...]:
+    """Run a function of blocks of cells, core dimensions last, on arrays that are broadcast against each other.
+
+    The function must pickle by name or by value, and its results depend on each cell alone.
+    """
+    results = xr.apply_ufunc(
+        function,
+        *arrays,
+        input_core_dims=core_dims,
+        output_core_dims=output_core_dims,
+        output_dtypes=output_dtypes,
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": dict(output_sizes)},
+        keep_attrs=False,
+        join="exact",
+    )
+    return results if isinstance(results, tuple) else (results,)
 
 
 def package_version() -> str:

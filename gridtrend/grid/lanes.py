@@ -10,10 +10,12 @@ machine has (4, 2 or 1 for float32), so nothing here names an instruction set, a
 """
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
 LANES = 16
+# Where tiles have many rows of float64, half as many cells keep them in the cache.
+NARROW = 8
 
 _IR = {
     types.float32: ir.FloatType(),
@@ -26,16 +28,17 @@ _COUNTER = {types.float32: types.int32, types.float64: types.int64}
 
 
 class Vector(types.Type):
-    """The numba type of LANES values of one dtype held in registers."""
+    """The numba type of LANES (or NARROW) values of one dtype held in registers."""
 
-    def __init__(self, dtype):
+    def __init__(self, dtype, lanes=LANES):
         self.dtype = dtype
-        super().__init__(name=f"Vector({dtype}, {LANES})")
+        self.lanes = lanes
+        super().__init__(name=f"Vector({dtype}, {lanes})")
 
     @property
     def ir(self):
-        """The LLVM type, `<16 x dtype>`."""
-        return ir.VectorType(_IR[self.dtype], LANES)
+        """The LLVM type, such as `<16 x dtype>`."""
+        return ir.VectorType(_IR[self.dtype], self.lanes)
 
 
 @register_model(Vector)
@@ -47,24 +50,31 @@ class _VectorModel(models.PrimitiveModel):
 def _row(context, builder, tile_type, vector, args):
     """Pointer to row `args[1]` of the tile `args[0]`, as a pointer to a vector, and its alignment."""
     tile = context.make_array(tile_type)(context, builder, args[0])
-    offset = builder.mul(args[1], ir.Constant(args[1].type, LANES))
+    offset = builder.mul(args[1], ir.Constant(args[1].type, vector.lanes))
     pointer = builder.bitcast(builder.gep(tile.data, [offset]), vector.ir.as_pointer())
     return pointer, tile_type.dtype.bitwidth // 8
 
 
-@intrinsic
-def load(typing, tile, i):
-    """Row `i` of `tile`."""
-    vector = Vector(tile.dtype)
-    signature = vector(tile, types.intp)
+def _loading(lanes, text):
+    @intrinsic
+    def load(typing, tile, i):
+        vector = Vector(tile.dtype, lanes)
+        signature = vector(tile, types.intp)
 
-    def generate(context, builder, signature, args):
-        pointer, align = _row(context, builder, signature.args[0], vector, args)
-        value = builder.load(pointer)
-        value.align = align
-        return value
+        def generate(context, builder, signature, args):
+            pointer, align = _row(context, builder, signature.args[0], vector, args)
+            value = builder.load(pointer)
+            value.align = align
+            return value
 
-    return signature, generate
+        return signature, generate
+
+    load.__doc__ = text
+    return load
+
+
+load = _loading(LANES, "Row `i` of `tile`.")
+load_narrow = _loading(NARROW, "Row `i` of a `tile` of NARROW cells.")
 
 
 @intrinsic
@@ -91,7 +101,7 @@ def store(typing, tile, i, vector):
     signature = types.void(tile, types.intp, vector)
 
     def generate(context, builder, signature, args):
-        target = Vector(signature.args[0].dtype)
+        target = Vector(signature.args[0].dtype, vector.lanes)
         pointer, align = _row(context, builder, signature.args[0], target, args)
         value = args[2] if target == vector else builder.sext(args[2], target.ir)
         builder.store(value, pointer).align = align
@@ -150,8 +160,11 @@ def _arithmetic(of_floats, of_integers, text):
         signature = a(a, b)
         name = of_floats if isinstance(a.dtype, types.Float) else of_integers
 
+        # Tiles of few cells do arithmetic, not counts: there a product and a sum may be rounded as one.
+        flags = ("contract",) if a.lanes == NARROW else ()
+
         def generate(context, builder, signature, args):
-            return getattr(builder, name)(*args)
+            return getattr(builder, name)(*args, flags=flags)
 
         return signature, generate
 
@@ -162,6 +175,111 @@ def _arithmetic(of_floats, of_integers, text):
 add = _arithmetic("fadd", "add", "Sum of two vectors of one dtype.")
 subtract = _arithmetic("fsub", "sub", "Difference of two vectors of one dtype.")
 multiply = _arithmetic("fmul", "mul", "Product of two vectors of one dtype.")
+divide = _arithmetic("fdiv", "sdiv", "Quotient of two vectors of one dtype.")
+
+
+@intrinsic
+def magnitude(typing, a):
+    """Absolute value of a float vector."""
+    signature = a(a)
+
+    def generate(context, builder, signature, args):
+        vector = signature.return_type
+        name = f"llvm.fabs.v{vector.lanes}f{vector.dtype.bitwidth}"
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector.ir, [vector.ir]), name)
+        return builder.call(function, args)
+
+    return signature, generate
+
+
+@intrinsic
+def where_less(typing, a, b, x, y):
+    """`x` in each lane where `a < b`, `y` elsewhere, and where one of the two is NaN."""
+    signature = x(a, b, x, y)
+
+    def generate(context, builder, signature, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return signature, generate
+
+
+@intrinsic
+def spread(typing, x):
+    """NARROW lanes with the scalar `x` in each."""
+    vector = Vector(x, NARROW)
+    signature = vector(x)
+
+    def generate(context, builder, signature, args):
+        return _everywhere(builder, vector, args[0])
+
+    return signature, generate
+
+
+@intrinsic
+def vector_at(typing, address):
+    """The NARROW float64 values that stand at an address."""
+    vector = Vector(types.float64, NARROW)
+    signature = vector(types.int64)
+
+    def generate(context, builder, signature, args):
+        value = builder.load(builder.inttoptr(args[0], vector.ir.as_pointer()))
+        value.align = 8
+        return value
+
+    return signature, generate
+
+
+@intrinsic
+def store_at(typing, address, vector):
+    """Write a vector of float64 to an address."""
+    signature = types.void(types.int64, vector)
+
+    def generate(context, builder, signature, args):
+        pointer = builder.inttoptr(args[0], signature.args[1].ir.as_pointer())
+        builder.store(args[1], pointer).align = 8
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _prefetching(write, text):
+    @intrinsic
+    def prefetch(typing, address):
+        signature = types.void(types.int64)
+
+        def generate(context, builder, signature, args):
+            pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+            # Into the second level of cache, as data.
+            builder.call(function, [builder.inttoptr(args[0], pointer), *map(number, (write, 2, 1))])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    prefetch.__doc__ = text
+    return prefetch
+
+
+prefetch_read = _prefetching(0, "Ask for the cache line of an address that will be read soon.")
+prefetch_write = _prefetching(1, "Ask for the cache line of an address that will be written soon.")
+
+
+@intrinsic
+def value_at(typing, address):
+    """The float64 that stands at an address."""
+    signature = types.float64(types.int64)
+
+    def generate(context, builder, signature, args):
+        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+
+    return signature, generate
+
+
+def _everywhere(builder, vector, value):
+    undefined = ir.Constant(vector.ir, ir.Undefined)
+    one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.lanes), None))
 
 
 def _both_less(builder, a, b, c, d):
@@ -174,10 +292,7 @@ def subtract_scaled(typing, a, b, x):
     signature = a(a, b, a.dtype)
 
     def generate(context, builder, signature, args):
-        undefined = ir.Constant(signature.args[0].ir, ir.Undefined)
-        one = builder.insert_element(undefined, args[2], ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
-        everywhere = builder.shuffle_vector(one, undefined, mask)
+        everywhere = _everywhere(builder, signature.args[0], args[2])
         return builder.fsub(args[0], builder.fmul(args[1], everywhere))
 
     return signature, generate

@@ -1,0 +1,113 @@
+"""Derivatives of what users write in NumPy: a dual array is an array and its derivatives with respect to each state.
+
+Derivatives are those of the formula, exact to rounding: no step is chosen.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def _where_first(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], tuple[Any, Any]]:
+    return lambda a, b: (test(a, b) * 1.0, 1.0 - test(a, b) * 1.0)
+
+
+def _power(a: Any, b: Any) -> tuple[Any, Any]:
+    # The exponent's derivative exists for positive bases alone, and is asked for only where the exponent varies.
+    return b * a ** (b - 1.0), a**b * np.log(np.where(a > 0, a, 1.0))
+
+
+# Partial derivatives of each function with respect to its arguments.
+_DERIVATIVES: dict[np.ufunc, Callable[..., tuple[Any, ...]]] = {
+    np.add: lambda a, b: (1.0, 1.0),
+    np.subtract: lambda a, b: (1.0, -1.0),
+    np.multiply: lambda a, b: (b, a),
+    np.divide: lambda a, b: (1.0 / b, -a / b**2),
+    np.power: _power,
+    np.negative: lambda a: (-1.0,),
+    np.positive: lambda a: (1.0,),
+    np.square: lambda a: (2.0 * a,),
+    np.sqrt: lambda a: (0.5 / np.sqrt(a),),
+    np.exp: lambda a: (np.exp(a),),
+    np.expm1: lambda a: (np.exp(a),),
+    np.log: lambda a: (1.0 / a,),
+    np.log1p: lambda a: (1.0 / (1.0 + a),),
+    np.sin: lambda a: (np.cos(a),),
+    np.cos: lambda a: (-np.sin(a),),
+    np.tan: lambda a: (1.0 + np.tan(a) ** 2,),
+    np.arctan: lambda a: (1.0 / (1.0 + a**2),),
+    np.sinh: lambda a: (np.cosh(a),),
+    np.cosh: lambda a: (np.sinh(a),),
+    np.tanh: lambda a: (1.0 - np.tanh(a) ** 2,),
+    np.absolute: lambda a: (np.sign(a),),
+    np.maximum: _where_first(np.greater_equal),
+    np.minimum: _where_first(np.less_equal),
+}
+_COMPARISONS = {
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.isfinite,
+    np.isnan,
+    np.sign,
+}
+
+
+class Dual(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array and its derivatives; None stands for a derivative of zero.
+
+    Examples
+    --------
+    >>> y = Dual(np.array([0.0, 1.0]), [1.0])
+    >>> (np.exp(y) * y).parts[0].round(3).tolist()
+    [1.0, 5.437]
+    """
+
+    __slots__ = ("parts", "value")
+
+    def __init__(self, value: Any, parts: Sequence[Any]):
+        self.value = value
+        self.parts = list(parts)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        values = [item.value if isinstance(item, Dual) else item for item in inputs]
+        if method == "__call__" and not options and ufunc in _COMPARISONS:
+            return ufunc(*values)
+        if method != "__call__" or options or ufunc not in _DERIVATIVES:
+            known = ", ".join(sorted(known.__name__ for known in _DERIVATIVES))
+            raise TypeError(
+                f"the derivative of numpy.{ufunc.__name__} is not known here. Write f with {known} and where."
+            )
+        result = ufunc(*values)
+        partial = _DERIVATIVES[ufunc](*values)
+        parts: list[Any] = [None] * max(len(item.parts) for item in inputs if isinstance(item, Dual))
+        for item, slope in zip(inputs, partial, strict=True):
+            if isinstance(item, Dual):
+                for j, part in enumerate(item.parts):
+                    if part is not None:
+                        parts[j] = slope * part if parts[j] is None else parts[j] + slope * part
+        return Dual(result, parts)
+
+    def __array_function__(self, function: Any, kinds: Any, args: Any, options: Any) -> Any:
+        if function is not np.where or options or len(args) != 3:
+            raise TypeError(f"numpy.{function.__name__} is not among what f may call on states.")
+        test, x, y = args
+        a, b = (item if isinstance(item, Dual) else Dual(item, []) for item in (x, y))
+        parts: list[Any] = []
+        for j in range(max(len(a.parts), len(b.parts))):
+            p, q = (item.parts[j] if j < len(item.parts) else None for item in (a, b))
+            parts.append(
+                None if p is None and q is None else np.where(test, 0.0 if p is None else p, 0.0 if q is None else q)
+            )
+        return Dual(np.where(test, a.value, b.value), parts)
+
+
+def independent(values: Sequence[Array]) -> list[Dual]:
+    """States as dual arrays: the derivative of each with respect to itself is 1."""
+    return [Dual(value, [1.0 if j == i else None for j in range(len(values))]) for i, value in enumerate(values)]

@@ -1,0 +1,269 @@
+"""The kernel of linear problems y' = A y + q: one call solves all cells of a chunk."""
+
+import math
+
+import numpy as np
+
+from gridtrend.bvp.kernels.correction import (
+    HARMLESS,
+    MISSING,
+    NO_GAIN,
+    SINGULAR,
+    STIFF,
+    Equations,
+    Rule,
+    accept,
+    copy,
+    flow,
+    judge,
+    largest,
+    new_lanes,
+    new_room,
+    relative,
+    update,
+    worth_more,
+)
+from gridtrend.bvp.kernels.elimination import close, factor, new_factors
+from gridtrend.bvp.kernels.fields import CELL, ITEM, SIDE, fill
+from gridtrend.grid.kernel import Output, inlined, jit, kernel
+from gridtrend.grid.lanes import (
+    NARROW,
+    load_narrow,
+    magnitude,
+    multiply,
+    prefetch_write,
+    spread,
+    store,
+    store_at,
+    subtract,
+    where_less,
+)
+
+# Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
+SUSPICIOUS = 1e-8
+REFINED = 1e-4
+# Sweeps of correction at most, where those of the order leave a part of the error.
+MOST_SWEEPS = 12
+# What the next update of a tile is for.
+SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
+
+
+@kernel(
+    "(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),"
+    "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
+    "llldllllll" + "dldldll",
+    Output("y", "states", dims=("state", "x", "side")),
+    Output("error", "estimated error", dims=("state", "side")),
+    Output("residual", "residual", dims=("state", "side")),
+    Output("status", "status", dtype="i1", dims=("side",)),
+)
+def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_seen, n_left,
+                 box_weights, box_first, weights, first, next_weights, next_first, sweeps,
+                 y, error, residual, status):  # fmt: skip
+    """Solve all cells; `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors."""
+    box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
+    equations = Equations(x, np.empty((x.size * cols.size, NARROW)), starts, cols,
+                          np.empty((x.size * sources.size, NARROW)), sources, n, n_seen)  # fmt: skip
+    ends = np.empty((n * n + n, NARROW))
+    factors, room = new_factors(n, n_left, x.size), new_room(n, n_left, x.size)
+    rho, flags = np.empty(NARROW), np.empty(NARROW, np.int64)
+    shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
+    for start in range(0, y.shape[3], NARROW):
+        used = min(NARROW, y.shape[3] - start)
+        fresh = start == 0 or not shared
+        if fresh:
+            fill(a_fields, x.size, 0, start, used, equations.a)
+            stiffness(equations, rho)
+        for side in range(y.shape[2]):
+            expect(y, side, start)
+            fill(end_fields, 1, side, start, used, ends)
+            if fresh and side == 0:
+                left = ends[: n_left * n].copy()
+                factor(x, equations.a, starts, cols, n, left, factors.forward, factors.back)
+                close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
+            fill(q_fields, x.size, side, start, used, equations.q)
+            set_ends(ends, n, n_left, room)
+            for k in range(NARROW):
+                flags[k] = STIFF if rho[k] > 2.0 else 0
+            iterate(equations, factors, box, rule, following, sweeps, room, flags)
+            if sweeps > 0:
+                gain(n, n_seen, room, flags)
+            write(equations, room, flags, side, start, used, y, error, residual, status)
+
+
+@inlined
+def iterate(equations, factors, box, rule, following, sweeps, room, flags):
+    """The solution of the box scheme, its corrections, and its error; the last update is left in `room`.
+
+    There is one place that computes updates, because machine code of its size should exist once.
+    """
+    lanes, chosen = new_lanes(), np.empty((1, NARROW))
+    purpose, sweep, taken = SCHEME, 0, box
+    clear(room.y)
+    while True:
+        update(equations, factors, taken, room)
+        # The conditions are met from here on.
+        room.carried[:] = 0.0
+        room.at_right[:] = 0.0
+        if purpose == SCHEME:
+            copy(room.d, room.y)
+            copy(room.size, room.scale)
+            # NaN is not below anything: neighbours without a solution decide nothing.
+            purpose = REFINEMENT if (factors.pivot < SUSPICIOUS).any() else CORRECTION
+            if sweeps > 0 or purpose == REFINEMENT:
+                copy(room.d, room.kept)
+                flow(equations, room)
+        elif purpose == REFINEMENT:
+            # A step of iterative refinement does not change what the equations determine.
+            for k in range(NARROW):
+                if relative(room.mean, room.scale, room.flow, equations.n_seen, k) > REFINED:
+                    flags[k] = SINGULAR
+            purpose = CORRECTION
+        elif purpose == CORRECTION:
+            if not judge(equations.n_seen, sweep, room, lanes, chosen, flags):
+                purpose = ASSESSMENT
+            sweep += 1
+            accept(room, chosen)
+        elif sweeps > 0 and sweep < MOST_SWEEPS and worth_more(equations.n_seen, room, lanes):
+            purpose = CORRECTION
+            taken = rule
+            continue
+        else:
+            break
+        if purpose == CORRECTION and sweep >= sweeps:
+            purpose = ASSESSMENT
+        if sweeps < 0:
+            break
+        taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
+
+
+@jit
+def is_shared(fields):
+    """Whether all cells have the same values."""
+    return not (fields[:, SIDE].any() or fields[:, CELL].any())
+
+
+@jit
+def expect(y, side, start):
+    """Fetch the lines that results go to while they are computed."""
+    for row in range(y.shape[0] * y.shape[1]):
+        address = y.ctypes.data + ITEM * ((row * y.shape[2] + side) * y.shape[3] + start)
+        prefetch_write(address)
+        prefetch_write(address + ITEM * NARROW - 1)
+
+
+@jit
+def clear(values):
+    """Fill with zeros."""
+    for row in range(values.shape[0]):
+        store(values, row, spread(0.0))
+
+
+@inlined
+def set_ends(ends, n, n_left, room):
+    """Values of the conditions as right-hand sides."""
+    for r in range(n):
+        for k in range(NARROW):
+            if r < n_left:
+                room.carried[r, k] = ends[n * n + r, k]
+            else:
+                room.at_right[r - n_left, k] = ends[n * n + r, k]
+
+
+@jit
+def stiffness(equations, rho):
+    """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
+    n, x = equations.n, equations.x
+    n_entries = equations.cols.size
+    top, power, square = np.empty((n_entries, NARROW)), np.empty((n, n)), np.empty((n, n))
+    for e in range(n_entries):
+        most = spread(0.0)
+        for i in range(x.size - 1):
+            both = magnitude(load_narrow(equations.a, i * n_entries + e))
+            after = magnitude(load_narrow(equations.a, (i + 1) * n_entries + e))
+            both = multiply(where_less(both, after, after, both), spread(abs(x[i + 1] - x[i])))
+            most = where_less(most, both, both, most)
+        store(top, e, most)
+    for k in range(NARROW):
+        if n == 2:
+            mean, half = 0.5 * (top[0, k] + top[3, k]), 0.5 * (top[0, k] - top[3, k])
+            rho[k] = mean + math.sqrt(half * half + top[1, k] * top[2, k])
+            continue
+        power[:] = 0.0
+        for s in range(n):
+            for e in range(equations.starts[s], equations.starts[s + 1]):
+                power[s, equations.cols[e]] = top[e, k]
+        rho[k] = _spectral_radius(power, square, n)
+
+
+@inlined
+def _spectral_radius(power, square, n):
+    """Gelfand's formula with the 32nd power of a matrix of no negative entries; overwrites it."""
+    exponent, logarithm = 1.0, 0.0
+    for _ in range(6):
+        size = power.max()
+        if not size > 0.0:
+            return 0.0
+        logarithm += math.log(size) / exponent
+        exponent *= 2.0
+        for r in range(n):
+            for c in range(n):
+                total = 0.0
+                for j in range(n):
+                    total += (power[r, j] / size) * (power[j, c] / size)
+                square[r, c] = total
+        power[:] = square
+    return math.exp(logarithm)
+
+
+@jit
+def gain(n, n_seen, room, flags):
+    """Tell where corrections changed no more than what is left to correct; overwrites `room.kept`."""
+    for row in range(room.y.shape[0]):
+        store(room.kept, row, subtract(load_narrow(room.kept, row), load_narrow(room.y, row)))
+    changed = np.empty_like(room.size)
+    largest(room.kept, n, changed, room.mean)
+    for k in range(NARROW):
+        if (
+            flags[k] < NO_GAIN
+            and relative(room.size, changed, room.flow, n_seen, k) > 0.5
+            and relative(room.size, room.scale, room.flow, n_seen, k) > HARMLESS
+        ):
+            flags[k] = NO_GAIN
+
+
+@jit
+def write(equations, room, flags, side, start, used, y, error, residual, status):
+    """Write the results of a tile; cells without a solution become missing."""
+    n, n_nodes = equations.n, equations.x.size
+    for s in range(n):
+        for i in range(n_nodes):
+            if used == NARROW:
+                row = (s * n_nodes + i) * y.shape[2] + side
+                store_at(y.ctypes.data + ITEM * (row * y.shape[3] + start), load_narrow(room.y, i * n + s))
+            else:
+                for k in range(used):
+                    y[s, i, side, start + k] = room.y[i * n + s, k]
+        for k in range(used):
+            error[s, side, start + k] = room.size[s, k]
+            residual[s, side, start + k] = room.defect[s, k]
+    for k in range(used):
+        finite = flags[k] != SINGULAR
+        for s in range(n):
+            finite &= math.isfinite(room.y[s, k]) and math.isfinite(room.y[(n_nodes - 1) * n + s, k])
+        if not finite:
+            flags[k] = MISSING if _is_missing(equations, k) else SINGULAR
+            y[:, :, side, start + k] = np.nan
+            error[:, side, start + k] = np.nan
+            residual[:, side, start + k] = np.nan
+        status[side, start + k] = flags[k]
+
+
+@inlined
+def _is_missing(equations, k):
+    missing = False
+    for row in range(equations.a.shape[0]):
+        missing |= not math.isfinite(equations.a[row, k])
+    for row in range(equations.q.shape[0]):
+        missing |= not math.isfinite(equations.q[row, k])
+    return missing

@@ -1,0 +1,253 @@
+"""Nonlinear problems on plain arrays: Newton's method on the box scheme, then iterated deferred correction."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gridtrend.bvp.blocks import SWEEPS, Array, Slot, System, Tables, run
+from gridtrend.bvp.duals import Dual, independent
+from gridtrend.bvp.kernels.correction import (
+    HARMLESS,
+    MISSING,
+    NO_GAIN,
+    ROUNDING,
+    SINGULAR,
+    UNCONVERGED,
+    UNCORRECTED,
+)
+from gridtrend.bvp.kernels.linear import MOST_SWEEPS
+from gridtrend.bvp.mesh import Mesh, Rule
+
+RightHandSide = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+
+# Cells that are iterated together: what they take stays small, whatever the size of the chunk.
+TOGETHER = 1024
+# Newton's updates below this, relative to the states, end it.
+CONVERGED = 1e-12
+SHORTEST_STEP = 1 / 256
+
+
+@dataclass(frozen=True)
+class NonlinearProblem:
+    """A nonlinear problem without its arrays; calling it with a block of each solves all cells of the block.
+
+    As `LinearProblem`, with coefficients and first guesses by name.
+    """
+
+    f: RightHandSide
+    mesh: Mesh
+    order: int
+    states: tuple[str, ...]
+    n: int
+    n_left: int
+    coefficients: tuple[tuple[str, Slot], ...]
+    guess: tuple[Slot, ...]
+    rows: tuple[tuple[Slot, ...], ...]
+    values: tuple[Slot, ...]
+    max_iterations: int
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        """States of shape (..., nodes), then error and residual (..., state), and status (...)."""
+        coefficients = {name: slot.value(arrays) for name, slot in self.coefficients}
+        guess = [slot.value(arrays) for slot in self.guess]
+        rows = [[slot.value(arrays) for slot in row] for row in self.rows]
+        values = [slot.value(arrays) for slot in self.values]
+        every = [*coefficients.values(), *guess, *(a for row in rows for a in row), *values]
+        shape = np.broadcast_shapes(*(a.shape[:-1] for a in every))
+        n_cells, n_nodes = math.prod(shape), self.mesh.x.size
+
+        def flat(array: Array, nodes: int) -> Array:
+            return np.broadcast_to(array, (*shape, nodes)).reshape(n_cells, nodes).T
+
+        y = np.empty((len(self.states), n_nodes, n_cells))
+        error, residual = np.empty((2, len(self.states), n_cells))
+        status = np.empty(n_cells, np.int8)
+        for start in range(0, n_cells, TOGETHER):
+            some = slice(start, start + TOGETHER)
+            cells = Iteration(
+                self,
+                {name: flat(a, n_nodes)[:, some].astype(float) for name, a in coefficients.items()},
+                [[flat(a, 1)[:, some].astype(float) for a in row] for row in rows],
+                [flat(a, 1)[:, some].astype(float) for a in values],
+                np.array([flat(a, n_nodes)[:, some] for a in guess], float),
+            )
+            with np.errstate(all="ignore"):
+                y[..., some], error[:, some], residual[:, some], status[some] = cells.solve()
+        states = [state.T.reshape(*shape, n_nodes) for state in y]
+        return (*states, *(part.T.reshape(*shape, -1) for part in (error, residual)), status.reshape(shape))
+
+
+class Iteration:
+    """Some cells of a nonlinear problem while they are solved; `y` is (state, nodes, cell)."""
+
+    def __init__(
+        self,
+        problem: NonlinearProblem,
+        coefficients: dict[str, Array],
+        rows: list[list[Array]],
+        values: list[Array],
+        guess: Array,
+    ):
+        self.problem, self.coefficients, self.rows, self.values = problem, coefficients, rows, values
+        self.n_seen = len(problem.states)
+        carriers = np.zeros((problem.n - self.n_seen, *guess.shape[1:]))
+        self.y = np.concatenate([guess, carriers])
+        self.status = np.zeros(guess.shape[2], np.int8)
+        n = problem.n
+        self.system = System(
+            n, self.n_seen, problem.n_left, {(r, c): carriers for r in range(n) for c in range(n)},
+            dict.fromkeys(range(n), carriers), [], [],
+        )  # fmt: skip
+        intervals = np.arange(problem.mesh.x.size - 1)
+        # Defects are handed to the elimination as if they were sources at the left node of their interval.
+        self.as_given: Rule = (np.ones((intervals.size, 1)), intervals)
+
+    def solve(self) -> tuple[Array, ...]:
+        """States, error, residual and status."""
+        mesh, order = self.problem.mesh, self.problem.order
+        missing = ~np.all([np.isfinite(a).all(0) for a in (*self.coefficients.values(), self.y[0])], axis=0)
+        self.status[missing] = MISSING
+        self._newton(mesh.rule(2))
+        first = self.y.copy()
+        every = np.arange(self.status.size)
+        following = mesh.next_rule(order)
+        if order > 2:
+            self._correct(mesh.rule(order), following or mesh.rule(2))
+        d, defect = self._update(self.y, every, following or mesh.rule(2))
+        error = np.abs(d).max(1) if following else np.full(d.shape[::2], np.nan)
+        if order > 2:
+            changed, size = self._relative(self.y - first, self.y), self._relative(d, self.y)
+            self.status[(self.status < NO_GAIN) & (size > 0.5 * changed) & (size > HARMLESS)] = NO_GAIN
+        failed = self.status >= UNCONVERGED
+        for part in (self.y, error, defect):
+            part[..., failed] = np.nan
+        return self.y[: self.n_seen], error[: self.n_seen], defect[: self.n_seen], self.status
+
+    def _derivatives(self, y: Array, some: Array, *, jacobian: bool) -> tuple[Array, dict[tuple[int, int], Array]]:
+        """f, and its derivatives by state, of the cells `some`."""
+        states = self.problem.states
+        duals: list[Any] = independent(list(y[: self.n_seen])) if jacobian else list(y[: self.n_seen])
+        found = self.problem.f(
+            dict(zip(states, duals, strict=True)), {name: a[:, some] for name, a in self.coefficients.items()}
+        )
+        check_derivatives(found, states)
+        f, zero = np.zeros_like(y), np.zeros(y.shape[1:])
+        slopes: dict[tuple[int, int], Array] = dict.fromkeys(self.system.entries, zero)
+        for r, state in enumerate(states):
+            derivative = found[state]
+            f[r] = derivative.value if isinstance(derivative, Dual) else derivative
+            for c, part in enumerate(derivative.parts if isinstance(derivative, Dual) else []):
+                if part is not None:
+                    slopes[r, c] = np.broadcast_to(np.asarray(part, float), zero.shape)
+        return f, slopes
+
+    def _defect(self, y: Array, f: Array, rule: Rule) -> Array:
+        weights, first = rule
+        integral = sum(weights[:, k, None] * f[:, first + k] for k in range(weights.shape[1]))
+        return np.asarray(integral - np.diff(y, axis=1))
+
+    def _ends(self, y: Array, some: Array) -> list[Array]:
+        """What the conditions still lack."""
+        at = [0] * self.system.n_left + [-1] * (self.system.n - self.system.n_left)
+        return [
+            value[:, some] - sum(a[:, some] * y[s, end] for s, a in enumerate(row))
+            for row, value, end in zip(self.rows, self.values, at, strict=True)
+        ]
+
+    def _step(self, slopes: dict[tuple[int, int], Array], defect: Array, lack: list[Array], some: Array) -> Array:
+        """The update that removes defects and what conditions lack, to first order."""
+        blank = np.zeros((self.system.n, 1, some.size))
+        g = np.concatenate([defect, blank], axis=1)
+        coefficients = [a[:, some] for row in self.rows for a in row]
+        tables = Tables(
+            [slopes[at][:, None] for at in sorted(slopes)],
+            [np.ascontiguousarray(part)[:, None] for part in g],
+            [np.ascontiguousarray(a)[:, None] for a in (*coefficients, *lack)],
+        )
+        return run(self.system, tables, self.problem.mesh, 0, self.as_given)[0][:, :, 0]
+
+    def _update(self, y: Array, some: Array, rule: Rule) -> tuple[Array, Array]:
+        """The update that a rule asks for, and the largest defects by state."""
+        f, slopes = self._derivatives(y, some, jacobian=True)
+        defect = self._defect(y, f, rule)
+        return self._step(slopes, defect, self._ends(y, some), some), np.abs(defect).max(1)
+
+    def _relative(self, d: Array, y: Array) -> Array:
+        """Mean update of each cell over the nodes, the largest of its states against their largest values."""
+        size = np.abs(d[: self.n_seen]).mean(1)
+        scale = np.maximum(np.abs(y[: self.n_seen]), np.abs((y + d)[: self.n_seen])).max(1)
+        return np.asarray(np.where(size > 0, size / scale, 0.0 * size).max(0))
+
+    def _newton(self, rule: Rule) -> None:
+        """Newton's method with damping: a step is as long as updates computed after it shrink (Deuflhard 1974)."""
+        active = np.flatnonzero(self.status == 0)
+        for _ in range(self.problem.max_iterations):
+            if not active.size:
+                return
+            y = self.y[..., active]
+            f, slopes = self._derivatives(y, active, jacobian=True)
+            d = self._step(slopes, self._defect(y, f, rule), self._ends(y, active), active)
+            size = self._relative(d, y)
+            length = self._length(y, d, size, slopes, rule, active)
+            self.y[..., active] = y + length * d
+            self.status[active[~np.isfinite(size)]] = SINGULAR
+            self.status[active[length == 0.0]] = np.maximum(self.status[active[length == 0.0]], UNCONVERGED)
+            active = active[(size > CONVERGED) & (length > 0.0)]
+        self.status[active] = UNCONVERGED
+
+    def _length(self, y: Array, d: Array, size: Array, slopes: Any, rule: Rule, active: Array) -> Array:
+        """The share of a step to take, cell by cell; 0 where none helps."""
+        length = np.ones(active.size)
+        trying = np.flatnonzero(size > 1e-3)
+        while trying.size:
+            some = active[trying]
+            new = y[..., trying] + length[trying] * d[..., trying]
+            f, _ = self._derivatives(new, some, jacobian=False)
+            old = {at: a[:, trying] for at, a in slopes.items()}
+            after = self._step(old, self._defect(new, f, rule), self._ends(new, some), some)
+            ahead = np.abs(after[: self.n_seen]).max(1) / np.abs(d[: self.n_seen][..., trying]).max(1)
+            good = np.nanmax(np.where(np.isfinite(after).all((0, 1)), ahead, np.inf), axis=0) <= 1 - length[trying] / 4
+            trying = trying[~good]
+            length[trying] /= 2
+            lost = length[trying] < SHORTEST_STEP
+            length[trying[lost]] = 0.0
+            trying = trying[~lost]
+        return length
+
+    def _correct(self, rule: Rule, following: Rule) -> None:
+        """Sweeps of deferred correction, with the guards of linear problems."""
+        active, first = np.flatnonzero(self.status == 0), self.y.copy()
+        last = np.full(self.status.size, np.inf)
+        at_first = last.copy()
+        for sweep in range(MOST_SWEEPS):
+            y = self.y[..., active]
+            d, _ = self._update(y, active, rule)
+            size = self._relative(d, y)
+            if sweep == 0:
+                at_first[active] = size
+            shrinks = size < last[active]
+            ratio = np.where(shrinks, size / last[active], 1.0)
+            back = active[~shrinks & ~((size <= HARMLESS) | (size <= 0.5 * at_first[active]))]
+            self.status[back] = UNCORRECTED
+            self.y[..., back] = first[..., back]
+            self.y[..., active[shrinks]] += d[..., shrinks]
+            last[active] = size
+            more = shrinks & (size > ROUNDING) & ((sweep == 0) | (size * ratio > 0.01 * ROUNDING))
+            active, ratio = active[more], ratio[more]
+            if active.size and sweep + 1 >= SWEEPS[self.problem.order]:
+                y = self.y[..., active]
+                ahead = self._relative(self._update(y, active, following)[0], y)
+                active = active[(ratio < 0.5) & (last[active] * ratio / (1 - ratio) > 0.1 * ahead)]
+            if not active.size:
+                return
+
+
+def check_derivatives(found: Any, states: Sequence[str] | None) -> None:
+    """Refuse what is not a dict of derivatives, one for each state where these are known."""
+    if not isinstance(found, Mapping) or not found or (states is not None and set(found) != set(states)):
+        wanted = f": a dict with {', '.join(map(repr, states))}" if states else ", in a dict"
+        got = ", ".join(map(repr, found)) if isinstance(found, Mapping) and found else type(found).__name__
+        raise ValueError(f"f must return a derivative for each state{wanted}; it returned {got}.")
