@@ -1,5 +1,6 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def apply(
     """
     for array in arrays:
         check_array(array, dim)
-        _check_chunks(array, dim)
+        check_chunks(array, dim)
     first = arrays[0]
     if axis is not None:
         parameters["t"] = axis.values
@@ -69,11 +70,37 @@ def apply(
         variables[output.name].attrs = output_attrs(output, name, units, unit)
     # xarray forgets the attributes of coordinates together with those of the data.
     kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
-    provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": _version()}
+    provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": version()}
     return xr.Dataset(variables, kept | period(first, dim), provenance)
 
 
-def _version() -> str:
+def map_cells(
+    function: Any,
+    arrays: Sequence[xr.DataArray],
+    core_dims: Sequence[Sequence[str]],
+    output_core_dims: Sequence[Sequence[str]],
+    output_dtypes: Sequence[Any],
+    output_sizes: Mapping[str, int],
+) -> tuple[xr.DataArray, ...]:
+    """Run a function of blocks of cells, core dimensions last, on arrays that are broadcast against each other.
+
+    The function must pickle by name or by value, and its results depend on each cell alone.
+    """
+    results = xr.apply_ufunc(
+        function,
+        *arrays,
+        input_core_dims=core_dims,
+        output_core_dims=output_core_dims,
+        output_dtypes=output_dtypes,
+        dask="parallelized",
+        dask_gufunc_kwargs={"output_sizes": dict(output_sizes)},
+        keep_attrs=False,
+        join="exact",
+    )
+    return results if isinstance(results, tuple) else (results,)
+
+
+def version() -> str:
     # Not at the top: the package's face imports this module before it knows its version.
     from gridtrend import __version__
 
@@ -100,7 +127,8 @@ def check_array(array: Any, dim: str) -> None:
         raise TypeError(f"{name} holds {array.dtype}, and a trend needs real numbers. Convert it with .astype(float).")
 
 
-def _check_chunks(array: xr.DataArray, dim: str) -> None:
+def check_chunks(array: xr.DataArray, dim: str) -> None:
+    """Refuse an array that has `dim` split over several dask chunks."""
     chunks = array.chunksizes.get(dim, ())
     if len(chunks) > 1:
         others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)

@@ -1,0 +1,107 @@
+"""The methods by name, and how each becomes a loop over cells for one right-hand side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gridtrend.grid.kernel import lane
+from gridtrend.ode.kernels import adaptive, lockstep, rosenbrock, steps, tableaus
+from gridtrend.ode.kernels.field import define, joined
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a loop is made from: the field, its derivatives, and the numbers of states, of parameters and in `q`."""
+
+    field: Any
+    jacobian: Any
+    time_slope: Any
+    n: int
+    parameters: int
+    nq: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to integrate.
+
+    Parameters
+    ----------
+    order : int
+        Its order of convergence.
+    adaptive : bool
+        Whether each cell chooses its own steps.
+    build : callable
+        Makes the loop over cells from `Parts`.
+    needs_jacobian : bool
+        Whether it uses derivatives of the right-hand side.
+    """
+
+    order: int
+    adaptive: bool
+    build: Callable[[Parts], Any]
+    needs_jacobian: bool = False
+
+
+def _memoryless(parts: Parts) -> Any:
+    return define(f"def start(t, y, q):\n    return ({joined(['0.0'] * parts.n)})\n")
+
+
+def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        step = steps.runge_kutta(parts.field, tableau)
+        advance = lockstep.explicit(step, parts.n, parts.n, parts.nq)
+        return lockstep.loop(_memoryless(parts), advance, parts.n, parts.n, parts.nq, parts.parameters)
+
+    return build
+
+
+def _verlet(parts: Parts) -> Any:
+    half = parts.n // 2
+    step, start = steps.velocity_verlet(parts.field, half)
+    advance = lockstep.explicit(step, parts.n, half, parts.nq)
+    return lockstep.loop(start, advance, parts.n, half, parts.nq, parts.parameters)
+
+
+def _implicit(theta: float) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        advance = lockstep.implicit(parts.field, parts.jacobian, theta, parts.n, parts.nq)
+        return lockstep.loop(_memoryless(parts), advance, parts.n, parts.n, parts.nq, parts.parameters)
+
+    return build
+
+
+def _own_step(parts: Parts, step: Any, start: Any, order: int) -> Any:
+    advance = adaptive.attempt(step, 1.0 / order, parts.n, parts.n, parts.nq)
+    guess = adaptive.first_length(parts.field, order, parts.n, parts.n, parts.nq)
+    return adaptive.loop(start, advance, guess, parts.n, parts.n, parts.nq, parts.parameters)
+
+
+def _embedded(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        field = parts.field
+
+        @lane
+        def start(t, y, q):  # type: ignore[no-untyped-def]
+            return field(t, y, q)
+
+        return _own_step(parts, steps.runge_kutta(field, tableau), start, tableau.error_order)
+
+    return build
+
+
+def _rosenbrock(parts: Parts) -> Any:
+    step = rosenbrock.rodas4(parts.field, parts.jacobian, parts.time_slope)
+    return _own_step(parts, step, _memoryless(parts), 4)
+
+
+METHODS = {
+    "explicit_euler": Method(1, False, _explicit(tableaus.EXPLICIT_EULER)),
+    "implicit_euler": Method(1, False, _implicit(1.0), needs_jacobian=True),
+    "implicit_midpoint": Method(2, False, _implicit(0.5), needs_jacobian=True),
+    "velocity_verlet": Method(2, False, _verlet),
+    "rk4": Method(4, False, _explicit(tableaus.RK4)),
+    "dopri5": Method(5, True, _embedded(tableaus.DOPRI5)),
+    "dop853": Method(8, True, _embedded(tableaus.DOP853)),
+    "rosenbrock": Method(4, True, _rosenbrock, needs_jacobian=True),
+}
