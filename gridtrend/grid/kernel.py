@@ -36,10 +36,22 @@ jit = numba.njit(nogil=True, error_model="numpy")
 # within every caller, so that each layer of calls costs the time of all that lies below it once more.
 inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
 
-# For functions of one cell that a loop over cells calls: always merged into it, by LLVM, for only then does the loop
-# vectorise; a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
-lane = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, forceinline=True)
-lanes = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})
+# For loops over cells: a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
+lanes = numba.njit(
+    nogil=True, error_model="numpy", fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+# For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
+lane = numba.njit(
+    nogil=True,
+    error_model="numpy",
+    fastmath={"contract"},
+    forceinline=True,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+)
+# The same for a loop that is called from Python.
+outermost = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, no_cfunc_wrapper=True)
+
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class System:
             jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing)
         constant = len(self.parameters) - self.forcing
         nq = constant + 2 * self.forcing + 1
-        return Parts(field, jacobian, fields.time_slope(field, n), n, constant, nq)
+        return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq)
 
 
 def _unpickled(functions: bytes, *rest: Any) -> System:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import lane, lanes
+from gridtrend.grid.kernel import lane, lanes, outermost
 from gridtrend.ode.kernels.tile import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, error_norm, rows, set_rows
 
@@ -115,7 +115,7 @@ def loop(start, advance, guess, n, nk, nq, parameters):
             return STEP_TOO_SMALL
         return DONE
 
-    @lanes
+    @outermost
     def run(
         y0, p, forcing, knots, linear, stops, knot, moments, first_step, rtol, atol, max_steps, cells, out, status, n_steps
     ):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridtrend.grid.kernel import lane, lanes
+from gridtrend.grid.kernel import lane, outermost
 from gridtrend.ode.kernels.matrices import inverse_of_shifted, times
 from gridtrend.ode.kernels.tile import NOT_CONVERGED, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, correction_size, rows, set_rows
@@ -68,7 +68,7 @@ def loop(start, advance, n, nk, nq, parameters):
     total = n + nk + nq + 2
     failed = total - 1
 
-    @lanes
+    @outermost
     def run(y0, p, forcing, knots, linear, stops, knot, moments, counts, atol, cells, out, status, n_steps):
         tile = np.zeros(total * WIDTH)
         forced = knots.size > 0

@@ -13,6 +13,7 @@ from gridtrend.ode.kernels.field import define, joined
 class Parts:
     """What a loop is made from: the field, its derivatives, and the numbers of states, of parameters and in `q`."""
 
+    form: str
     field: Any
     jacobian: Any
     time_slope: Any
@@ -58,7 +59,12 @@ def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
 
 def _verlet(parts: Parts) -> Any:
     half = parts.n // 2
-    step, start = steps.velocity_verlet(parts.field, half)
+    acceleration = parts.field
+    if parts.form != "acceleration":
+        zeros, last = joined(["0.0"] * half), joined([f"rate[{i}]" for i in range(half, parts.n)])
+        source = f"def acceleration(t, x, q):\n    rate = field(t, x + ({zeros}), q)\n    return ({last})\n"
+        acceleration = define(source, field=parts.field)
+    step, start = steps.velocity_verlet(acceleration, half)
     advance = lockstep.explicit(step, parts.n, half, parts.nq)
     return lockstep.loop(start, advance, parts.n, half, parts.nq, parts.parameters)
 
