@@ -14,6 +14,7 @@ import operator
 import numpy as np
 from numba.core import types
 from numba.core.imputils import lower_cast
+from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload, register_model
 
 from gridtrend.grid import vectormath
@@ -27,7 +28,8 @@ class Dual(types.Type):
         super().__init__(name="Dual")
 
     def can_convert_from(self, typingctx, other):
-        return typingctx.can_convert(other, types.float64) if isinstance(other, types.Number) else None
+        # Never as good as a number for a number: a function may be compiled for both.
+        return Conversion.safe if isinstance(other, types.Integer | types.Float) else None
 
 
 DUAL = Dual()

@@ -53,7 +53,13 @@ def initial_state(y0: Any, state: str) -> dict[str, xr.DataArray]:
 
 
 def make_system(
-    rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, method: str, jacobian: Any
+    rhs: Any,
+    states: tuple[str, ...],
+    parameters: tuple[str, ...],
+    forcing: int,
+    method: str,
+    jacobian: Any = None,
+    watched: tuple[int, ...] = (),
 ) -> System:
     """The system, once its right-hand side is known to compile and to fit."""
     if method not in METHODS:
@@ -72,8 +78,8 @@ def make_system(
         )
     _check_names(rhs, states, parameters)
     if method == "velocity_verlet":
-        return _second_order(rhs, states, parameters, forcing)
-    system = System(rhs, states, parameters, forcing, "in place" if count == 4 else "rate", jacobian)
+        return _second_order(rhs, states, parameters, forcing, watched)
+    system = System(rhs, states, parameters, forcing, "in place" if count == 4 else "rate", watched, jacobian)
     _check_compiles(system)
     return system
 
@@ -124,7 +130,7 @@ def _check_compiles(system: System) -> None:
     try:
         if system.form == "in place":
             field = system.field()
-            q = types.UniTuple(types.float64, len(system.parameters) + system.forcing + 1)
+            q = types.UniTuple(types.float64, len(system.parameters) + len(system.watched) + system.forcing + 1)
             userfunction.compiled_for(field, (types.float64, types.UniTuple(types.float64, n), q))
             return
         returned = _returned(system.rhs, _argument_types(system.states, system.parameters))
@@ -148,7 +154,7 @@ def _check_count(returned: Any, n: int, states: str) -> None:
         )
 
 
-def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int) -> System:
+def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], *rest: Any) -> System:
     """A system for velocity-Verlet: `rhs` gives accelerations from positions, or rates of change that hide them.
 
     Velocities are of a type that can be returned and nothing else, so that a force that uses one does not compile.
@@ -159,7 +165,7 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
             f"velocity_verlet needs a velocity for each position, and y0 has {n} states: {', '.join(states)}. Give the "
             "positions, then their velocities."
         )
-    acceleration = System(rhs, states, parameters, forcing, "acceleration")
+    acceleration = System(rhs, states, parameters, rest[0], "acceleration", rest[1])
     try:
         returned = _returned(rhs, _argument_types(states[:half], parameters))
         _check_count(returned, half, f"there are {half} positions: {', '.join(states[:half])}")
@@ -176,7 +182,7 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
         returned = _returned(rhs, _argument_types(states, parameters, half))
         kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else ()
         if len(kinds) == n and kinds[:half] == tuple(Velocity(i) for i in range(half)):
-            return System(rhs, states, parameters, forcing, "rate")
+            return System(rhs, states, parameters, rest[0], "rate", rest[1])
     except userfunction.COMPILE_ERRORS:
         pass
     raise ValueError(
@@ -185,3 +191,19 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
         "energy bounded. With friction or rotation use implicit_midpoint or dopri5; else give acceleration(t, q, p), which "
         f"returns {half} value{'s' * (half > 1)} from the positions alone."
     )
+
+
+def check_events(events: Any, states: tuple[str, ...], taken: set[str]) -> tuple[tuple[int, ...], dict[str, xr.DataArray]]:
+    """The place of each event's state, and the levels by the events' names."""
+    watched, levels = [], {}
+    for name, event in (events or {}).items():
+        if not (isinstance(event, tuple) and len(event) == 2 and event[0] in states):
+            raise ValueError(
+                f"event {name!r} is {event!r}; give a state and the level that it crosses: "
+                f"events={{{name!r}: ({states[0]!r}, 0.0)}}. The states are {', '.join(states)}."
+            )
+        if name in taken or name in states:
+            raise ValueError(f"{name!r} is an event and another variable at once; rename the event.")
+        watched.append(states.index(event[0]))
+        levels[name] = event[1] if isinstance(event[1], xr.DataArray) else xr.DataArray(float(event[1]))
+    return tuple(watched), levels

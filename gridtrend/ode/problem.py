@@ -35,6 +35,8 @@ class System:
     form : {"rate", "in place", "acceleration"}
         What `rhs` is: `rhs(t, y, p)` that returns the rates of change of all states, the same that writes them to its
         fourth argument, or one that takes the first half of the states and returns the accelerations.
+    watched : tuple of int
+        The state of each event; the levels that it watches for follow the constant parameters.
     jacobian : callable, optional
         The user's `jacobian(t, y, p)`.
     """
@@ -44,17 +46,18 @@ class System:
     parameters: tuple[str, ...]
     forcing: int
     form: str
+    watched: tuple[int, ...] = ()
     jacobian: Any = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         parts = [userfunction.digest(f) for f in (self.rhs, self.jacobian) if f is not None]
-        key = repr((parts, self.states, self.parameters, self.forcing, self.form))
+        key = repr((parts, self.states, self.parameters, self.forcing, self.form, self.watched))
         object.__setattr__(self, "digest", key)
 
     def __reduce__(self) -> Any:
         functions = cloudpickle.dumps((self.rhs, self.jacobian))
-        return _unpickled, (functions, self.states, self.parameters, self.forcing, self.form)
+        return _unpickled, (functions, self.states, self.parameters, self.forcing, self.form, self.watched)
 
     @property
     def positions(self) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ class System:
     def field(self) -> Any:
         """The right-hand side as a compiled function of t, y and q."""
         rhs = userfunction.ready(self.rhs)
-        return fields.field(rhs, self.positions, self.parameters, self.forcing, self.form == "in place")
+        in_place = self.form == "in place"
+        return fields.field(rhs, self.positions, self.parameters, self.forcing, len(self.watched), in_place)
 
     def parts(self) -> Parts:
         """What methods are built from."""
@@ -73,10 +77,10 @@ class System:
             jacobian = fields.jacobian(field, n)
         else:
             given = userfunction.ready(self.jacobian)
-            jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing)
-        constant = len(self.parameters) - self.forcing
+            jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing, len(self.watched))
+        constant = len(self.parameters) - self.forcing + len(self.watched)
         nq = constant + 2 * self.forcing + 1
-        return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq)
+        return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
 
 
 def _unpickled(functions: bytes, *rest: Any) -> System:
@@ -133,7 +137,7 @@ class Problem:
         Returns
         -------
         tuple of ndarray
-            States of shape (cells..., times), status, and number of steps.
+            States of shape (cells..., times), status, number of steps, and the time of each event.
         """
         n, n_forcing = len(self.system.states), self.system.forcing
         shape = np.broadcast_shapes(
@@ -154,19 +158,23 @@ class Problem:
         out = np.full((n, moments, valid.size), np.nan, dtype)
         status = np.where(valid, 0, MISSING).astype(np.int8)
         n_steps = np.zeros(valid.size, np.int32)
+        crossed = np.full((len(self.system.watched), valid.size), np.nan)
         cells = np.flatnonzero(valid)
         if cells.size:
             forcing = forcing or (np.zeros((1, 1), dtype),)
-            self._run(dtype, y0, p, forcing, cells, out, status, n_steps)
-        return *(cells_first(state, shape) for state in out), status.reshape(shape), n_steps.reshape(shape)
+            self._run(dtype, y0, p, forcing, cells, out, status, n_steps, crossed)
+        times = (time.reshape(shape) for time in crossed)
+        return *(cells_first(state, shape) for state in out), status.reshape(shape), n_steps.reshape(shape), *times
 
-    def _run(self, dtype: Any, y0: Any, p: Any, forcing: Any, cells: Any, out: Any, status: Any, n_steps: Any) -> None:
+    def _run(self, dtype: Any, y0: Any, p: Any, forcing: Any, cells: Any, *results: Any) -> None:
         schedule = (self.knots, self.linear, self.stops, self.knot, self.moments)
-        if METHODS[self.method].adaptive:
-            options: tuple[Any, ...] = (self.first_step, self.rtol, self.atol, self.max_steps)
+        if self.method == "linear":
+            options: tuple[Any, ...] = ()
+        elif METHODS[self.method].adaptive:
+            options = (self.first_step, self.rtol, self.atol, self.max_steps)
         else:
             options = (self.counts, self.atol)
-        arguments = (y0, p, forcing, *schedule, *options, cells, out, status, n_steps)
+        arguments = (y0, p, forcing, *schedule, *options, cells, *results)
         self.compiled(dtype, arguments)(*arguments)
 
     def compiled(self, dtype: Any, arguments: tuple[Any, ...]) -> Any:

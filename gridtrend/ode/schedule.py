@@ -79,6 +79,14 @@ class Clock:
         ]
         return xr.Variable(self.dim, np.array(scaled, dtype=values.dtype), attrs)
 
+    def unit_attrs(self) -> dict[str, str]:
+        """Attributes of times that stay numbers."""
+        if self.dates and self.coordinate is not None:
+            first = self.coordinate.values.min()
+            calendar = getattr(first, "calendar", "proleptic_gregorian")
+            return {"units": f"{self.unit}s since {str(first)[:19].replace('T', ' ')}", "calendar": calendar}
+        return {}
+
     def _cftime_numbers(self, values: Any) -> Any:
         import cftime
 
@@ -166,11 +174,11 @@ def _check_saved(saved: Any, start: float, end: float) -> None:
     if np.any(np.diff(saved) <= 0):
         place = int(np.flatnonzero(np.diff(saved) <= 0)[0])
         raise ValueError(
-            f"save_at does not increase: {saved[place]!r} is followed by {saved[place + 1]!r}. Sort it: numpy.unique(save_at)."
+            f"save_at does not increase: {saved[place]:.12g} is followed by {saved[place + 1]:.12g}. Sort it: numpy.unique(save_at)."
         )
     if saved[0] < start or saved[-1] > end:
         raise ValueError(
-            f"save_at reaches from {saved[0]!r} to {saved[-1]!r}, beyond t=({start!r}, {end!r}). Widen t, or keep "
+            f"save_at reaches from {saved[0]:.12g} to {saved[-1]:.12g}, beyond t=({start:.12g}, {end:.12g}). Widen t, or keep "
             "the times that lie within it."
         )
 
@@ -186,8 +194,8 @@ def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) ->
     reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
     if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):
         raise ValueError(
-            f"forcing covers {knots[0]!r} to {float(reach)!r}{f' {clock.unit}s' if clock.unit else ''}, and t asks for "
-            f"{start!r} to {end!r}. Shorten t, extend the forcing, or, where it repeats, pad it with forcing.pad(...)."
+            f"forcing covers {knots[0]:.12g} to {reach:.12g}{f' {clock.unit}s' if clock.unit else ''}, and t asks for "
+            f"{start:.12g} to {end:.12g}. Shorten t, extend the forcing, or, where it repeats, pad it with forcing.pad(...)."
         )
     first = int(np.searchsorted(knots, start, side="right")) - 1
     last = int(np.searchsorted(knots, end, side="left"))

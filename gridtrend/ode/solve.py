@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, version
-from gridtrend.ode.inputs import initial_state, make_system, variables
+from gridtrend.ode.inputs import check_events, initial_state, make_system, variables
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import Problem
 from gridtrend.ode.schedule import Clock, Schedule, make_clock, make_schedule
@@ -31,6 +31,7 @@ def integrate(
     atol: float = 1e-9,
     max_steps: int = 100_000,
     jacobian: Any = None,
+    events: Any = None,
     per: str = "day",
     state: str = "state",
 ) -> xr.Dataset:
@@ -39,7 +40,8 @@ def integrate(
     constants, series = variables("params", params), variables("forcing", forcing)
     if twice := set(constants) & set(series):
         raise ValueError(f"{sorted(twice)[0]!r} is a parameter and forcing at once; rename one of them.")
-    system = make_system(rhs, tuple(states), (*constants, *series), len(series), method, jacobian)
+    watched, levels = check_events(events, tuple(states), {*constants, *series, "status", "n_steps"})
+    system = make_system(rhs, tuple(states), (*constants, *series), len(series), method, jacobian, watched)
     step = _check_step(method, step)
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
@@ -48,18 +50,18 @@ def integrate(
         system, method, schedule.stops, schedule.knot, schedule.moments, schedule.counts, schedule.knots,
         interpolation == "linear", step or 0.0, rtol, atol, max_steps,
     )  # fmt: skip
-    arrays = [*states.values(), *constants.values(), *_needed(series, clock, schedule)]
-    core = [[]] * (len(states) + len(constants)) + [[clock.dim]] * len(series)
+    arrays = [*states.values(), *constants.values(), *levels.values(), *_needed(series, clock, schedule)]
+    core = [[]] * (len(states) + len(constants) + len(levels)) + [[clock.dim]] * len(series)
     dtype = np.result_type(np.float32, *(array.dtype for array in states.values()))
     results = map_cells(
         problem,
         arrays,
         core,
-        [[_SAVED]] * len(states) + [[], []],
-        [dtype] * len(states) + [np.dtype("i1"), np.dtype("i4")],
+        [[_SAVED]] * len(states) + [[], []] + [[]] * len(levels),
+        [dtype] * len(states) + [np.dtype("i1"), np.dtype("i4")] + [np.dtype("f8")] * len(levels),
         {_SAVED: schedule.saved.size},
     )
-    result = _dataset(states, results, clock, schedule)
+    result = _dataset(states, list(levels), results, clock, schedule)
     if isinstance(y0, xr.DataArray):
         result = _gathered(result, y0, list(states), state)
     return result.assign_attrs(_attributes(method, step, rtol, atol))
@@ -93,10 +95,11 @@ def _needed(series: dict[str, xr.DataArray], clock: Clock, schedule: Schedule) -
     ]
 
 
-def _dataset(states: dict[str, xr.DataArray], results: Any, clock: Clock, schedule: Schedule) -> xr.Dataset:
-    *values, status, n_steps = results
+def _dataset(states: dict[str, xr.DataArray], events: list[str], results: Any, clock: Clock, schedule: Schedule) -> xr.Dataset:
+    n = len(states)
+    status, n_steps, *crossed = results[n:]
     data = {}
-    for (name, initial), value in zip(states.items(), values, strict=True):
+    for (name, initial), value in zip(states.items(), results[:n], strict=True):
         value = value.rename({_SAVED: clock.dim}).transpose(clock.dim, ...)
         data[name] = value.assign_attrs(initial.attrs)
     meanings = STATUS.split()
@@ -106,6 +109,8 @@ def _dataset(states: dict[str, xr.DataArray], results: Any, clock: Clock, schedu
         flag_meanings=" ".join(meanings),
     )
     data["n_steps"] = n_steps.assign_attrs(long_name="number of steps", units="1")
+    for name, times in zip(events, crossed, strict=True):
+        data[name] = times.assign_attrs(long_name=f"first time of {name.replace('_', ' ')}", **clock.unit_attrs())
     return xr.Dataset(data).assign_coords({clock.dim: clock.labels(schedule.saved)})
 
 

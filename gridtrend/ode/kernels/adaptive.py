@@ -78,9 +78,11 @@ def first_length(field, order, n, nk, nq):
     return guess
 
 
-def loop(start, advance, guess, n, nk, nq, parameters):
+def loop(start, advance, guess, events, n, nk, nq, parameters):
     """The loop over tries, and what happens where a lane arrives at the end of a segment."""
     clock = n + nk + nq
+    before = clock + 6
+    remember, notice, watching = events(n + nk, before)
 
     @lanes
     def begin(tile, j, cell, s, forcing, knots, knot, linear, stops):
@@ -117,9 +119,10 @@ def loop(start, advance, guess, n, nk, nq, parameters):
 
     @outermost
     def run(
-        y0, p, forcing, knots, linear, stops, knot, moments, first_step, rtol, atol, max_steps, cells, out, status, n_steps
-    ):
-        tile = np.zeros((clock + 6) * WIDTH)
+        y0, p, forcing, knots, linear, stops, knot, moments, first_step, rtol, atol, max_steps, cells, out, status,
+        n_steps, crossed,
+    ):  # fmt: skip
+        tile, times = np.zeros((before + n) * WIDTH), np.zeros(WIDTH)
         segment, owner = np.zeros(WIDTH, np.int64), np.full(WIDTH, -1)
         segments = stops.size - 1
         entered = running = 0
@@ -153,6 +156,13 @@ def loop(start, advance, guess, n, nk, nq, parameters):
                     running += 1
             if running == 0:
                 break
+            remember(tile)
+            if watching:
+                times[:] = tile[clock * WIDTH : (clock + 1) * WIDTH]
             advance(tile, rtol, atol)
+            if watching:
+                for j in range(WIDTH):
+                    if owner[j] >= 0:
+                        notice(tile, j, owner[j], times[j], tile[clock * WIDTH + j] - times[j], crossed)
 
     return run

@@ -1,7 +1,7 @@
 """From a user's right-hand side to what methods call: `field(t, y, q)` and its Jacobian, for one cell.
 
-`y` and what is returned are tuples of as many numbers as there are states. `q` holds the parameters, then the forcing at
-the start of the present segment, then its rates of change, then the time where the segment starts; a user's function sees
+`y` and what is returned are tuples of as many numbers as there are states. `q` holds the parameters, levels of events (which
+the function does not see), then the forcing at the start of the present segment, then its rates of change, then the time where the segment starts; a user's function sees
 parameters and forcing at time `t` together as `p`. Names of variables are known to it: `p.g_over_l` is as good as `p[0]`.
 """
 
@@ -30,21 +30,25 @@ def joined(items: list[str]) -> str:
     return "".join(f"{item}, " for item in items)
 
 
-def arguments(parameters: int, forcing: int) -> list[str]:
-    """Expressions for the elements of `p`, in terms of `q` and `t`."""
-    start = f"q[{parameters + 2 * forcing}]"
-    return [f"q[{i}]" for i in range(parameters)] + [
-        f"q[{parameters + i}] + q[{parameters + forcing + i}] * (t - {start})" for i in range(forcing)
-    ]
+def arguments(parameters: tuple[str, ...], forcing: int, levels: int) -> str:
+    """The expression for `p`, in terms of `q` and `t`."""
+    if not parameters:
+        return "()"
+    constant = len(parameters) - forcing
+    first = constant + levels
+    items = [f"q[{i}]" for i in range(constant)]
+    items += [f"q[{first + i}] + q[{first + forcing + i}] * (t - q[{first + 2 * forcing}])" for i in range(forcing)]
+    return f"P({joined(items)})"
 
 
-def field(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, in_place: bool) -> Any:
+def field(
+    rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, levels: int, in_place: bool
+) -> Any:
     """`rhs`, ready to be compiled, as a function of t, y and q; the last `forcing` parameters are forcing."""
     n = len(states)
-    p = joined(arguments(len(parameters) - forcing, forcing))
+    call = arguments(parameters, forcing, levels)
     names = {"rhs": rhs, "Y": record("y", states), "P": record("p", parameters)}
     names |= {"uniform": uniform, "stack_array": stack_array}
-    call = f"P({p})" if parameters else "()"
     if not in_place:
         y = joined([f"y[{i}]" for i in range(n)])
         return define(f"def field(t, y, q):\n    return uniform(rhs(t, Y({y}), {call}), y[0], {n})\n", **names)
@@ -65,13 +69,14 @@ def jacobian(field: Any, n: int) -> Any:
     return define("\n".join(lines), field=field, dual=dual)
 
 
-def given_jacobian(function: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int) -> Any:
+def given_jacobian(
+    function: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, levels: int
+) -> Any:
     """A Jacobian that the user gives as a tuple of rows, as a function of t, y and q."""
     n = len(states)
     y = joined([f"y[{i}]" for i in range(n)])
-    p = joined(arguments(len(parameters) - forcing, forcing))
     rows = joined([f"rows[{i}][{j}]" for i in range(n) for j in range(n)])
-    source = f"def jacobian(t, y, q):\n    rows = given(t, Y({y}), {f'P({p})' if parameters else '()'})\n"
+    source = f"def jacobian(t, y, q):\n    rows = given(t, Y({y}), {arguments(parameters, forcing, levels)})\n"
     source += f"    return uniform(({rows}), y[0], {n * n})\n"
     names = {"given": function, "Y": record("y", states), "P": record("p", parameters), "uniform": uniform}
     return define(source, **names)

@@ -63,14 +63,14 @@ def implicit(field, jacobian, theta, n, nq):
     return advance
 
 
-def loop(start, advance, n, nk, nq, parameters):
-    """The loop over tiles, segments of time, and steps."""
-    total = n + nk + nq + 2
-    failed = total - 1
+def loop(start, advance, events, n, nk, nq, parameters):
+    """The loop over tiles, segments of time, and steps; `events` makes what looks for crossings."""
+    failed, before = n + nk + nq + 1, n + nk + nq + 2
+    remember, notice, watching = events(n + nk, before)
 
     @outermost
-    def run(y0, p, forcing, knots, linear, stops, knot, moments, counts, atol, cells, out, status, n_steps):
-        tile = np.zeros(total * WIDTH)
+    def run(y0, p, forcing, knots, linear, stops, knot, moments, counts, atol, cells, out, status, n_steps, crossed):
+        tile = np.zeros((before + n) * WIDTH)
         forced = knots.size > 0
         for first in range(0, cells.size, WIDTH):
             width = min(WIDTH, cells.size - first)
@@ -90,7 +90,11 @@ def loop(start, advance, n, nk, nq, parameters):
                     for j in range(WIDTH):
                         set_rows(tile, n, j, start(t, rows(tile, 0, n, j), rows(tile, n + nk, nq, j)))
                 for i in range(counts[s]):
+                    remember(tile)
                     advance(tile, t + i * h, h, atol)
+                    if watching:
+                        for j in range(width):
+                            notice(tile, j, cells[first + j], t + i * h, h, crossed)
                 if moments[s + 1] >= 0:
                     for j in range(width):
                         cell = cells[first + j]
