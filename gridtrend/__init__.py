@@ -7,9 +7,22 @@
 11.0
 """
 
+import importlib
+from typing import Any
+
 from gridtrend import accessor
 from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
 
 __version__ = "0.1.0"
 
 __all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+
+
+# Loaded when they are first named, so that `import gridtrend` stays light.
+_SIBLINGS = ("ode",)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SIBLINGS:
+        return importlib.import_module(f"gridtrend.{name}")
+    raise AttributeError(f"module 'gridtrend' has no attribute {name!r}")

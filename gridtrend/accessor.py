@@ -26,13 +26,19 @@ class _Methods:
     siegel_slope = _method(trend.siegel_slope)
     kendall_tau = _method(trend.kendall_tau)
 
+    def integrate(self: Any, rhs: Any, t: Any = None, **options: Any) -> xr.Dataset:
+        """`gridtrend.ode.integrate(rhs, ds, t, ...)`: these are the states that it starts from."""
+        from gridtrend.ode import integrate
+
+        return integrate(rhs, self._data, t, **options)
+
 
 @xr.register_dataarray_accessor("gridtrend")
 class DataArrayAccessor(_Methods):
     """`da.gridtrend.<function>(...)` is `gridtrend.<function>(da, ...)`."""
 
     def __init__(self, da: xr.DataArray):
-        self._da = da
+        self._da = self._data = da
 
     def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
         return function(self._da, *args, **kwargs)
@@ -46,7 +52,7 @@ class DatasetAccessor(_Methods):
     """
 
     def __init__(self, ds: xr.Dataset):
-        self._ds = ds
+        self._ds = self._data = ds
 
     def _run(self, function: Callable[..., xr.Dataset], *args: Any, **kwargs: Any) -> xr.Dataset:
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)

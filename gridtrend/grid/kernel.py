@@ -37,21 +37,12 @@ jit = numba.njit(nogil=True, error_model="numpy")
 inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
 
 # For loops over cells: a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
-lanes = numba.njit(
-    nogil=True, error_model="numpy", fastmath={"contract"}, no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+# What Python never calls needs no wrapper, which takes longer to compile than a small function does.
+_fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
+outermost = numba.njit(**_fused)
+lanes = numba.njit(**_fused, no_cpython_wrapper=True)
 # For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
-lane = numba.njit(
-    nogil=True,
-    error_model="numpy",
-    fastmath={"contract"},
-    forceinline=True,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
-# The same for a loop that is called from Python.
-outermost = numba.njit(nogil=True, error_model="numpy", fastmath={"contract"}, no_cfunc_wrapper=True)
-
+lane = numba.njit(**_fused, no_cpython_wrapper=True, forceinline=True)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from gridtrend.grid.apply import map_cells
 from gridtrend.grid.kernel import cells_first, cells_last, outermost
 from gridtrend.ode.inputs import variables
 from gridtrend.ode.kernels.field import define, joined, record
+from gridtrend.ode.kernels.signatures import of_energy
 
 _LOOPS: dict[str, Any] = {}
 _LOCK = threading.Lock()
@@ -98,12 +99,8 @@ class Energy:
 
     def check(self) -> None:
         """Refuse a function that does not compile to one number."""
-        from numba.core import types
-
         try:
-            self.loop().compile(
-                (types.Array(types.float64, 3, "C"), types.Array(types.float64, 2, "C"), types.Array(types.float64, 2, "C"))
-            )
+            self.loop().compile(of_energy((3, 2, 2)))
         except userfunction.COMPILE_ERRORS as error:
             raise ValueError(userfunction.explained(error, self.function, "hamiltonian")) from None
 

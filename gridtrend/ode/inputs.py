@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
-from numba.core import types
 
 from gridtrend.grid import userfunction
-from gridtrend.ode.kernels.field import record
+from gridtrend.ode.kernels import signatures
 from gridtrend.ode.kernels.methods import METHODS
-from gridtrend.ode.kernels.velocity import Velocity
 from gridtrend.ode.problem import System
 
 
@@ -29,10 +27,14 @@ def variables(name: str, given: Any) -> dict[str, xr.DataArray]:
             f"{name}=xarray.Dataset({{'name': value}})."
         )
     items = given.data_vars if isinstance(given, xr.Dataset) else given
-    arrays = {str(key): value if isinstance(value, xr.DataArray) else xr.DataArray(value) for key, value in items.items()}
+    arrays = {
+        str(key): value if isinstance(value, xr.DataArray) else xr.DataArray(value) for key, value in items.items()
+    }
     for key, array in arrays.items():
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"{name} {key!r} holds {array.dtype}, and real numbers are needed. Convert it with .astype(float).")
+            raise TypeError(
+                f"{name} {key!r} holds {array.dtype}, and real numbers are needed. Convert it with .astype(float)."
+            )
     return arrays
 
 
@@ -48,7 +50,9 @@ def initial_state(y0: Any, state: str) -> dict[str, xr.DataArray]:
         return {f"{label}": y0.isel({state: i}, drop=True) for i, label in enumerate(labels)}
     states = variables("y0", y0)
     if not states:
-        raise ValueError("y0 holds no variables; give one for each state: xarray.Dataset({'theta': ..., 'omega': ...}).")
+        raise ValueError(
+            "y0 holds no variables; give one for each state: xarray.Dataset({'theta': ..., 'omega': ...})."
+        )
     return states
 
 
@@ -104,21 +108,14 @@ def _unpacked(code: Any, argument: str) -> list[tuple[str, ...]]:
     instructions = list(dis.get_instructions(code))
     for i, instruction in enumerate(instructions[1:], 1):
         before = instructions[i - 1]
-        if instruction.opname == "UNPACK_SEQUENCE" and before.opname.startswith("LOAD_FAST") and before.argval == argument:
+        if (
+            instruction.opname == "UNPACK_SEQUENCE"
+            and before.opname.startswith("LOAD_FAST")
+            and before.argval == argument
+        ):
             targets = instructions[i + 1 : i + 1 + int(instruction.arg or 0)]
             found.append(tuple(str(target.argval) for target in targets))
     return found
-
-
-def _argument_types(states: Any, parameters: tuple[str, ...], velocities: int = 0) -> tuple[Any, ...]:
-    p = types.NamedUniTuple(types.float64, len(parameters), record("p", parameters))
-    positions = len(states) - velocities
-    if velocities:
-        kinds = [types.float64] * positions + [Velocity(i) for i in range(velocities)]
-        y: Any = types.NamedTuple(kinds, record("y", states))
-    else:
-        y = types.NamedUniTuple(types.float64, positions, record("y", states))
-    return types.float64, y, p if parameters else types.Tuple(())
 
 
 def _returned(rhs: Any, arguments: tuple[Any, ...]) -> Any:
@@ -129,11 +126,10 @@ def _check_compiles(system: System) -> None:
     n = len(system.states)
     try:
         if system.form == "in place":
-            field = system.field()
-            q = types.UniTuple(types.float64, len(system.parameters) + len(system.watched) + system.forcing + 1)
-            userfunction.compiled_for(field, (types.float64, types.UniTuple(types.float64, n), q))
+            q = len(system.parameters) + len(system.watched) + system.forcing + 1
+            userfunction.compiled_for(system.field(), signatures.of_field(n, q))
             return
-        returned = _returned(system.rhs, _argument_types(system.states, system.parameters))
+        returned = _returned(system.rhs, signatures.of_user(system.states, system.parameters))
     except userfunction.COMPILE_ERRORS as error:
         raise ValueError(_in_words(error, system)) from None
     _check_count(returned, n, f"y0 has {n} state{'s' * (n > 1)}: {', '.join(system.states)}")
@@ -145,8 +141,8 @@ def _in_words(error: Exception, system: System) -> str:
 
 
 def _check_count(returned: Any, n: int, states: str) -> None:
-    found = len(returned) if isinstance(returned, types.BaseTuple) else 1
-    if isinstance(returned, types.NoneType):
+    found = signatures.count(returned)
+    if found == 0:
         raise ValueError(f"rhs returns nothing, and {states}. Return the rate of change of each, in that order.")
     if found != n:
         raise ValueError(
@@ -167,7 +163,7 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
         )
     acceleration = System(rhs, states, parameters, rest[0], "acceleration", rest[1])
     try:
-        returned = _returned(rhs, _argument_types(states[:half], parameters))
+        returned = _returned(rhs, signatures.of_user(states[:half], parameters))
         _check_count(returned, half, f"there are {half} positions: {', '.join(states[:half])}")
         return acceleration
     except userfunction.COMPILE_ERRORS as error:
@@ -175,13 +171,12 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
     except ValueError:
         reason = None
     try:
-        _returned(rhs, _argument_types(states, parameters))
+        _returned(rhs, signatures.of_user(states, parameters))
     except userfunction.COMPILE_ERRORS:
         raise ValueError(_in_words(reason or ValueError(""), acceleration)) from None
     try:
-        returned = _returned(rhs, _argument_types(states, parameters, half))
-        kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else ()
-        if len(kinds) == n and kinds[:half] == tuple(Velocity(i) for i in range(half)):
+        returned = _returned(rhs, signatures.of_user(states, parameters, half))
+        if signatures.hands_on_velocities(returned, half):
             return System(rhs, states, parameters, rest[0], "rate", rest[1])
     except userfunction.COMPILE_ERRORS:
         pass
@@ -193,7 +188,9 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
     )
 
 
-def check_events(events: Any, states: tuple[str, ...], taken: set[str]) -> tuple[tuple[int, ...], dict[str, xr.DataArray]]:
+def check_events(
+    events: Any, states: tuple[str, ...], taken: set[str]
+) -> tuple[tuple[int, ...], dict[str, xr.DataArray]]:
     """The place of each event's state, and the levels by the events' names."""
     watched, levels = [], {}
     for name, event in (events or {}).items():

@@ -2,19 +2,19 @@
 
 import threading
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import numba
 import numpy as np
-from numba.core import types
 
 from gridtrend.grid import userfunction
 from gridtrend.grid.kernel import cells_first, cells_last, machine_code
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels.tile import MISSING
 from gridtrend.ode.kernels.methods import METHODS, Parts
+from gridtrend.ode.kernels.signatures import of_loop
 
 _LOOPS: dict[tuple[Any, ...], Any] = {}
 _LOCK = threading.RLock()
@@ -85,7 +85,7 @@ class System:
 
 def _unpickled(functions: bytes, *rest: Any) -> System:
     rhs, jacobian = cloudpickle.loads(functions)
-    return System(rhs, *rest, jacobian)
+    return System(rhs, *rest, jacobian=jacobian)
 
 
 @dataclass(frozen=True)
@@ -183,18 +183,10 @@ class Problem:
         with _LOCK:
             if key not in _LOOPS:
                 loop = METHODS[self.method].build(self.system.parts())
-                data = types.Array(numba.from_dtype(dtype), 2, "A", readonly=True)
-                signature = [numba.typeof(argument) for argument in arguments]
-                signature[2] = types.UniTuple(data, len(arguments[2]))
-                here = Path(__file__).with_name("kernels")
-                _LOOPS[key] = machine_code(loop, numba.void(*signature), f"ode.{self.method}.{_short(key)}", here)
+                kernels = Path(__file__).with_name("kernels")
+                name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
+                _LOOPS[key] = machine_code(loop, of_loop(arguments, 2, dtype), name, kernels)
         return _LOOPS[key]
-
-
-def _short(key: tuple[Any, ...]) -> str:
-    import hashlib
-
-    return hashlib.sha256(repr(key).encode()).hexdigest()[:24]
 
 
 def _stacked(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

@@ -118,7 +118,9 @@ def make_clock(forcing: dict[str, xr.DataArray], per: str) -> Clock:
             )
         check_chunks(array, dim)
         if not array[dim].equals(first[dim]):
-            raise ValueError(f"forcing {name!r} has other times than {next(iter(forcing))!r}; interpolate one to the other.")
+            raise ValueError(
+                f"forcing {name!r} has other times than {next(iter(forcing))!r}; interpolate one to the other."
+            )
     coordinate = first[dim]
     dates = coordinate.dtype.kind in "MO"
     axis = time_axis(first, dim, per if dates else "year")
@@ -153,15 +155,17 @@ def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interp
         knot = np.minimum(knot, knots.size - 2)
     # A step a rounding error longer than a segment is that segment.
     counts = np.ceil(np.diff(stops) / (step or np.inf) * (1 - 1e-9)).clip(1)
-    integers = (np.asarray(array, np.int64) for array in (knot, moments, counts))
-    return Schedule(stops, *integers, knots, first_knot, saved)
+    knot, moments, counts = (np.asarray(array, np.int64) for array in (knot, moments, counts))
+    return Schedule(stops, knot, moments, counts, knots, first_knot, saved)
 
 
 def _span(clock: Clock, t: Any) -> tuple[float, float]:
     if t is None and clock.coordinate is not None:
         return float(clock.knots[0]), float(clock.knots[-1])
     if t is None or np.size(t) != 2:
-        raise ValueError(f"t={t!r} is not a start and an end; give two times, such as t=(0.0, 10.0), and times to save as save_at.")
+        raise ValueError(
+            f"t={t!r} is not a start and an end; give two times, such as t=(0.0, 10.0), and times to save as save_at."
+        )
     start, end = clock.numbers("t", t)
     if not start < end:
         raise ValueError(f"t={t!r} does not increase: the end must lie after the start, t=({t[1]!r}, {t[0]!r}).")

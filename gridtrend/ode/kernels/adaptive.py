@@ -149,8 +149,21 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
                 if owner[j] < 0 and entered < cells.size:
                     owner[j], segment[j] = cells[entered], 0
                     enter(
-                        tile, j, owner[j], y0, p, forcing, knots, knot, linear, stops, moments, first_step,
-                        (rtol, atol), out, status,
+                        tile,
+                        j,
+                        owner[j],
+                        y0,
+                        p,
+                        forcing,
+                        knots,
+                        knot,
+                        linear,
+                        stops,
+                        moments,
+                        first_step,
+                        (rtol, atol),
+                        out,
+                        status,
                     )
                     entered += 1
                     running += 1

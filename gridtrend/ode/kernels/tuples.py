@@ -137,8 +137,10 @@ def error_norm(typing, y0, y1, errors, rtol, atol):
             a, b = _call(builder, "llvm.fabs", a), _call(builder, "llvm.fabs", b)
             larger = builder.select(builder.fcmp_ordered(">", a, b), a, b)
             scales.append(builder.fadd(args[4], builder.fmul(args[3], larger)))
-        sums = [_sum_of_squares(builder, cgutils.unpack_tuple(builder, e), scales)
-                for e in cgutils.unpack_tuple(builder, args[2])]
+        sums = [
+            _sum_of_squares(builder, cgutils.unpack_tuple(builder, e), scales)
+            for e in cgutils.unpack_tuple(builder, args[2])
+        ]
         count = ir.Constant(ir.DoubleType(), len(scales))
         if len(sums) == 1:
             return _call(builder, "llvm.sqrt", builder.fdiv(sums[0], count))
