@@ -38,7 +38,7 @@ def pendulum_jacobian(y, g_over_l):
 
 def pendulum_step(method, y, h, g_over_l):
     """One step of a method of fixed steps, for one pendulum."""
-    f = lambda state: pendulum_rates(state, g_over_l)  # noqa: E731
+    f = lambda state: pendulum_rates(state, g_over_l)
     if method == "explicit_euler":
         return y + h * f(y)
     if method == "rk4":

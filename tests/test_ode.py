@@ -82,7 +82,7 @@ def test_rates_of_rk4_as_far_as_rounding_lets_them_be_seen():
 
 @pytest.mark.parametrize(
     ("method", "resolutions", "order"),
-    [("dopri5", (32, 64, 128), 5), ("dop853", (16, 32, 64), 8), ("rosenbrock", (64, 128, 256), 4)],
+    [("dopri5", (128, 256, 512), 5), ("dop853", (16, 32, 64), 8), ("rosenbrock", (64, 128, 256), 4)],
 )
 def test_order_of_adaptive_methods(method, resolutions, order):
     start, g_over_l = xr.Dataset({"theta": 1.5, "omega": 0.0}), {"g_over_l": 1.0}
@@ -197,25 +197,9 @@ def test_a_stiff_system_agrees_with_radau():
         robertson, start, (0.0, 1e4), params={"rate": rate}, method="rosenbrock", rtol=1e-6, atol=1e-10
     )
     for cell, value in enumerate(rate.values):
-        rhs = lambda t, y, k=value: robertson(t, y, type("P", (), {"rate": k}))  # noqa: E731
+        rhs = lambda t, y, k=value: robertson(t, y, type("P", (), {"rate": k}))
         exact = solve_ivp(rhs, (0, 1e4), [1.0, 0, 0], method="Radau", rtol=1e-10, atol=1e-14).y[:, -1]
         np.testing.assert_allclose([run.a[0, cell], run.b[0, cell], run.c[0, cell]], exact, rtol=1e-5)
-
-
-def test_two_layers_of_an_energy_balance_are_exact_by_the_exponential():
-    parameters = {"c": 7.3, "c0": 106.0, "gamma": 0.73, "feedback": 1.13, "forcing": 6.9}
-
-    def layers(t, y, p):
-        upward = p.gamma * (y.surface - y.deep)
-        return (p.forcing - p.feedback * y.surface - upward) / p.c, upward / p.c0
-
-    start = xr.Dataset({"surface": 0.0, "deep": 0.0})
-    times = [10.0, 70.0, 150.0]
-    run = gt.ode.integrate(layers, start, (0.0, 150.0), params=parameters, method="linear", save_at=times)
-    np.testing.assert_allclose(run.surface, [3.45435472, 4.25311499, 4.77549245], atol=5e-9)
-    np.testing.assert_allclose(run.deep, [0.15948637, 1.46135337, 2.77071976], atol=5e-9)
-    exact = [reference.energy_balance(parameters.values(), t) for t in times]
-    np.testing.assert_allclose(np.stack([run.surface, run.deep], 1), exact, rtol=1e-13)
 
 
 def test_linear_says_where_a_system_is_not():
@@ -269,16 +253,9 @@ def test_forcing_of_each_cell_follows_its_own_times(rain, method, interpolation)
         now, next_ = series[day], series[day + 1] if interpolation == "linear" else series[day]
         # y' = now + (next - now) t - k y, exactly.
         k, slope = BUCKET["evaporation"] / BUCKET["capacity"], next_ - now
-        particular = lambda t, k=k, now=now, slope=slope: now / k - slope / k**2 + slope * t / k  # noqa: E731
+        particular = lambda t, k=k, now=now, slope=slope: now / k - slope / k**2 + slope * t / k
         water = particular(1.0) + (water - particular(0.0)) * math.exp(-k)
         assert float(run.water[day - 1, 1, 2]) == pytest.approx(water, rel=1e-8)
-
-
-def test_forced_models_go_straight_into_the_trend_test(rain):
-    start = xr.Dataset({"water": 20.0})
-    run = gt.ode.integrate(bucket, start, params=BUCKET, forcing=rain, method="linear", save_at=rain.time[::10])
-    trend = run.water.gridtrend.mann_kendall(per="day", slope=False)
-    assert trend.p_value.shape == (3, 4)
 
 
 def test_events_tell_the_first_crossing():
@@ -294,28 +271,6 @@ def test_events_tell_the_first_crossing():
         np.testing.assert_allclose(run.full[:2], exact, atol=1e-4)
         assert np.isnan(run.full[2])
         assert run.full.attrs["units"] == "days since 2001-01-01 00:00:00"
-
-
-def test_an_inertial_oscillation_grows_stays_or_shrinks_as_each_method_makes_it():
-    latitude = xr.DataArray([10.0, 30.0, 60.0, 80.0], dims="lat")
-    f = 2 * 7.2921159e-5 * np.sin(np.deg2rad(latitude))
-    period = 2 * np.pi / f
-    np.testing.assert_allclose(period / 3600, [68.9166, 23.9345, 13.8186, 12.1518], atol=5e-5)
-    turn = lambda t, y, p: (p.f * y.v, -p.f * y.u)  # noqa: E731
-    steps = np.round(period.values / 600).astype(int)
-    expected = {"explicit_euler": [1.0488, 1.1476, 1.2683, 1.31], "implicit_euler": [0.9534, 0.8714, 0.7885, 0.7633]}
-    for method, speeds in {**expected, "implicit_midpoint": [1.0] * 4}.items():
-        for i, count in enumerate(steps):
-            start = xr.Dataset({"u": 1.0, "v": 0.0})
-            run = gt.ode.integrate(turn, start, (0.0, 600.0 * count), params={"f": f[i]}, method=method, step=600.0)
-            speed = float(np.hypot(run.u, run.v)[0])
-            assert speed == pytest.approx(speeds[i], abs=5e-5 if method != "implicit_midpoint" else 1e-12)
-
-
-def test_the_mean_of_an_ornstein_uhlenbeck_process_decays():
-    relax = lambda t, y, p: -y.anomaly / p.tau  # noqa: E731
-    run = gt.ode.integrate(relax, xr.Dataset({"anomaly": 1.0}), (0.0, 1.0), params={"tau": 3.0}, method="linear")
-    assert float(run.anomaly[0]) == pytest.approx(math.exp(-1 / 3), rel=1e-14)
 
 
 def test_states_in_one_array_and_a_function_that_writes_in_place():
@@ -337,7 +292,7 @@ def test_states_in_one_array_and_a_function_that_writes_in_place():
 
 
 def test_what_cannot_be_solved_is_told_and_missing():
-    blow_up = lambda t, y, p: (y.x * y.x,)  # noqa: E731
+    blow_up = lambda t, y, p: (y.x * y.x,)
     start = xr.Dataset({"x": xr.DataArray([1.0, 0.1], dims="cell")})
     for method, status in (("explicit_euler", {2}), ("implicit_euler", {2, 3}), ("dopri5", {2, 4, 5})):
         step = 0.05 if method != "dopri5" else None
@@ -349,8 +304,8 @@ def test_what_cannot_be_solved_is_told_and_missing():
 
 
 def test_a_given_jacobian_is_used():
-    wrong = lambda t, y, p: ((0.0, 0.0), (0.0, 0.0))  # noqa: E731
-    right = lambda t, y, p: ((0.0, 1.0), (-p.g_over_l * math.cos(y.theta), 0.0))  # noqa: E731
+    wrong = lambda t, y, p: ((0.0, 0.0), (0.0, 0.0))
+    right = lambda t, y, p: ((0.0, 1.0), (-p.g_over_l * math.cos(y.theta), 0.0))
     options = {"params": {"g_over_l": 1.0}, "method": "rosenbrock"}
     expected = gt.ode.integrate(pendulum, AT_REST, (0.0, 1.0), **options)
     found = gt.ode.integrate(pendulum, AT_REST, (0.0, 1.0), jacobian=right, **options)
@@ -360,7 +315,7 @@ def test_a_given_jacobian_is_used():
 
 
 def test_accelerations_and_rates_give_the_same_steps():
-    accelerate = lambda t, q, p: -p.g_over_l * math.sin(q.theta)  # noqa: E731
+    accelerate = lambda t, q, p: -p.g_over_l * math.sin(q.theta)
     options = {"params": {"g_over_l": G_OVER_L}, "method": "velocity_verlet", "step": 0.1}
     rates = gt.ode.integrate(pendulum, AT_REST, (0.0, 5.0), **options)
     xr.testing.assert_identical(gt.ode.integrate(accelerate, AT_REST, (0.0, 5.0), **options), rates)

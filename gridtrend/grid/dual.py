@@ -28,6 +28,7 @@ class Dual(types.Type):
         super().__init__(name="Dual")
 
     def can_convert_from(self, typingctx, other):
+        """Numbers are duals whose derivative is 0."""
         # Never as good as a number for a number: a function may be compiled for both.
         return Conversion.safe if isinstance(other, types.Integer | types.Float) else None
 

@@ -40,9 +40,9 @@ inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
 # What Python never calls needs no wrapper, which takes longer to compile than a small function does.
 _fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
 outermost = numba.njit(**_fused)
-lanes = numba.njit(**_fused, no_cpython_wrapper=True)
+lanes = numba.njit(**(_fused | {"no_cpython_wrapper": True}))
 # For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
-lane = numba.njit(**_fused, no_cpython_wrapper=True, forceinline=True)
+lane = numba.njit(**(_fused | {"no_cpython_wrapper": True, "forceinline": True}))
 
 
 @dataclass(frozen=True)

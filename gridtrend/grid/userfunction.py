@@ -75,7 +75,8 @@ def ready(function: Any, _seen: dict[Any, Any] | None = None) -> Any:
     function = _plain(function)
     seen = {} if _seen is None else _seen
     if function not in seen:
-        names = {name: _substitute(value, seen) for name, value in surroundings(function).items()}
+        used = set(_names(function.__code__))
+        names = {name: _substitute(value, used, seen) for name, value in surroundings(function).items()}
         free = function.__code__.co_freevars
         closure = tuple(types.CellType(names[name]) for name in free) if free else None
         namespace = {"__builtins__": builtins, "__name__": function.__module__} | names
@@ -84,15 +85,28 @@ def ready(function: Any, _seen: dict[Any, Any] | None = None) -> Any:
     return seen[function]
 
 
-def _substitute(value: Any, seen: dict[Any, Any]) -> Any:
+def _substitute(value: Any, used: set[str], seen: dict[Any, Any]) -> Any:
     if isinstance(value, types.ModuleType):
-        return _MODULES.get(value, value)
+        return _MODULES[value] if value in _MODULES else _with_substitutes(value, used, seen)
     if isinstance(_plain(value), types.FunctionType) and value not in SUBSTITUTES:
         return ready(value, seen)
     try:
         return SUBSTITUTES.get(value, value)
     except TypeError:
         return value
+
+
+def _with_substitutes(module: types.ModuleType, used: set[str], seen: dict[Any, Any]) -> types.ModuleType:
+    """A user's module with what a function may use of it."""
+    copy = types.ModuleType(module.__name__)
+    copy.__dict__.update({name: _substitute(value, used, seen) for name, value in _members(module, used).items()})
+    return copy
+
+
+def _members(module: types.ModuleType, used: set[str]) -> dict[str, Any]:
+    """What of a module a function may use: other modules in it are left alone."""
+    found = {name: getattr(module, name) for name in used if hasattr(module, name)}
+    return {name: value for name, value in found.items() if not isinstance(value, types.ModuleType)}
 
 
 def digest(function: Any) -> str:
@@ -111,12 +125,21 @@ def _parts(function: Any, seen: set[Any]) -> Iterator[str]:
     yield repr(function.__defaults__)
     for name, value in sorted(surroundings(function).items()):
         yield name
-        if isinstance(_plain(value), types.FunctionType) and value not in SUBSTITUTES:
-            yield from _parts(_plain(value), seen)
-        elif isinstance(value, np.ndarray):
-            yield f"{value.dtype}{value.shape}{value.tobytes().hex()}"
-        else:
-            yield getattr(value, "__name__", repr(value))
+        yield from _value_parts(value, set(_names(function.__code__)), seen)
+
+
+def _value_parts(value: Any, used: set[str], seen: set[Any]) -> Iterator[str]:
+    if isinstance(value, types.ModuleType):
+        yield value.__name__
+        for name, member in sorted(_members(value, used).items() if value not in _MODULES else ()):
+            yield name
+            yield from _value_parts(member, used, seen)
+    elif isinstance(_plain(value), types.FunctionType) and value not in SUBSTITUTES:
+        yield from _parts(_plain(value), seen)
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype}{value.shape}{value.tobytes().hex()}"
+    else:
+        yield getattr(value, "__name__", repr(value))
 
 
 def _code_parts(code: types.CodeType) -> Iterator[str]:

@@ -12,9 +12,9 @@ import numpy as np
 from gridtrend.grid import userfunction
 from gridtrend.grid.kernel import cells_first, cells_last, machine_code
 from gridtrend.ode.kernels import field as fields
-from gridtrend.ode.kernels.tile import MISSING
 from gridtrend.ode.kernels.methods import METHODS, Parts
 from gridtrend.ode.kernels.signatures import of_loop
+from gridtrend.ode.kernels.tile import MISSING
 
 _LOOPS: dict[tuple[Any, ...], Any] = {}
 _LOCK = threading.RLock()
@@ -57,7 +57,8 @@ class System:
 
     def __reduce__(self) -> Any:
         functions = cloudpickle.dumps((self.rhs, self.jacobian))
-        return _unpickled, (functions, self.states, self.parameters, self.forcing, self.form, self.watched)
+        rest = ("states", "parameters", "forcing", "form", "watched")
+        return _unpickled, (functions, {name: getattr(self, name) for name in rest})
 
     @property
     def positions(self) -> tuple[str, ...]:
@@ -83,9 +84,9 @@ class System:
         return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
 
 
-def _unpickled(functions: bytes, *rest: Any) -> System:
+def _unpickled(functions: bytes, rest: dict[str, Any]) -> System:
     rhs, jacobian = cloudpickle.loads(functions)
-    return System(rhs, *rest, jacobian=jacobian)
+    return System(rhs, jacobian=jacobian, **rest)
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,11 @@ class Problem:
         shape = np.broadcast_shapes(
             *(block.shape[: -1 if i >= len(blocks) - n_forcing else None] for i, block in enumerate(blocks))
         )
-        dtype = np.result_type(np.float32, *(block.dtype for block in blocks[:n]))
-        dtype = np.dtype(np.float32 if dtype == np.float32 else np.float64)
+        dtype = _floating(blocks[:n])
         constant = blocks[: len(blocks) - n_forcing]
         y0 = _stacked(constant[:n], shape)
         p = _stacked(constant[n:], shape)
-        forcing = tuple(cells_last(block, 1, shape, dtype) for block in blocks[len(constant) :])
+        forcing = _series(blocks[len(constant) :], shape)
         with np.errstate(invalid="ignore", over="ignore"):
             valid = np.isfinite(y0).all(axis=0) & np.isfinite(p).all(axis=0)
             for series in forcing:
@@ -161,8 +161,7 @@ class Problem:
         crossed = np.full((len(self.system.watched), valid.size), np.nan)
         cells = np.flatnonzero(valid)
         if cells.size:
-            forcing = forcing or (np.zeros((1, 1), dtype),)
-            self._run(dtype, y0, p, forcing, cells, out, status, n_steps, crossed)
+            self._run(dtype, y0, p, forcing or _NONE, cells, out, status, n_steps, crossed)
         times = (time.reshape(shape) for time in crossed)
         return *(cells_first(state, shape) for state in out), status.reshape(shape), n_steps.reshape(shape), *times
 
@@ -175,18 +174,32 @@ class Problem:
         else:
             options = (self.counts, self.atol)
         arguments = (y0, p, forcing, *schedule, *options, cells, *results)
-        self.compiled(dtype, arguments)(*arguments)
+        self.compiled((dtype, forcing[0].dtype), arguments)(*arguments)
 
-    def compiled(self, dtype: Any, arguments: tuple[Any, ...]) -> Any:
+    def compiled(self, dtypes: Any, arguments: tuple[Any, ...]) -> Any:
         """The loop over cells as machine code, compiled (or read from disk) at the first call in a process."""
-        key = (self.system.digest, self.method, dtype)
+        key = (self.system.digest, self.method, *dtypes)
         with _LOCK:
             if key not in _LOOPS:
                 loop = METHODS[self.method].build(self.system.parts())
                 kernels = Path(__file__).with_name("kernels")
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
-                _LOOPS[key] = machine_code(loop, of_loop(arguments, 2, dtype), name, kernels)
+                _LOOPS[key] = machine_code(loop, of_loop(arguments), name, kernels)
         return _LOOPS[key]
+
+
+_NONE = (np.zeros((1, 1)),)
+
+
+def _floating(blocks: tuple[Any, ...]) -> Any:
+    """float32 where all blocks are, else float64."""
+    single = np.result_type(np.float32, *(block.dtype for block in blocks)) == np.float32
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def _series(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Forcing of shape (time, cell), as views where they can be."""
+    return tuple(cells_last(block, 1, shape, _floating(blocks)) for block in blocks)
 
 
 def _stacked(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

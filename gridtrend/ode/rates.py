@@ -35,7 +35,7 @@ def convergence_rate(
     rhs, y0, t, params, jacobian, state
         As for `integrate`.
     method : str or sequence of str
-        One method, or several to compare; several are laid out along a dimension `method`.
+        One method, or several to compare; several are laid out along a dimension `scheme`.
     resolutions : sequence of int
         Numbers of equal steps from t[0] to t[1], increasing, each the same multiple of the one before.
     exact : Dataset or dict, optional
@@ -97,7 +97,7 @@ def convergence_rate(
     ]
     if isinstance(method, str):
         return found[0].assign_attrs(method=method)
-    return xr.concat(found, "method", coords="minimal", compat="override", join="override").assign_coords(
+    return xr.concat(found, "scheme", coords="minimal", compat="override", join="override").assign_coords(
         method=methods
     )
 

@@ -136,7 +136,7 @@ def integrate(
     schedule = make_schedule(clock, t, save_at, step, interpolation)
     problem = Problem(
         system, method, schedule.stops, schedule.knot, schedule.moments, schedule.counts, schedule.knots,
-        interpolation == "linear", step or 0.0, rtol, atol, max_steps,
+        interpolation == "linear", float(step or 0.0), float(rtol), float(atol), int(max_steps),
     )  # fmt: skip
     arrays = [*states.values(), *constants.values(), *levels.values(), *_needed(series, clock, schedule)]
     core: list[list[str]] = [[]] * (len(states) + len(constants) + len(levels)) + [[clock.dim]] * len(series)

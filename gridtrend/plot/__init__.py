@@ -1,5 +1,6 @@
-"""Maps of trends (extra `plot`)."""
+"""Pictures: maps of trends, and rates of convergence (extra `plot`)."""
 
 from gridtrend.plot.maps import trend_map
+from gridtrend.plot.rates import convergence_plot
 
-__all__ = ["trend_map"]
+__all__ = ["convergence_plot", "trend_map"]

@@ -78,11 +78,9 @@ def first_length(field, order, n, nk, nq):
     return guess
 
 
-def loop(start, advance, guess, events, n, nk, nq, parameters):
-    """The loop over tries, and what happens where a lane arrives at the end of a segment."""
+def segments(start, guess, n, nk, nq, parameters):
+    """What puts a cell at the start of a segment of time, and of its first one."""
     clock = n + nk + nq
-    before = clock + 6
-    remember, notice, watching = events(n + nk, before)
 
     @lanes
     def begin(tile, j, cell, s, forcing, knots, knot, linear, stops):
@@ -94,28 +92,58 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
         tile[clock * WIDTH + j], tile[(clock + 2) * WIDTH + j] = t, stops[s + 1]
 
     @lanes
-    def enter(tile, j, cell, y0, p, forcing, knots, knot, linear, stops, moments, first_step, tolerances, out, status):
-        fill(tile, j, cell, y0, p, n + nk)
-        if moments[0] >= 0:
-            save(tile, j, cell, moments[0], out, status)
+    def enter(tile, j, cell, forcing, knots, knot, linear, stops, first_step, rtol, atol):
         begin(tile, j, cell, 0, forcing, knots, knot, linear, stops)
         length = first_step
         if length <= 0.0:
-            length = guess(tile, j, stops[0], stops[-1] - stops[0], tolerances[0], tolerances[1])
+            length = guess(tile, j, stops[0], stops[-1] - stops[0], rtol, atol)
         set_rows(tile, clock + 1, j, (length,))
         set_rows(tile, clock + 3, j, (0.0, 0.0, 0.0))
+
+    return begin, enter
+
+
+def arrival(begin, n, clock):
+    """What happens to a cell after each try; says whether it is finished."""
 
     @lanes
     def trouble(tile, j, max_steps):
         t, h, tried = tile[clock * WIDTH + j], tile[(clock + 1) * WIDTH + j], tile[(clock + 5) * WIDTH + j]
         if tried >= max_steps:
             return TOO_MANY_STEPS
-        if not h > _SHORTEST * abs(t):
-            for i in range(n):
-                if not math.isfinite(tile[(n + i) * WIDTH + j]):
-                    return NOT_FINITE
-            return STEP_TOO_SMALL
-        return DONE
+        if h > _SHORTEST * abs(t):
+            return DONE
+        for i in range(n):
+            # The memory is the slope here, for methods that have one.
+            if not math.isfinite(tile[(n + i) * WIDTH + j]):
+                return NOT_FINITE
+        return STEP_TOO_SMALL
+
+    @lanes
+    def settle(tile, j, cell, segment, forcing, knots, knot, linear, stops, moments, max_steps, out, status):
+        last = stops.size - 1
+        if tile[clock * WIDTH + j] == tile[(clock + 2) * WIDTH + j]:
+            segment[j] += 1
+            s = segment[j]
+            if moments[s] >= 0:
+                save(tile, j, cell, moments[s], out, status)
+            if s < last and status[cell] == DONE:
+                begin(tile, j, cell, s, forcing, knots, knot, linear, stops)
+        else:
+            status[cell] = trouble(tile, j, max_steps)
+        # A cell that is lost is missing from here on, as results are until they are written.
+        return segment[j] == last or status[cell] != DONE
+
+    return settle
+
+
+def loop(start, advance, guess, events, n, nk, nq, parameters):
+    """The loop over tries: a lane whose cell is finished takes the next one."""
+    clock = n + nk + nq
+    before = clock + 6
+    remember, notice, watching = events(n + nk, before)
+    begin, enter = segments(start, guess, n, nk, nq, parameters)
+    settle = arrival(begin, n, clock)
 
     @outermost
     def run(
@@ -124,54 +152,25 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
     ):  # fmt: skip
         tile, times = np.zeros((before + n) * WIDTH), np.zeros(WIDTH)
         segment, owner = np.zeros(WIDTH, np.int64), np.full(WIDTH, -1)
-        segments = stops.size - 1
-        entered = running = 0
-        while True:
+        entered = finished = 0
+        while finished < cells.size:
             for j in range(WIDTH):
-                if owner[j] >= 0:
-                    cell = owner[j]
-                    if tile[clock * WIDTH + j] == tile[(clock + 2) * WIDTH + j]:
-                        segment[j] += 1
-                        s = segment[j]
-                        if moments[s] >= 0:
-                            save(tile, j, cell, moments[s], out, status)
-                        if s < segments and status[cell] == DONE:
-                            begin(tile, j, cell, s, forcing, knots, knot, linear, stops)
-                    else:
-                        status[cell] = trouble(tile, j, max_steps)
-                    if segment[j] == segments or status[cell] != DONE:
-                        for s in range(segment[j] + 1, segments + 1):
-                            if moments[s] >= 0:
-                                save(tile, j, cell, moments[s], out, status)
-                        n_steps[cell] = np.int32(tile[(clock + 4) * WIDTH + j])
-                        owner[j] = -1
-                        running -= 1
+                cell = owner[j]
+                if cell >= 0 and settle(
+                    tile, j, cell, segment, forcing, knots, knot, linear, stops, moments, max_steps, out, status
+                ):
+                    n_steps[cell] = np.int32(tile[(clock + 4) * WIDTH + j])
+                    finished += 1
+                    owner[j] = -1
                 if owner[j] < 0 and entered < cells.size:
                     owner[j], segment[j] = cells[entered], 0
-                    enter(
-                        tile,
-                        j,
-                        owner[j],
-                        y0,
-                        p,
-                        forcing,
-                        knots,
-                        knot,
-                        linear,
-                        stops,
-                        moments,
-                        first_step,
-                        (rtol, atol),
-                        out,
-                        status,
-                    )
                     entered += 1
-                    running += 1
-            if running == 0:
-                break
+                    fill(tile, j, owner[j], y0, p, n + nk)
+                    if moments[0] >= 0:
+                        save(tile, j, owner[j], moments[0], out, status)
+                    enter(tile, j, owner[j], forcing, knots, knot, linear, stops, first_step, rtol, atol)
             remember(tile)
-            if watching:
-                times[:] = tile[clock * WIDTH : (clock + 1) * WIDTH]
+            times[:] = tile[clock * WIDTH : (clock + 1) * WIDTH]
             advance(tile, rtol, atol)
             if watching:
                 for j in range(WIDTH):

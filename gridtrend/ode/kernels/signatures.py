@@ -39,12 +39,19 @@ def of_energy(dimensions):
     return tuple(types.Array(types.float64, ndim, "C") for ndim in dimensions)
 
 
-def of_loop(arguments, forcing, dtype):
-    """Types of a loop's arguments, of which this one is the forcing: arrays of any strides."""
-    signature = [numba.typeof(argument) for argument in arguments]
-    array = types.Array(numba.from_dtype(dtype), 2, "A", readonly=True)
-    signature[forcing] = types.UniTuple(array, len(arguments[forcing]))
-    return numba.void(*signature)
+def of_loop(arguments):
+    """Types of a loop's arguments, of which the last four are written to."""
+    return numba.void(*map(_input, arguments[:-4]), *map(numba.typeof, arguments[-4:]))
+
+
+def _input(argument):
+    """The type of what is only read: what comes from another process may be read-only, and forcing a view."""
+    if isinstance(argument, tuple):
+        array = types.Array(numba.from_dtype(argument[0].dtype), 2, "A", readonly=True)
+        return types.UniTuple(array, len(argument))
+    if hasattr(argument, "dtype") and argument.ndim:
+        return types.Array(numba.from_dtype(argument.dtype), argument.ndim, "C", readonly=True)
+    return numba.typeof(argument)
 
 
 def count(returned):
