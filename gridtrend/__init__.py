@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gridtrend.attach import attach_accessors
 
 if TYPE_CHECKING:
-    from gridtrend import accessor, bvp, neural, spectral, trend
+    from gridtrend import accessor, bvp, neural, ode, spectral, trend
     from gridtrend.spectral import (
         band_power,
         coherence,
@@ -59,6 +59,7 @@ __all__ = [
     "mann_kendall",
     "multivariate_mann_kendall",
     "neural",
+    "ode",
     "partial_mann_kendall",
     "pettitt",
     "red_noise",
@@ -75,7 +76,7 @@ __all__ = [
 ]
 
 # Modules that are names of the package, and those that its functions come from.
-_MODULES = ("accessor", "bvp", "neural", "spectral", "trend")
+_MODULES = ("accessor", "bvp", "neural", "ode", "spectral", "trend")
 _SOURCES = ("trend", "spectral")
 
 attach_accessors()

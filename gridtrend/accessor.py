@@ -60,6 +60,12 @@ class _Methods:
     harmonic = _method(spectral.harmonic)
     red_noise = _method(spectral.red_noise)
 
+    def integrate(self: Any, rhs: Any, t: Any = None, **options: Any) -> xr.Dataset:
+        """`gridtrend.ode.integrate(rhs, ds, t, ...)`: these are the states that it starts from."""
+        from gridtrend.ode import integrate
+
+        return integrate(rhs, self._data, t, **options)
+
 
 class DataArrayAccessor(_Methods):
     """`da.gridtrend.<function>(...)` is `gridtrend.<function>(da, ...)`."""
@@ -68,7 +74,7 @@ class DataArrayAccessor(_Methods):
     predict_per_cell = _Later("neural", "predict_per_cell")
 
     def __init__(self, da: xr.DataArray):
-        self._da = da
+        self._da = self._data = da
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return function(self._da, *args, **kwargs)
@@ -82,7 +88,7 @@ class DatasetAccessor(_Methods):
     """
 
     def __init__(self, ds: xr.Dataset):
-        self._ds = ds
+        self._ds = self._data = ds
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> xr.Dataset:
         if function is trend.multivariate_mann_kendall:

@@ -23,8 +23,23 @@ MAY_IMPORT = {
 }
 # Where a foreign package may be imported: a room, or one file of it.
 HOMES = {
-    "numba": {"grid/kernel.py", "grid/cache.py", "grid/lanes.py"},
-    "llvmlite": {"grid/kernel.py", "grid/cache.py", "grid/lanes.py"},
+    "numba": {
+        "grid/kernel.py",
+        "grid/cache.py",
+        "grid/lanes.py",
+        "grid/dual.py",
+        "grid/userfunction.py",
+        "ode/kernels/tuples.py",
+        "ode/kernels/matrices.py",
+        "ode/kernels/signatures.py",
+    },
+    "llvmlite": {
+        "grid/kernel.py",
+        "grid/cache.py",
+        "grid/lanes.py",
+        "ode/kernels/tuples.py",
+        "ode/kernels/matrices.py",
+    },
     "click": {"cli"},
     "matplotlib": {"plot"},
     "cartopy": {"plot"},

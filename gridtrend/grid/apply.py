@@ -211,6 +211,7 @@ def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:
     """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
+    """Refuse an array that has `dim` split over several dask chunks."""
     chunks = array.chunksizes.get(dim, ())
     if len(chunks) > 1:
         others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)

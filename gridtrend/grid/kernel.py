@@ -36,6 +36,14 @@ jit = numba.njit(nogil=True, error_model="numpy")
 # within every caller, so that each layer of calls costs the time of all that lies below it once more.
 inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
 
+# For loops over cells: a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
+# What Python never calls needs no wrapper, which takes longer to compile than a small function does.
+_fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
+outermost = numba.njit(**_fused)
+lanes = numba.njit(**(_fused | {"no_cpython_wrapper": True}))
+# For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
+lane = numba.njit(**(_fused | {"no_cpython_wrapper": True, "forceinline": True}))
+
 
 @dataclass(frozen=True)
 class Output:
@@ -145,9 +153,8 @@ class Kernel:
         sizes: dict[str, int] = {}
         for item in self.inputs:
             if item.is_block:
-                argument = _cells_last(
-                    blocks[item.name], len(item.core_dims), loop_shape, dtype if item.type == "T" else item.type
-                )
+                kind = dtype if item.type == "T" else item.type
+                argument = cells_last(blocks[item.name], len(item.core_dims), loop_shape, kind)
             elif item.dims:
                 argument = np.ascontiguousarray(parameters[item.name], dtype=item.type)
             else:
@@ -160,7 +167,7 @@ class Kernel:
         ]
         if sizes["cell"]:
             self.compiled(dtype)(*arguments, *results)
-        shaped = [_cells_first(result, loop_shape) for result in results]
+        shaped = [cells_first(result, loop_shape) for result in results]
         return tuple(shaped) if len(shaped) > 1 else shaped[0]
 
     def compiled(self, dtype: Any) -> Any:
@@ -178,7 +185,7 @@ class Kernel:
             numba.types.Array(numba.from_dtype(np.dtype(output.dtype)), len(output.dims) + 1, "C")
             for output in self.outputs
         ]
-        return _machine_code(self.body, numba.void(*inputs, *outputs))
+        return _from_here(self.body, numba.void(*inputs, *outputs))
 
 
 class Routine:
@@ -194,7 +201,7 @@ class Routine:
         """Run it; arrays must be of the declared types and contiguous."""
         if self._compiled is None:
             with _LOCK:
-                self._compiled = self._compiled or _machine_code(self.body, self.signature)
+                self._compiled = self._compiled or _from_here(self.body, self.signature)
         return self._compiled(*arguments)
 
 
@@ -203,12 +210,28 @@ def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
     return lambda body: Routine(body, signature)
 
 
-def _machine_code(body: Callable[..., Any], signature: Any) -> Any:
-    """Compile a function for one signature, or read it from disk."""
-    dispatcher: Any = jit(body)
-    # What is compiled stands in the folder of the function, and here.
-    sources = (Path(__file__).parent, Path(inspect.getfile(body)).parent)
-    dispatcher._cache = MachineCode(f"{body.__module__}.{body.__qualname__}", sources)
+def _from_here(body: Callable[..., Any], signature: Any) -> Any:
+    """Machine code of a function whose sources stand in its own folder, and in this one."""
+    return machine_code(
+        jit(body), signature, f"{body.__module__}.{body.__qualname__}", Path(inspect.getfile(body)).parent
+    )
+
+
+def machine_code(dispatcher: Any, signature: Any, name: str, *folders: Path) -> Any:
+    """Compile a function for one signature, or read it from disk.
+
+    Parameters
+    ----------
+    dispatcher : numba dispatcher
+        What to compile.
+    signature : numba signature
+        Types of its arguments.
+    name : str
+        Stands for everything it is compiled from that is not in this folder or in `folders`.
+    *folders : Path
+        Folders whose Python files it is compiled from.
+    """
+    dispatcher._cache = MachineCode(name, (Path(__file__).parent, *folders))
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher
@@ -234,7 +257,7 @@ def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[...,
     return lambda body: Kernel(body, layout, types, outputs)
 
 
-def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: Any) -> Any:
+def cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: Any) -> Any:
     """(loop..., core...) to (core..., cell): a view where the strides allow it, as they do for (time, lat, lon)."""
     core_shape = array.shape[array.ndim - n_core :]
     array = np.broadcast_to(array.astype(dtype, copy=False), loop_shape + core_shape)
@@ -243,7 +266,7 @@ def _cells_last(array: Any, n_core: int, loop_shape: tuple[int, ...], dtype: Any
     return array.reshape((*core_shape, int(np.prod(loop_shape))))
 
 
-def _cells_first(array: Any, loop_shape: tuple[int, ...]) -> Any:
+def cells_first(array: Any, loop_shape: tuple[int, ...]) -> Any:
     """(core..., cell) to (loop..., core...), as a view."""
     core_shape = array.shape[:-1]
     array = array.reshape(core_shape + loop_shape)

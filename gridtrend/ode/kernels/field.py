@@ -1,0 +1,90 @@
+"""From a user's right-hand side to what methods call: `field(t, y, q)` and its Jacobian, for one cell.
+
+`y` and what is returned are tuples of as many numbers as there are states. `q` holds the parameters, levels of events (which
+the function does not see), then the forcing at the start of the present segment, then its rates of change, then the time where the segment starts; a user's function sees
+parameters and forcing at time `t` together as `p`. Names of variables are known to it: `p.g_over_l` is as good as `p[0]`.
+"""
+
+from collections import namedtuple
+from typing import Any
+
+from gridtrend.grid.dual import dual
+from gridtrend.grid.kernel import lane
+from gridtrend.ode.kernels.tuples import stack_array, uniform
+
+
+def define(source: str, **names: Any) -> Any:
+    """Compile the one function that `source` defines, as part of a loop over cells."""
+    exec(source, names)  # noqa: S102
+    name = source.split("(")[0].removeprefix("def ")
+    return lane(names[name])
+
+
+def record(name: str, fields: tuple[str, ...]) -> Any:
+    """A tuple with names; what is no name in Python gets one of its place."""
+    return namedtuple(name, fields, rename=True)  # type: ignore[misc]
+
+
+def joined(items: list[str]) -> str:
+    """Items as the inside of a tuple."""
+    return "".join(f"{item}, " for item in items)
+
+
+def arguments(parameters: tuple[str, ...], forcing: int, levels: int) -> str:
+    """The expression for `p`, in terms of `q` and `t`."""
+    if not parameters:
+        return "()"
+    constant = len(parameters) - forcing
+    first = constant + levels
+    items = [f"q[{i}]" for i in range(constant)]
+    items += [f"q[{first + i}] + q[{first + forcing + i}] * (t - q[{first + 2 * forcing}])" for i in range(forcing)]
+    return f"P({joined(items)})"
+
+
+def field(
+    rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, levels: int, in_place: bool
+) -> Any:
+    """`rhs`, ready to be compiled, as a function of t, y and q; the last `forcing` parameters are forcing."""
+    n = len(states)
+    call = arguments(parameters, forcing, levels)
+    names = {"rhs": rhs, "Y": record("y", states), "P": record("p", parameters)}
+    names |= {"uniform": uniform, "stack_array": stack_array}
+    if not in_place:
+        y = joined([f"y[{i}]" for i in range(n)])
+        return define(f"def field(t, y, q):\n    return uniform(rhs(t, Y({y}), {call}), y[0], {n})\n", **names)
+    lines = ["def field(t, y, q):", f"    state, dy = stack_array(y[0], {n}), stack_array(y[0], {n})"]
+    lines += [f"    state[{i}] = y[{i}]" for i in range(n)]
+    lines += [f"    rhs(t, state, {call}, dy)", f"    return ({joined([f'dy[{i}]' for i in range(n)])})"]
+    return define("\n".join(lines), **names)
+
+
+def jacobian(field: Any, n: int) -> Any:
+    """The derivatives of a field with respect to y, row after row, from one evaluation with duals for each column."""
+    lines = ["def jacobian(t, y, q):"]
+    for column in range(n):
+        y = joined([f"dual(y[{i}], {float(i == column)})" for i in range(n)])
+        lines.append(f"    c{column} = field(t, ({y}), q)")
+    entries = [f"c{column}[{row}].slope" for row in range(n) for column in range(n)]
+    lines.append(f"    return ({joined(entries)})")
+    return define("\n".join(lines), field=field, dual=dual)
+
+
+def given_jacobian(
+    function: Any, states: tuple[str, ...], parameters: tuple[str, ...], forcing: int, levels: int
+) -> Any:
+    """A Jacobian that the user gives as a tuple of rows, as a function of t, y and q."""
+    n = len(states)
+    y = joined([f"y[{i}]" for i in range(n)])
+    rows = joined([f"rows[{i}][{j}]" for i in range(n) for j in range(n)])
+    source = f"def jacobian(t, y, q):\n    rows = given(t, Y({y}), {arguments(parameters, forcing, levels)})\n"
+    source += f"    return uniform(({rows}), y[0], {n * n})\n"
+    names = {"given": function, "Y": record("y", states), "P": record("p", parameters), "uniform": uniform}
+    return define(source, **names)
+
+
+def time_slope(field: Any, n: int) -> Any:
+    """The partial derivative of a field with respect to t."""
+    y = joined([f"dual(y[{i}], 0.0)" for i in range(n)])
+    result = joined([f"rate[{i}].slope" for i in range(n)])
+    source = f"def time_slope(t, y, q):\n    rate = field(dual(t, 1.0), ({y}), q)\n    return ({result})\n"
+    return define(source, field=field, dual=dual)

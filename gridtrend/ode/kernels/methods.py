@@ -1,0 +1,138 @@
+"""The methods by name, and how each becomes a loop over cells for one right-hand side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gridtrend.grid.kernel import lane
+from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
+from gridtrend.ode.kernels.events import watch
+from gridtrend.ode.kernels.field import define, joined
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a loop is made from: the field, its derivatives, and the numbers of states, of parameters and in `q`."""
+
+    form: str
+    field: Any
+    jacobian: Any
+    time_slope: Any
+    n: int
+    parameters: int
+    nq: int
+    watched: tuple[int, ...]
+
+    def events(self, first_q: int, before: int) -> tuple[Any, Any, bool]:
+        """What looks for crossings, in a tile with `q` and the states before a step at these rows."""
+        level = first_q + self.parameters - len(self.watched)
+        rate = self.field
+        if self.form == "acceleration" and self.watched:
+            rate = _with_velocities(self.field, self.n)
+        found = watch(rate, self.watched, self.n, first_q, self.nq, level, before)
+        return *found, bool(self.watched)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to integrate.
+
+    Parameters
+    ----------
+    order : int
+        Its order of convergence.
+    adaptive : bool
+        Whether it needs no step from the user.
+    build : callable
+        Makes the loop over cells from `Parts`.
+    needs_jacobian : bool
+        Whether it uses derivatives of the right-hand side.
+    """
+
+    order: int
+    adaptive: bool
+    build: Callable[[Parts], Any]
+    needs_jacobian: bool = False
+
+
+def _memoryless(parts: Parts) -> Any:
+    return define(f"def start(t, y, q):\n    return ({joined(['0.0'] * parts.n)})\n")
+
+
+def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        step = steps.runge_kutta(parts.field, tableau)
+        advance = lockstep.explicit(step, parts.n, parts.n, parts.nq)
+        return lockstep.loop(_memoryless(parts), advance, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+
+    return build
+
+
+def _with_velocities(acceleration: Any, n: int) -> Any:
+    """Rates of change of positions and velocities, from accelerations."""
+    half = n // 2
+    x, v = (joined([f"y[{i}]" for i in part]) for part in (range(half), range(half, n)))
+    source = f"def rate(t, y, q):\n    return ({v}) + acceleration(t, ({x}), q)\n"
+    return define(source, acceleration=acceleration)
+
+
+def _verlet(parts: Parts) -> Any:
+    half = parts.n // 2
+    acceleration = parts.field
+    if parts.form != "acceleration":
+        zeros, last = joined(["0.0"] * half), joined([f"rate[{i}]" for i in range(half, parts.n)])
+        source = f"def acceleration(t, x, q):\n    rate = field(t, x + ({zeros}), q)\n    return ({last})\n"
+        acceleration = define(source, field=parts.field)
+    step, start = steps.velocity_verlet(acceleration, half)
+    advance = lockstep.explicit(step, parts.n, half, parts.nq)
+    return lockstep.loop(start, advance, parts.events, parts.n, half, parts.nq, parts.parameters)
+
+
+def _implicit(theta: float) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        advance = lockstep.implicit(parts.field, parts.jacobian, theta, parts.n, parts.nq)
+        return lockstep.loop(_memoryless(parts), advance, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+
+    return build
+
+
+def _own_step(parts: Parts, step: Any, start: Any, order: int) -> Any:
+    advance = adaptive.attempt(step, 1.0 / order, parts.n, parts.n, parts.nq)
+    guess = adaptive.first_length(parts.field, order, parts.n, parts.n, parts.nq)
+    return adaptive.loop(start, advance, guess, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+
+
+def _embedded(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
+    def build(parts: Parts) -> Any:
+        field = parts.field
+
+        @lane
+        def start(t, y, q):  # type: ignore[no-untyped-def]
+            return field(t, y, q)
+
+        return _own_step(parts, steps.runge_kutta(field, tableau), start, tableau.error_order)
+
+    return build
+
+
+def _rosenbrock(parts: Parts) -> Any:
+    step = rosenbrock.rodas4(parts.field, parts.jacobian, parts.time_slope)
+    return _own_step(parts, step, _memoryless(parts), 4)
+
+
+def _linear(parts: Parts) -> Any:
+    return linear.loop(parts.field, parts.jacobian, parts.n, parts.nq, parts.parameters)
+
+
+METHODS = {
+    "explicit_euler": Method(1, False, _explicit(tableaus.EXPLICIT_EULER)),
+    "implicit_euler": Method(1, False, _implicit(1.0), needs_jacobian=True),
+    "implicit_midpoint": Method(2, False, _implicit(0.5), needs_jacobian=True),
+    "velocity_verlet": Method(2, False, _verlet),
+    "rk4": Method(4, False, _explicit(tableaus.RK4)),
+    "dopri5": Method(5, True, _embedded(tableaus.DOPRI5)),
+    "dop853": Method(8, True, _embedded(tableaus.DOP853)),
+    "rosenbrock": Method(4, True, _rosenbrock, needs_jacobian=True),
+    # Of order infinity, and free to choose its steps: there is none but the segments.
+    "linear": Method(0, True, _linear, needs_jacobian=True),
+}

@@ -1,0 +1,56 @@
+"""One step of each explicit method for one cell: `step(t, y, k, q, h)` gives the new state and the new memory.
+
+The memory `k` is what a method takes from one step to the next: the slope (dopri5, dop853) or the acceleration (Verlet)
+at the end of the step, which is that at the start of the next. `start(t, y, q)` gives the first.
+"""
+
+from typing import Any
+
+from gridtrend.grid.kernel import lane
+from gridtrend.ode.kernels.field import define, joined
+from gridtrend.ode.kernels.tableaus import Row, Tableau
+from gridtrend.ode.kernels.tuples import along, error_norm
+
+
+def _sum(row: Row, start: str = "y") -> str:
+    slopes = joined([f"k{stage}" for stage in row])
+    return f"along({start}, h, ({joined([repr(weight) for weight in row.values()])}), ({slopes}))"
+
+
+def runge_kutta(field: Any, tableau: Tableau) -> Any:
+    """The step of a method given by its tableau.
+
+    One with error estimates takes the tolerances too, and gives the size of the error where 1 is what is tolerated.
+    """
+    adaptive = bool(tableau.errors)
+    lines = [f"def step(t, y, k1, q, h{', rtol, atol' if adaptive else ''}):"]
+    lines += [] if adaptive else ["    memory = k1", "    k1 = field(t, y, q)"]
+    for number, (node, row) in enumerate(zip(tableau.nodes, tableau.stages, strict=True), 2):
+        lines.append(f"    k{number} = field(t + {node!r} * h, {_sum(row)}, q)")
+    lines.append(f"    y1 = {_sum(tableau.weights)}")
+    if adaptive:
+        last = f"k{len(tableau.nodes) + 2}"
+        lines.append(f"    {last} = field(t + h, y1, q)")
+        lines.append("    zero = along(y, -1.0, (1.0,), (y,))")
+        errors = joined([_sum(row, "zero") for row in tableau.errors])
+        lines.append(f"    return y1, {last}, error_norm(y, y1, ({errors}), rtol, atol)")
+    else:
+        lines.append("    return y1, memory")
+    return define("\n".join(lines), field=field, along=along, error_norm=error_norm)
+
+
+def velocity_verlet(acceleration: Any, half: int) -> tuple[Any, Any]:
+    """The step and the start of velocity-Verlet (kick, drift, kick); memory is the acceleration."""
+
+    @lane
+    def step(t, y, k, q, h):  # type: ignore[no-untyped-def]
+        velocity = along(y[half:], h, (0.5,), (k,))
+        position = along(y[:half], h, (1.0,), (velocity,))
+        k = acceleration(t + h, position, q)
+        return position + along(velocity, h, (0.5,), (k,)), k
+
+    @lane
+    def start(t, y, q):  # type: ignore[no-untyped-def]
+        return acceleration(t, y[:half], q)
+
+    return step, start

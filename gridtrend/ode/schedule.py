@@ -1,0 +1,206 @@
+"""When things happen: start and end, times to save, times of the forcing, and fixed steps between them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.apply import check_chunks
+from gridtrend.grid.timeaxis import time_axis
+
+INTERPOLATIONS = ("previous", "linear")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How times that users write become numbers, and back.
+
+    Parameters
+    ----------
+    dim : str
+        Dimension of the results' times.
+    coordinate : DataArray or None
+        The forcing's times, where there is forcing.
+    knots : ndarray of float64
+        The same as numbers: in units of `per` since the first, or as they are.
+    order : ndarray of int or None
+        What sorts them.
+    unit : str
+        The unit of time of the right-hand side, as far as it is known.
+    """
+
+    dim: str
+    coordinate: xr.DataArray | None
+    knots: Any
+    order: Any
+    unit: str
+
+    @property
+    def dates(self) -> bool:
+        """Whether times are dates."""
+        return self.coordinate is not None and self.coordinate.dtype.kind in "MO"
+
+    def numbers(self, name: str, values: Any) -> Any:
+        """Times as numbers."""
+        values = np.atleast_1d(np.asarray(getattr(values, "values", values)))
+        if values.dtype.kind in "iuf":
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds missing or infinite times; give finite ones.")
+            return values.astype(float)
+        if not self.dates:
+            raise TypeError(
+                f"{name} holds {values.dtype} values, and times are plain numbers here. Dates are understood where forcing "
+                f"has them; else give numbers, such as {name}=(0.0, 10.0), in the unit of time of your function."
+            )
+        assert self.coordinate is not None
+        if self.coordinate.dtype.kind == "M":
+            dates = values.astype("M8[ns]")
+            first = self.coordinate.values.astype("M8[ns]").min()
+            ticks = (self.coordinate.values.astype("M8[ns]").max() - first) / np.timedelta64(1, "s")
+            return (dates - first) / np.timedelta64(1, "s") * (self.knots[-1] / ticks if ticks else 1.0)
+        return self._cftime_numbers(values)
+
+    def labels(self, numbers: Any) -> Any:
+        """Numbers as the times that users see: dates where forcing has them."""
+        if self.coordinate is None:
+            return numbers
+        attrs = self.coordinate.attrs
+        if not self.dates:
+            return xr.Variable(self.dim, numbers, attrs)
+        values = self.coordinate.values if self.order is None else self.coordinate.values[self.order]
+        first, span = values[0], values[-1] - values[0]
+        # Times that the forcing has are given back as they were.
+        place = np.minimum(np.searchsorted(self.knots, numbers), self.knots.size - 1)
+        known = np.isclose(self.knots[place], numbers, rtol=1e-14, atol=0)
+        scaled = [
+            values[i] if same else first + span * (number / self.knots[-1])
+            for i, same, number in zip(place, known, numbers, strict=True)
+        ]
+        return xr.Variable(self.dim, np.array(scaled, dtype=values.dtype), attrs)
+
+    def unit_attrs(self) -> dict[str, str]:
+        """Attributes of times that stay numbers."""
+        if self.dates and self.coordinate is not None:
+            first = self.coordinate.values.min()
+            calendar = getattr(first, "calendar", "proleptic_gregorian")
+            return {"units": f"{self.unit}s since {str(first)[:19].replace('T', ' ')}", "calendar": calendar}
+        return {}
+
+    def _cftime_numbers(self, values: Any) -> Any:
+        import cftime
+
+        assert self.coordinate is not None
+        first, last = min(self.coordinate.values), max(self.coordinate.values)
+        if values.dtype.kind in "US":
+            parse = type(first).strptime
+            values = np.array([parse(str(value)[:10], "%Y-%m-%d", calendar=first.calendar) for value in values])
+        unit = f"seconds since {first.isoformat()}"
+        span = cftime.date2num(last, unit, calendar=first.calendar)
+        return np.asarray(cftime.date2num(values, unit, calendar=first.calendar), float) * self.knots[-1] / span
+
+
+def make_clock(forcing: dict[str, xr.DataArray], per: str) -> Clock:
+    """The clock of a run: that of its forcing, or plain numbers in a dimension `t`."""
+    if not forcing:
+        return Clock("t", None, np.empty(0), None, "")
+    first = next(iter(forcing.values()))
+    dim = "time" if "time" in first.dims else str(first.dims[0])
+    for name, array in forcing.items():
+        if dim not in array.dims:
+            raise ValueError(
+                f"forcing {name!r} has no dimension {dim!r}; what does not change in time is a parameter: params=..."
+            )
+        if dim not in array.coords:
+            raise ValueError(
+                f"forcing {name!r} has no times along {dim!r}. Give them with "
+                f"forcing.assign_coords({dim}=...), in the unit of time of your function."
+            )
+        check_chunks(array, dim)
+        if not array[dim].equals(first[dim]):
+            raise ValueError(
+                f"forcing {name!r} has other times than {next(iter(forcing))!r}; interpolate one to the other."
+            )
+    coordinate = first[dim]
+    dates = coordinate.dtype.kind in "MO"
+    axis = time_axis(first, dim, per if dates else "year")
+    return Clock(dim, coordinate, axis.values / (axis.per if dates else 1.0), axis.order, axis.unit)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Stops, and what belongs to each segment between them; as in `Problem`, with the times to save as users see them."""
+
+    stops: Any
+    knot: Any
+    moments: Any
+    counts: Any
+    knots: Any
+    first_knot: int
+    saved: Any
+
+
+def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interpolation: str) -> Schedule:
+    """Lay out a run from `t[0]` to `t[1]`."""
+    start, end = _span(clock, t)
+    saved = clock.numbers("save_at", save_at) if save_at is not None else np.array([end])
+    _check_saved(saved, start, end)
+    knots, first_knot = _needed_knots(clock, start, end, interpolation)
+    inner = knots[(knots > start) & (knots < end)]
+    stops = np.unique(np.concatenate([[start, end], saved, inner]))
+    moments = np.searchsorted(saved, stops)
+    moments[(moments == saved.size) | (saved[np.minimum(moments, saved.size - 1)] != stops)] = -1
+    knot = np.maximum(np.searchsorted(knots, stops[:-1], side="right") - 1, 0)
+    if interpolation == "linear" and knots.size:
+        knot = np.minimum(knot, knots.size - 2)
+    # A step a rounding error longer than a segment is that segment.
+    counts = np.ceil(np.diff(stops) / (step or np.inf) * (1 - 1e-9)).clip(1)
+    knot, moments, counts = (np.asarray(array, np.int64) for array in (knot, moments, counts))
+    return Schedule(stops, knot, moments, counts, knots, first_knot, saved)
+
+
+def _span(clock: Clock, t: Any) -> tuple[float, float]:
+    if t is None and clock.coordinate is not None:
+        return float(clock.knots[0]), float(clock.knots[-1])
+    if t is None or np.size(t) != 2:
+        raise ValueError(
+            f"t={t!r} is not a start and an end; give two times, such as t=(0.0, 10.0), and times to save as save_at."
+        )
+    start, end = clock.numbers("t", t)
+    if not start < end:
+        raise ValueError(f"t={t!r} does not increase: the end must lie after the start, t=({t[1]!r}, {t[0]!r}).")
+    return float(start), float(end)
+
+
+def _check_saved(saved: Any, start: float, end: float) -> None:
+    if saved.size == 0:
+        raise ValueError("save_at is empty; leave it out to keep the state at the end alone.")
+    if np.any(np.diff(saved) <= 0):
+        place = int(np.flatnonzero(np.diff(saved) <= 0)[0])
+        raise ValueError(
+            f"save_at does not increase: {saved[place]:.12g} is followed by {saved[place + 1]:.12g}. Sort it: numpy.unique(save_at)."
+        )
+    if saved[0] < start or saved[-1] > end:
+        raise ValueError(
+            f"save_at reaches from {saved[0]:.12g} to {saved[-1]:.12g}, beyond t=({start:.12g}, {end:.12g}). Widen t, or keep "
+            "the times that lie within it."
+        )
+
+
+def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) -> tuple[Any, int]:
+    """The times of the forcing that a run uses, and the place of the first of them."""
+    knots = clock.knots
+    if not knots.size:
+        return knots, 0
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"interpolation={interpolation!r} is not known; use 'previous' or 'linear'.")
+    # Forcing that holds until its next time holds after its last for as long as it did before.
+    reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
+    if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):
+        raise ValueError(
+            f"forcing covers {knots[0]:.12g} to {reach:.12g}{f' {clock.unit}s' if clock.unit else ''}, and t asks for "
+            f"{start:.12g} to {end:.12g}. Shorten t, extend the forcing, or, where it repeats, pad it with forcing.pad(...)."
+        )
+    first = int(np.searchsorted(knots, start, side="right")) - 1
+    last = int(np.searchsorted(knots, end, side="left"))
+    return knots[first : max(last + 1, first + 2)], first
