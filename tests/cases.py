@@ -257,6 +257,7 @@ OPTIONS = {
     "mann_kendall": {
         "alpha": [0.01, 0.3],
         "alternative": ["increasing", "decreasing"],
+        "p_value": ["exact", "auto"],
         "continuity": [False],
         "tau": ["a"],
         "intercept": ["joint"],
@@ -289,7 +290,12 @@ OPTIONS = {
     "kendall_tau_of_field_and_series": {"variant": ["c"], "p_value": ["asymptotic"]},
     "mann_kendall_hamed_rao": {"lag": [1, 3, "all"], "alternative": ["increasing"], "continuity": [False]},
     "mann_kendall_yue_wang": {"lag": [3], "alpha": [0.3], "alternative": ["decreasing"]},
-    "mann_kendall_prewhitening": {"tau": ["a"], "alternative": ["increasing"], "min_valid": [1, 9]},
+    "mann_kendall_prewhitening": {
+        "p_value": ["exact"],
+        "tau": ["a"],
+        "alternative": ["increasing"],
+        "min_valid": [1, 9],
+    },
     "mann_kendall_tfpw": {"alpha": [0.3], "continuity": [False]},
     "mann_kendall_vctfpw": {"intercept": ["joint"], "ci": ["rounded"], "alpha": [0.3]},
     "mann_kendall_3pw": {"alternative": ["decreasing"], "alpha": [0.3]},

@@ -150,6 +150,7 @@ def mann_kendall(
     *,
     alpha=0.05,
     alternative="two-sided",
+    p_value="normal",
     continuity=True,
     tau="b",
     intercept="conover",
@@ -163,7 +164,8 @@ def mann_kendall(
         return dict.fromkeys(TESTS, NAN) | line | {"trend": 0}
     s, var_s = mann_kendall_s(y), variance(y)
     z = score(s, var_s, continuity)
-    p = normal_p(z, alternative)
+    exact = p_value == "exact" or (p_value == "auto" and len(y) <= 60)
+    p = exact_p(s, sorted(ties(y)), alternative) if exact else normal_p(z, alternative)
     test = {
         "tau": mann_kendall_tau(y, tau),
         "s": s,

@@ -220,6 +220,7 @@ def test_ten_thousand_series_of_white_noise_have_no_missing_answer():
         ({"method": "yue_wang", "lag": "every"}, "whole number from 1 on, or 'all'"),
         ({"method": "block_bootstrap", "resamples": 0}, "such as 2000"),
         ({"method": "block_bootstrap", "seed": -1}, "from 0 on"),
+        ({"method": "hamed_rao", "p_value": "exact"}, "needs independent values"),
         ({"method": "3pw", "compat": "pymannkendall"}, "does not exist in pymannkendall"),
         ({"compat": "R"}, "compat='R' is not known; use one of 'pymannkendall'"),
     ],

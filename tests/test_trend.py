@@ -54,6 +54,12 @@ def test_p_without_continuity_is_the_published_one(oracle):
     close(result.p_value, oracle.expected["p_value_no_continuity"])
 
 
+@series_with("p_value_exact")
+def test_the_exact_p_is_the_published_one(oracle):
+    result = gt.mann_kendall(record(oracle.y, oracle.t), p_value="exact", slope=False)
+    close(result.p_value, oracle.expected["p_value_exact"])
+
+
 @series_with("tau_b")
 @pytest.mark.parametrize("variant", ["a", "b"])
 def test_tau_is_the_published_one(oracle, variant):

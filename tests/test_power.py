@@ -1,0 +1,59 @@
+"""How long a record must be, held to simulation."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gridtrend as gt
+from benchmarks.calibration import noise
+from gridtrend.trend import minimum_detectable_trend
+
+
+@pytest.mark.parametrize("n", [20, 60])
+@pytest.mark.parametrize("power", [0.5, 0.8])
+def test_a_trend_that_large_is_found_that_often(n, power):
+    trend = minimum_detectable_trend(n, power=power)
+    da = noise(n, 2000, 0.0) + trend * xr.DataArray(np.arange(n), dims="time")
+    found = float((gt.mann_kendall(da, slope=False).trend == 1).mean())
+    # On the safe side: the variance of S is taken as that without a trend.
+    assert power - 0.03 < found < power + 0.08
+
+
+def test_persistence_and_noise_ask_for_larger_trends():
+    calm, persistent = minimum_detectable_trend(40), minimum_detectable_trend(40, r1=0.5)
+    assert 1.5 * calm < persistent < 2.0 * calm
+    assert minimum_detectable_trend(40, noise=3.0) == pytest.approx(3.0 * calm)
+    assert minimum_detectable_trend(80) < 0.5 * calm
+    assert minimum_detectable_trend(40, alternative="increasing") < calm
+
+
+def test_a_record_too_short_for_any_trend_says_so():
+    assert minimum_detectable_trend(4) == np.inf
+
+
+def test_fields_give_lazy_fields(no_compute):
+    spread = xr.DataArray([[0.5, np.nan], [1.0, 2.0]], dims=("lat", "lon"), name="t2m", attrs={"units": "K"}).chunk(
+        lat=1
+    )
+    with no_compute():
+        result = minimum_detectable_trend(30, noise=spread, r1=xr.DataArray([0.0, 0.4], dims="lat").chunk(lat=1))
+    values = result.compute()
+    assert values.dims == ("lat", "lon")
+    assert values.attrs["units"] == "K"
+    assert np.isnan(values[0, 1])
+    np.testing.assert_allclose(values[0, 0], 0.5 * minimum_detectable_trend(30))
+    np.testing.assert_allclose(values[1, 1], minimum_detectable_trend(30, noise=2.0, r1=0.4))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": 3}, "whole number from 4 on"),
+        ({"n": 30, "power": 0.04}, "not a probability above alpha"),
+        ({"n": 30, "power": 1.0}, "not a probability above alpha"),
+        ({"n": 30, "alpha": 0.0}, "between 0 and 1"),
+    ],
+)
+def test_what_is_no_question_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        minimum_detectable_trend(**options)
