@@ -137,9 +137,19 @@ def over_test(
     groups = Groups(
         row=(np.arange(count) * n + step[:, None]).ravel(), when=when, count=count, axis=replace(axis, order=None)
     )
-    together = da.stack({_TOGETHER: [dim, *dims]}, create_index=False)
-    result = grouped_test(together, _TOGETHER, groups, method, **options)
+    result = grouped_test(_together(da, [dim, *dims]), _TOGETHER, groups, method, **options)
     return result.assign_coords(period(da, dim)).assign_attrs(dimension=dim, over=" ".join(dims), n=n)
+
+
+def _together(da: xr.DataArray, dims: list[str]) -> xr.DataArray:
+    """Several dimensions as one, the last."""
+    if da.size:
+        return da.stack({_TOGETHER: dims}, create_index=False)
+    # xarray cannot tell the shape of what holds nothing.
+    others = [name for name in da.dims if name not in dims]
+    shape = [da.sizes[name] for name in others] + [math.prod(da.sizes[name] for name in dims)]
+    coords = {name: coord for name, coord in da.coords.items() if not set(dims) & set(coord.dims)}
+    return xr.DataArray(np.empty(shape, da.dtype), coords, (*others, _TOGETHER), da.name, da.attrs)
 
 
 def _sites(da: xr.DataArray, dim: str, over: str | Sequence[str] | None) -> list[str]:

@@ -111,7 +111,7 @@ def multivariate_mann_kendall(
     >>> water = xr.Dataset({"nitrate": nitrate, "phosphate": phosphate})
     >>> result = gt.multivariate_mann_kendall(water)
     >>> int(result.s), round(float(result.p_value), 3)
-    (29, 0.018)
+    (27, 0.019)
     """
     da = _stacked_variables(data, dim, over) if isinstance(data, xr.Dataset) else data
     return over_test(
