@@ -141,7 +141,7 @@ def map_windows(
     Parameters
     ----------
     function : callable
-        Called with blocks of shape (..., time) and `part=Part`, and the parameters; importable, and without a state. Its
+        Called with blocks of shape (..., time), `part=Part` and the parameters; importable, and without a state. Its
         result has the shape (..., rows(part), size).
     arrays : tuple of DataArray
         Numpy- or dask-backed.
@@ -181,12 +181,12 @@ def map_windows(
             blocks += [array.data[..., used], (*cells, along)]
         pieces.append(
             dask.array.blockwise(
-                function,
+                _on_joined,
                 (*cells, row, last),
                 *blocks,
                 new_axes={row: rows(part), last: size},
-                # The chunks of a part are joined within its task: nothing else ever holds the joined copy.
-                concatenate=True,
+                concatenate=False,
+                function=function,
                 dtype=dtype,
                 meta=np.empty((0,) * (len(cells) + 2), dtype),
                 part=part,
@@ -194,3 +194,9 @@ def map_windows(
             )
         )
     return pieces, others
+
+
+def _on_joined(*chunks: list[np.ndarray], function: Callable[..., np.ndarray], **parameters: Any) -> np.ndarray:
+    """Run a block function on the chunks of a part, joined within the task: nothing else ever holds the copy."""
+    blocks = (each[0] if len(each) == 1 else np.concatenate(each, axis=-1) for each in chunks)
+    return function(*blocks, **parameters)

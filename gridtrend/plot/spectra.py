@@ -132,8 +132,8 @@ def band_power_map(
 
     Notes
     -----
-    Variances differ by factors, not by amounts: colours change at 1, 2 and 5 times powers of ten. Cells without a complete window
-    are grey. For a map of the trend of the band draw what `mann_kendall` returns with `trend_map`.
+    Variances differ by factors, not by amounts: colours change at 1, 2 and 5 times powers of ten. Cells without a
+    complete window are grey. For a map of the trend of the band draw what `mann_kendall` returns with `trend_map`.
 
     Examples
     --------

@@ -129,8 +129,8 @@ def cross_spectrum(
     Returns
     -------
     DataArray, shape (..., frequency, ...)
-        `cross_power`, complex128: the mean of conj(X) Y. Its angle is the phase by which `y` is ahead of `x`. Attributes
-        as of `welch`. Lazy if an input is.
+        `cross_power`, complex128: the mean of conj(X) Y. Its angle is the phase by which `y` is ahead of `x`.
+        Attributes as of `welch`. Lazy if an input is.
 
     Raises
     ------
@@ -215,7 +215,8 @@ def coherence(
     Returns
     -------
     DataArray, shape (..., frequency, ...)
-        `coherence`, float64, between 0 and 1. A single window has a coherence of 1 by construction. Lazy if an input is.
+        `coherence`, float64, between 0 and 1. A single window has a coherence of 1 by construction. Lazy if an input
+        is.
 
     Raises
     ------

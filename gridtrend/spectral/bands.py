@@ -261,8 +261,9 @@ def _bins(setup: Setup, low: float, high: float) -> tuple[int, int]:
     if first >= stop:
         apart = 1 / (setup.recipe.nfft * setup.sampling.step)
         raise ValueError(
-            f"no frequency lies between {low:.6g} and {high:.6g} {setup.per}: a window of {setup.recipe.length} samples has "
-            f"one every {apart:.6g}, up to {setup.frequencies[-1]:.6g}. Take a longer window, or a wider band."
+            f"no frequency lies between {low:.6g} and {high:.6g} {setup.per}: a window of {setup.recipe.length} "
+            f"samples has one every {apart:.6g}, up to {setup.frequencies[-1]:.6g}. Take a longer window, or a "
+            "wider band."
         )
     return int(first), int(stop)
 
@@ -300,8 +301,8 @@ def _fit_of_wave(setup: Setup, period: float) -> np.ndarray:
     basis = np.stack(columns, axis=1)
     if recipe.length < basis.shape[1]:
         raise ValueError(
-            f"a window of {recipe.length} samples cannot tell {basis.shape[1]} unknowns (cosine, sine, trend) apart; take a "
-            "longer window, or detrend=None."
+            f"a window of {recipe.length} samples cannot tell {basis.shape[1]} unknowns (cosine, sine, trend) apart; "
+            "take a longer window, or detrend=None."
         )
     root = np.sqrt(np.abs(setup.weights))
     fit: np.ndarray = (np.linalg.pinv(basis * root[:, None]) * root)[:2]

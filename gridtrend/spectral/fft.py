@@ -18,7 +18,7 @@ Transform = Callable[[np.ndarray, np.ndarray], None]
 
 @functools.cache
 def transform(one_sided: bool) -> Transform:
-    """A function of rows (a multiple of `ROWS` of them), which it transforms along their last axis, and of the result."""
+    """A function that transforms rows (a multiple of `ROWS` of them) along their last axis into its second argument."""
     try:
         import ducc0.fft as library
     except ImportError:

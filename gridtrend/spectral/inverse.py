@@ -7,14 +7,29 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.timeaxis import described
+from gridtrend.grid.windows import Windows
 from gridtrend.spectral import fft
 from gridtrend.spectral.tapers import Taper, named_taper, taper_weights
-from gridtrend.spectral.tiles import rows_of_batch
+from gridtrend.spectral.tiles import Recipe, rows_of_batch
+from gridtrend.spectral.transforms import transform_factor
 
 # Where tapers let less than this share of the power through, rounding would be all that comes back.
 HIDDEN = 1e-8
 CELLS = 32
-NEEDED = ("window", "hop", "taper", "nfft", "sides", "scaling", "phase", "detrend", "n", "sampling", "sampling_step")
+NEEDED = (
+    "window",
+    "hop",
+    "taper",
+    "nfft",
+    "sides",
+    "scaling",
+    "phase",
+    "detrend",
+    "boundary",
+    "n",
+    "sampling",
+    "sampling_step",
+)
 
 
 def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Taper = None) -> xr.DataArray:
@@ -32,17 +47,18 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
     Returns
     -------
     DataArray, shape (..., time, ...)
-        `series`: the least-squares solution where values were changed, and else the very data, to rounding. Samples that
-        no window holds, and those at both ends that the taper hides, are missing. With sampling="calendar" `dim` has no
-        coordinate: assign that of the data. Lazy if `spectrum` is.
+        `series`, real of one-sided and complex of two-sided transforms: the least-squares solution where values
+        were changed, and else the very data, to rounding. Samples that no window holds, and those at both ends that the
+        taper hides, are missing. With sampling="calendar" `dim` has no coordinate: assign that of the data. Lazy if
+        `spectrum` is.
 
     Raises
     ------
     TypeError
         If `spectrum` is not a DataArray.
     ValueError
-        If the attributes do not tell how it was made, if a trend was taken out, or if window, hop and taper lose some
-        samples, so that there is no inverse.
+        If the attributes do not tell how it was made, if windows or frequencies were left out, if a trend was taken
+        out, or if window, hop and taper lose some samples, so that there is no inverse.
 
     See Also
     --------
@@ -51,8 +67,8 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
     Notes
     -----
     Windows are weighted with the taper once more, added where they overlap, and divided by the sum of the squared
-    tapers, which must not vanish. A part of the record takes the windows that touch it, in the order of time: results do
-    not depend on chunks, to the bit.
+    tapers, which must not vanish. A part of the record takes the windows that touch it, in the order of time: results
+    do not depend on chunks, to the bit.
 
     References
     ----------
@@ -70,29 +86,39 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
     True
     """
     attrs = _attributes(spectrum, dim)
-    length, hop = int(attrs["window"]), int(attrs["hop"])
+    length, hop, nfft = (int(attrs[name]) for name in ("window", "hop", "nfft"))
     weights = taper_weights(named_taper(attrs["taper"]) if taper is None else np.asarray(taper), length)
     weights = np.ones(length) if weights is None else weights
     _check_invertible(weights, hop, attrs)
+    recipe = Recipe(length, hop, None, None, nfft, attrs["sides"] == "onesided")
+    windows = Windows(int(attrs["n"]), length, hop, str(attrs["boundary"]))
+    if (spectrum.sizes["frequency"], spectrum.sizes[dim]) != (recipe.bins, windows.count):
+        raise ValueError(
+            f"this is a part of a transform: {spectrum.sizes['frequency']} of {recipe.bins} frequencies and "
+            f"{spectrum.sizes[dim]} of {windows.count} windows. Set what is not wanted to zero instead of leaving it "
+            "out."
+        )
     others = tuple(str(name) for name in spectrum.dims if name not in (dim, "frequency"))
     arranged = spectrum.transpose(*others, dim, "frequency")
-    size, count = int(attrs["n"]), spectrum.sizes[dim]
+    scaling = None if attrs["scaling"] == "none" else attrs["scaling"]
+    factor = transform_factor(weights, recipe, float(attrs["sampling_step"]), scaling, attrs["phase"])
     options: dict[str, Any] = {
         "weights": weights,
         "hop": hop,
-        "size": size,
-        "count": count,
-        "factor": _factor(attrs, weights),
+        "size": windows.size,
+        "count": windows.count,
+        "factor": np.asarray(1.0 if factor is None else factor),
+        "nfft": nfft,
+        "one_sided": recipe.one_sided,
     }
-    options |= {"nfft": int(attrs["nfft"]), "one_sided": attrs["sides"] == "onesided"}
     if arranged.chunks:
         data = _lazy(arranged, length, options)
     else:
-        data = overlap_add(arranged.values, first=0, start=0, stop=size, **options)
+        data = overlap_add(arranged.values, first=0, start=0, stop=windows.size, **options)
     coords: dict[Any, Any] = {
         name: each for name, each in spectrum.coords.items() if not {dim, "frequency"} & {*each.dims}
     }
-    coords |= _times(spectrum, dim, size, attrs)
+    coords |= _times(spectrum, dim, windows.size, attrs)
     kept = {"long_name": "series of a sliding Fourier transform"}
     if attrs["scaling"] != "density" and "units" in attrs:
         kept["units"] = attrs["units"]
@@ -112,8 +138,8 @@ def _attributes(spectrum: Any, dim: str) -> dict[str, Any]:
         )
     if spectrum.attrs["detrend"] != "none":
         raise ValueError(
-            f"detrend={spectrum.attrs['detrend']!r} took from each window what cannot be known any more. Make the transform "
-            "with detrend=None."
+            f"detrend={spectrum.attrs['detrend']!r} took from each window what cannot be known any more. Make the "
+            "transform with detrend=None."
         )
     return {str(name): value for name, value in spectrum.attrs.items()}
 
@@ -122,8 +148,8 @@ def _check_invertible(weights: np.ndarray, hop: int, attrs: dict[str, Any]) -> N
     """Every sample in the middle of the record must come through (the NOLA condition)."""
     if hop > weights.size:
         raise ValueError(
-            f"a hop of {hop} samples leaves {hop - weights.size} between windows of {weights.size}, which nothing is known "
-            f"about: there is no inverse. Make the transform with a hop of at most {weights.size}."
+            f"a hop of {hop} samples leaves {hop - weights.size} between windows of {weights.size}, which nothing is "
+            f"known about: there is no inverse. Make the transform with a hop of at most {weights.size}."
         )
     through = np.zeros(hop)
     for start in range(0, weights.size, hop):
@@ -131,23 +157,10 @@ def _check_invertible(weights: np.ndarray, hop: int, attrs: dict[str, Any]) -> N
     lost = int((through <= HIDDEN * through.max()).sum())
     if lost:
         raise ValueError(
-            f"taper {attrs['taper']!r} with a hop of {hop} samples hides {lost} of every {hop} samples (it is zero there in "
-            f"all windows): there is no inverse. Make the transform with a shorter hop, {max(weights.size // 2, 1)} for one."
+            f"taper {attrs['taper']!r} with a hop of {hop} samples hides {lost} of every {hop} samples (it is zero "
+            f"there in all windows): there is no inverse. Make the transform with a shorter hop, "
+            f"{max(weights.size // 2, 1)} for one."
         )
-
-
-def _factor(attrs: dict[str, Any], weights: np.ndarray) -> np.ndarray:
-    """What the transform was multiplied with, one number for each frequency or for all."""
-    scale = {
-        "none": 1.0,
-        "spectrum": 1 / weights.sum(),
-        "density": np.sqrt(float(attrs["sampling_step"]) / (weights**2).sum()),
-    }[attrs["scaling"]]
-    if attrs["phase"] == "start":
-        return np.asarray(scale)
-    nfft = int(attrs["nfft"])
-    turns = np.arange(nfft // 2 + 1 if attrs["sides"] == "onesided" else nfft) * (weights.size // 2) % nfft / nfft
-    return np.asarray(scale * np.exp(2j * np.pi * turns))
 
 
 def _lazy(arranged: xr.DataArray, length: int, options: dict[str, Any]) -> Any:
@@ -185,7 +198,7 @@ def overlap_add(
     nfft: int,
     one_sided: bool,
 ) -> np.ndarray:
-    """Samples from `start` up to `stop` of the series with these spectra, of shape (..., windows from `first` on, bins)."""
+    """Samples from `start` up to `stop` of the series with these spectra, (..., windows from `first` on, bins)."""
     flat = spectra.reshape((int(np.prod(spectra.shape[:-2])), *spectra.shape[-2:]))
     length = weights.size
     # Windows stick out on both sides of the samples that are wanted.

@@ -43,8 +43,8 @@ def red_noise(
     Dataset
         power, background, level : float64, shape (..., frequency, ...), squared units of the data per frequency
             The spectrum of `welch`; that of an AR(1) process of the same lag-1 autocorrelation and variance; and the
-            latter's quantile 1 - alpha, by the chi-squared distribution with two degrees of freedom for each independent
-            window (one at frequency zero and at the highest one, which have no phase).
+            latter's quantile 1 - alpha, by the chi-squared distribution with two degrees of freedom for each
+            independent window (one at frequency zero and at the highest one, which have no phase).
         lag1 : float64, shape (...), dimensionless
             Autocorrelation at a lag of one sample.
         n_segments : int32, shape (...)
@@ -63,9 +63,9 @@ def red_noise(
 
     Notes
     -----
-    As `welch`. The autocorrelation follows from the mean spectrum (it is its Fourier transform), corrected for the taper,
-    so that the data are read once. With `detrend` it lies below that of the whole record by about 4 / window. Windows
-    that overlap count as so many independent ones as Welch (1967) derives.
+    As `welch`. The autocorrelation follows from the mean spectrum (it is its Fourier transform), corrected for the
+    taper, so that the data are read once. With `detrend` it lies below that of the whole record by about 4 / window.
+    Windows that overlap count as so many independent ones as Welch (1967) derives.
 
     References
     ----------

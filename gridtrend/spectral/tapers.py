@@ -33,8 +33,9 @@ def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
             return np.asarray(get_window(taper, length), float)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"taper={taper!r} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', 'blackmanharris', "
-                "('tukey', 0.25), ('kaiser', 8.0) or another of scipy.signal.get_window, or an array of weights."
+                f"taper={taper!r} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', "
+                "'blackmanharris', ('tukey', 0.25), ('kaiser', 8.0) or another of scipy.signal.get_window, or an "
+                "array of weights."
             ) from None
     weights = np.asarray(taper)
     if weights.shape != (length,) or weights.dtype.kind not in "biuf" or not np.isfinite(weights).all():

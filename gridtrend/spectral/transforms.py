@@ -10,6 +10,7 @@ from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
 from gridtrend.spectral.setup import SCALINGS, Setup, choose, long_name, prepare
 from gridtrend.spectral.tapers import Taper
+from gridtrend.spectral.tiles import Recipe
 
 PHASES = ("start", "center")
 
@@ -125,7 +126,7 @@ def sliding_fft(
         sampling=sampling,
         per=per,
     )
-    factor = transform_factor(setup, scaling, phase)
+    factor = transform_factor(setup.weights, setup.recipe, setup.sampling.step, scaling, phase)
     attrs = {"long_name": long_name("sliding Fourier transform", setup), "scaling": scaling or "none", "phase": phase}
     units = da.attrs.get("units")
     if units is not None and scaling != "density":
@@ -222,19 +223,20 @@ def power_name(scaling: str | None) -> str:
     return "power spectral density" if scaling == "density" else "power spectrum"
 
 
-def transform_factor(setup: Setup, scaling: str | None, phase: str) -> np.ndarray | float | None:
+def transform_factor(
+    weights: np.ndarray, recipe: Recipe, step: float, scaling: str | None, phase: str
+) -> np.ndarray | float | None:
     """What transforms are multiplied with: a scale, and the turn to another sample of phase zero."""
-    factor = None
+    scale = None
     if scaling == "spectrum":
-        factor = 1 / setup.weights.sum()
+        scale = float(1 / weights.sum())
     elif scaling == "density":
-        factor = np.sqrt(setup.sampling.step / (setup.weights**2).sum())
+        scale = float(np.sqrt(step / (weights**2).sum()))
     if phase == "start":
-        return None if factor is None else float(factor)
-    recipe = setup.recipe
+        return scale
     # Whole turns are taken out before the angle is rounded.
     turns = np.arange(recipe.bins) * (recipe.length // 2) % recipe.nfft / recipe.nfft
-    return np.asarray(np.exp(2j * np.pi * turns) * (1 if factor is None else factor))
+    return np.asarray(np.exp(2j * np.pi * turns) * (1 if scale is None else scale))
 
 
 def windowed(setup: Setup, name: str, attrs: dict[str, Any], *, factor: Any, power: bool) -> xr.DataArray:
