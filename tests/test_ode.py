@@ -364,7 +364,7 @@ def test_functions_of_a_script_run_on_worker_processes_and_compile_once_in_each(
     pytest.importorskip("distributed")
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=550, check=False
     )
     assert done.stdout.strip() == "same", done.stderr[-2000:]
 

@@ -14,8 +14,8 @@ products and sums are rounded one by one.
 | `sigmoid` | 6.7e-16 relative | [-708, 708]; beyond it the value at the nearer end |
 | `sinh`, `cosh` | 4.5e-16 relative | [-708, 708]; beyond it the value at the nearer end |
 | `log` | 2.2e-16 relative | all positive values; -inf at 0, NaN below |
-| `sin`, `cos` | 3.4e-16 relative | [-3e6, 3e6]; beyond it an error below the spacing of x, NaN where infinite |
-| `tan` | 6.7e-16 relative | [-3e6, 3e6] |
+| `sin`, `cos` | 3.4e-16 absolute | [-3e6, 3e6]; beyond it an error below the spacing of x, NaN where infinite |
+| `tan` | 6.7e-16 relative | [-1e3, 1e3] |
 
 NaN gives NaN. The method is that of the textbooks: x = k ln 2 + r with |r| <= ln(2)/2, the Taylor series of exp(r) - 1,
 whose first term left out is below 3e-18, summed in pairs (Estrin), and 2**k written into the bits of a number.
