@@ -285,10 +285,11 @@ def test_states_in_one_array_and_a_function_that_writes_in_place():
     wave = np.fft.fft(start.values, axis=0)
     decay = 2 * np.cos(2 * np.pi * np.arange(12) / 12) - 2
     exact = np.fft.ifft(wave * np.exp(0.3 * decay)[:, None], axis=0).real
-    for method, step in (("rk4", 0.01), ("rosenbrock", None)):
-        run = gt.ode.integrate(diffusion, start, (0.0, 1.0), params={"k": 0.3}, method=method, step=step, state="level")
-        assert run.temperature.dims == ("t", "level", "cell")
-        np.testing.assert_allclose(run.temperature[0], exact, atol=1e-6)
+    run = gt.ode.integrate(diffusion, start, (0.0, 1.0), params={"k": 0.3}, method="rk4", step=0.01, state="level")
+    assert run.temperature.dims == ("t", "level", "cell")
+    np.testing.assert_allclose(run.temperature[0], exact, atol=1e-9)
+    with pytest.raises(ValueError, match="at most 6 states, and y0 has 12"):
+        gt.ode.integrate(diffusion, start, (0.0, 1.0), params={"k": 0.3}, method="rosenbrock", state="level")
 
 
 def test_what_cannot_be_solved_is_told_and_missing():
@@ -363,7 +364,7 @@ def test_functions_of_a_script_run_on_worker_processes_and_compile_once_in_each(
     pytest.importorskip("distributed")
     (tmp_path / "script.py").write_text(SCRIPT)
     done = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=550, check=False
     )
     assert done.stdout.strip() == "same", done.stderr[-2000:]
 

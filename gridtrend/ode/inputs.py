@@ -12,6 +12,9 @@ from gridtrend.ode.kernels import signatures
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import System
 
+# Jacobians are inverted without loops: compiling that for more states takes minutes.
+MOST_STATES = 6
+
 
 def variables(name: str, given: Any) -> dict[str, xr.DataArray]:
     """The variables of a Dataset or of a mapping as named arrays of real numbers."""
@@ -74,6 +77,11 @@ def make_system(
                 f"{name} must be a Python function of (t, y, p), not {type(function).__name__}: its code is compiled. "
                 "Write a def or a lambda."
             )
+    if METHODS[method].needs_jacobian and len(states) > MOST_STATES:
+        raise ValueError(
+            f"method={method!r} works with the Jacobian in registers and takes at most {MOST_STATES} states, and y0 has "
+            f"{len(states)}. Use dopri5 or dop853, or, for a stiff column, few layers."
+        )
     count = getattr(rhs, "py_func", rhs).__code__.co_argcount
     if count not in (3, 4):
         raise TypeError(
@@ -118,18 +126,27 @@ def _unpacked(code: Any, argument: str) -> list[tuple[str, ...]]:
     return found
 
 
-def _returned(rhs: Any, arguments: tuple[Any, ...]) -> Any:
-    return userfunction.compiled_for(userfunction.ready(rhs), arguments)
+# What functions return, by their digests and arguments: no function is compiled twice to be checked.
+_RETURNED: dict[tuple[Any, ...], Any] = {}
+
+
+def _returned(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...], velocities: int = 0) -> Any:
+    key = userfunction.digest(rhs), states, parameters, velocities
+    if key not in _RETURNED:
+        arguments = signatures.of_user(states, parameters, velocities)
+        _RETURNED[key] = userfunction.compiled_for(userfunction.ready(rhs), arguments)
+    return _RETURNED[key]
 
 
 def _check_compiles(system: System) -> None:
     n = len(system.states)
     try:
         if system.form == "in place":
-            q = len(system.parameters) + len(system.watched) + system.forcing + 1
-            userfunction.compiled_for(system.field(), signatures.of_field(n, q))
+            if (key := (system.digest,)) not in _RETURNED:
+                q = len(system.parameters) + len(system.watched) + system.forcing + 1
+                _RETURNED[key] = userfunction.compiled_for(system.field(), signatures.of_field(n, q))
             return
-        returned = _returned(system.rhs, signatures.of_user(system.states, system.parameters))
+        returned = _returned(system.rhs, system.states, system.parameters)
     except userfunction.COMPILE_ERRORS as error:
         raise ValueError(_in_words(error, system)) from None
     _check_count(returned, n, f"y0 has {n} state{'s' * (n > 1)}: {', '.join(system.states)}")
@@ -163,7 +180,7 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
         )
     acceleration = System(rhs, states, parameters, rest[0], "acceleration", rest[1])
     try:
-        returned = _returned(rhs, signatures.of_user(states[:half], parameters))
+        returned = _returned(rhs, states[:half], parameters)
         _check_count(returned, half, f"there are {half} positions: {', '.join(states[:half])}")
         return acceleration
     except userfunction.COMPILE_ERRORS as error:
@@ -171,11 +188,11 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
     except ValueError:
         reason = None
     try:
-        _returned(rhs, signatures.of_user(states, parameters))
+        _returned(rhs, states, parameters)
     except userfunction.COMPILE_ERRORS:
         raise ValueError(_in_words(reason or ValueError(""), acceleration)) from None
     try:
-        returned = _returned(rhs, signatures.of_user(states, parameters, half))
+        returned = _returned(rhs, states, parameters, half)
         if signatures.hands_on_velocities(returned, half):
             return System(rhs, states, parameters, rest[0], "rate", rest[1])
     except userfunction.COMPILE_ERRORS:

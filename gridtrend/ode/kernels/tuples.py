@@ -115,8 +115,8 @@ def stack_array(typing, like, count):
         data = cgutils.alloca_once(builder, data_type, size=ir.Constant(ir.IntType(32), size))
         array = context.make_array(array_type)(context, builder)
         itemsize = context.get_abi_sizeof(data_type)
-        sizes = [context.get_constant(types.intp, value) for value in (size, itemsize)]
-        context.populate_array(array, data, [sizes[0]], [sizes[1]], sizes[1], None)
+        length, width = (context.get_constant(types.intp, value) for value in (size, itemsize))
+        context.populate_array(array, data=data, shape=[length], strides=[width], itemsize=width, meminfo=None)
         return array._getvalue()
 
     return signature, generate
