@@ -3,16 +3,18 @@
 import contextlib
 import errno
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from gridtrend.io.errors import OutputError
+from gridtrend.io.errors import InputError, OutputError, RunError
+from gridtrend.io.files import NETCDF_LOCK
+from gridtrend.io.ledger import Workspace, workspace
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
-from gridtrend.io.plan import Report
+from gridtrend.io.reading import Report
 
 SUFFIXES = (".nc", ".nc4", ".zarr")
 
@@ -92,10 +94,12 @@ def write(
     *,
     overwrite: bool = False,
     report: Report = lambda *_: None,
+    work: Workspace | None = None,
 ) -> None:
     """Write a result, computing it on the way where it is lazy.
 
-    It grows under a temporary name in the same folder and is moved into place when it is complete.
+    It grows in a hidden folder beside the target and is moved into place when it is complete. A lazy result is computed
+    region by region, on whatever scheduler dask is set to: netCDF is written by this process, Zarr by whoever computes.
 
     Parameters
     ----------
@@ -106,41 +110,101 @@ def write(
     overwrite : bool
         Whether an existing file may be replaced.
     report : callable
-        Told that all is written, before it is moved into place: the last moment to stop.
+        Told how far it is, and last that all is written, before it is moved into place: the last moment to stop.
+    work : Workspace, optional
+        The hidden folder, where there is one already.
 
     Raises
     ------
     OutputError
         If it cannot be written; what was there before is untouched.
     """
-    zarr = target.suffix == ".zarr"
-    encoding = zarr_encoding(result) if zarr else netcdf_encoding(result)
-    result = result.drop_encoding()
-    for name in describing_names(result):
-        result[name].encoding["coordinates"] = None
-    with replacing(target, overwrite=overwrite) as part:
+    with workspace(target, overwrite=overwrite) if work is None else contextlib.nullcontext(work) as work:
         try:
-            if zarr:
-                result.to_zarr(part, encoding=encoding, consolidated=False)
-            else:
-                result.to_netcdf(part, engine="netcdf4", encoding=encoding)
+            (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), work, report)
+        except (RunError, InputError):
+            raise
         except (OSError, RuntimeError) as error:
             reason = _why_not_writable(target.parent) or f"{error} (a full disk, a quota, or a damaged input?)"
             raise OutputError(f"cannot write '{target}': {reason}; no file was left or changed") from error
         report("writing", 1, 1)
-
-
-@contextlib.contextmanager
-def replacing(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary name beside `target`, moved into place on success and removed on failure of any kind."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        yield part
         if target.exists() and not overwrite:
             raise OutputError(f"'{target}' appeared in the meantime and was not replaced; the result is discarded")
-        _move(part, target)
+        _move(work.part, target)
+
+
+def _uniform(result: xr.Dataset) -> xr.Dataset:
+    """Chunks of one size, so that every region is written by one task; encodings forgotten."""
+    sizes = {
+        name: {dim: max(chunks) for dim, chunks in variable.chunksizes.items()}
+        for name, variable in result.variables.items()
+        if any(len(set(chunks[:-1])) > 1 or chunks[-1] > chunks[0] for chunks in variable.chunksizes.values())
+    }
+    result = result.assign({name: result[name].chunk(chunks) for name, chunks in sizes.items()}).drop_encoding()
+    for name in describing_names(result):
+        result[name].encoding["coordinates"] = None
+    return result
+
+
+def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
+    encoding = netcdf_encoding(result)
+    if not result.chunks:
+        result.to_netcdf(work.part, engine="netcdf4", encoding=encoding)
+        return
+    from xarray.backends import NetCDF4DataStore
+
+    from gridtrend.io.regions import Target, run
+
+    with NETCDF_LOCK:
+        store = NetCDF4DataStore.open(str(work.part), mode="w")
+    try:
+        kept = _Kept()
+        with NETCDF_LOCK:
+            result.dump_to_store(store, writer=kept, encoding=encoding)
+        run([Target(str(k), *pair) for k, pair in enumerate(kept.lazy)], lock=NETCDF_LOCK, report=report)
     finally:
-        _remove(part)
+        with NETCDF_LOCK:
+            store.close()
+
+
+class _Kept:
+    """What xarray hands a writer: written if it is there, kept with its place if it is lazy."""
+
+    def __init__(self) -> None:
+        self.lazy: list[tuple[Any, Any]] = []
+
+    def add(self, source: Any, into: Any, region: Any = None) -> None:
+        if hasattr(source, "dask"):
+            self.lazy.append((source, into))
+        else:
+            into[region if region else ...] = source
+
+
+def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
+    encoding = zarr_encoding(result)
+    if not result.chunks:
+        result.to_zarr(work.part, encoding=encoding, consolidated=False)
+        return
+    if not work.ledger.finished("store"):
+        result.to_zarr(work.part, mode="w", encoding=encoding, compute=False, consolidated=False)
+        work.ledger.enter("store", ())
+    import zarr
+
+    from gridtrend.io.regions import Target, run
+
+    store = zarr.open_group(work.part, mode="r+")
+    targets = [
+        Target(str(name), _encoded(variable, encoding.get(name, {})), store[str(name)])
+        for name, variable in result.variables.items()
+        if variable.chunks
+    ]
+    run(targets, ledger=work.ledger, report=report)
+
+
+def _encoded(variable: xr.Variable, encoding: dict[str, Any]) -> Any:
+    kept = {key: value for key, value in encoding.items() if key != "chunks"}
+    bare = xr.Variable(variable.dims, variable.data, {}, kept)
+    return xr.conventions.encode_cf_variable(bare).data
 
 
 def _move(part: Path, target: Path) -> None:
@@ -151,11 +215,3 @@ def _move(part: Path, target: Path) -> None:
     old = part.with_suffix(".old")
     os.rename(target, old)
     os.rename(part, target)
-    _remove(old)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
