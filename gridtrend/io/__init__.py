@@ -9,7 +9,7 @@ from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, inde
 from gridtrend.io.errors import InputError, OutputError, RunError
 from gridtrend.io.files import files_of
 from gridtrend.io.inputs import list_inputs, open_input
-from gridtrend.io.ledger import Workspace, workspace
+from gridtrend.io.ledger import Workspace, fingerprint, free_space, workspace
 from gridtrend.io.metadata import add_grid, describe, history_line
 from gridtrend.io.outputs import check_output, check_target, write
 from gridtrend.io.plan import PROCESS_BYTES, WAYS, Plan, available_memory, check_tiles, disk_chunks, plan_chunks
@@ -34,6 +34,8 @@ __all__ = [
     "files_of",
     "find_dim",
     "find_variables",
+    "fingerprint",
+    "free_space",
     "history_line",
     "holds_dates",
     "index_by_time",

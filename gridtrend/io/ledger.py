@@ -4,11 +4,13 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from gridtrend.io.errors import OutputError
+from gridtrend.io.plan import Plan
 
 
 class Ledger:
@@ -34,18 +36,28 @@ class Ledger:
                 else:
                     self._finished.setdefault(entry[0], set()).add(tuple(entry[1:]))
 
-    def begin(self, header: Mapping[str, Any]) -> None:
-        """Write down what the run depends on, unless that is there."""
-        if not self.header:
-            self.header = json.loads(json.dumps(header))
-            self._line(self.header)
+    def begin(self, facts: Mapping[str, Any], plans: Mapping[str, Plan]) -> None:
+        """Write down what the results depend on, and how the work is cut."""
+        self.header = {**facts, "plans": {name: asdict(plan) for name, plan in plans.items()}}
+        self._line(self.header)
+
+    def agree(self, facts: Mapping[str, Any]) -> dict[str, Plan]:
+        """The plans of the run that is resumed, if the results depend on the same as they did then."""
+        for key, now in json.loads(json.dumps(facts)).items():
+            if (then := self.header.get(key)) != now:
+                what = _difference(then, now) if isinstance(now, dict) and isinstance(then, dict) else f"{then} is now {now}"
+                raise OutputError(
+                    f"cannot resume: {key} changed since the run that was interrupted ({what}). Finished parts would not "
+                    "fit the others: start anew with --overwrite, or go back to what it was"
+                )
+        return {name: Plan(**plan) for name, plan in self.header["plans"].items()}
 
     def finished(self, name: str) -> set[tuple[int, ...]]:
         """Regions of one stage that need not be done again."""
         return set(self._finished.get(name, ()))
 
     def __len__(self) -> int:
-        return sum(map(len, self._finished.values()))
+        return sum(index != () for done in self._finished.values() for index in done)
 
     def enter(self, name: str, index: tuple[int, ...]) -> None:
         """Note that a region is finished."""
@@ -66,6 +78,26 @@ class Ledger:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    return "; ".join(f"{key}: {then.get(key)} is now {now.get(key)}" for key in changed[:3])
+
+
+def fingerprint(paths: Iterable[str]) -> dict[str, Any]:
+    """What tells whether inputs are the same as before: sizes and times of files, and of what describes a store."""
+    found = {}
+    for path in paths:
+        described = [Path(path, name) for name in ("zarr.json", ".zmetadata", ".zgroup")] if os.path.isdir(path) else []
+        files = [Path(path), *described]
+        found[path] = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files if file.is_file()]
+    return found
+
+
+def free_space(folder: Path) -> float:
+    """Bytes that a copy may take in a folder; a tenth of what is free stays so."""
+    return 0.9 * shutil.disk_usage(folder).free
 
 
 class Workspace:
@@ -126,7 +158,8 @@ def workspace(target: Path, *, resume: bool = False, overwrite: bool = False) ->
 
 def _settle(work: Workspace, folder: Path, resume: bool, overwrite: bool) -> None:
     """Keep or clear away what an earlier run left."""
-    left = len(work.ledger)
+    # A run that ended between moving the output into place and clearing up left a ledger and no work.
+    left = 0 if work.ledger.finished("store") and not work.part.exists() else len(work.ledger)
     if resume and not left:
         raise OutputError(f"there is nothing to resume for '{work.target}': no unfinished run left any part of it")
     if resume:
