@@ -8,8 +8,9 @@
 """
 
 from gridtrend import accessor
+from gridtrend.io import open_grid, write
 from gridtrend.trend import kendall_tau, mann_kendall, siegel_slope, theil_sen
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "siegel_slope", "theil_sen"]
+__all__ = ["__version__", "accessor", "kendall_tau", "mann_kendall", "open_grid", "siegel_slope", "theil_sen", "write"]

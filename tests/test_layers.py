@@ -18,7 +18,7 @@ MAY_IMPORT = {
     **{name: {"grid"} | SIBLINGS for name in FRONTS},
     "cli": {"grid"} | SIBLINGS | FRONTS,
     "__main__": {"cli"},
-    "__init__": SIBLINGS | {"accessor"},
+    "__init__": SIBLINGS | {"accessor", "io"},
 }
 # Where a foreign package may be imported: a room, or one file of it.
 HOMES = {

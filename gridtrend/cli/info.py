@@ -68,8 +68,10 @@ def _about(record: Record, name: str, resources: Resources) -> list[str]:
         f"  reading: {_reading(plan)}, {plan.nbytes / 1e6:,.1f} MB; result: {result / 1e6:,.1f} MB",
         f"  cost: {plan.cells:,} cells x {array.sizes[dim]:,} steps, {plan.pairs:.2g} pairs of values; "
         + (f"blocks of {_sizes(plan.blocks)}" if plan.blocks else "one block"),
-        f"  plan: {plan.passes} {'pass' if plan.passes == 1 else 'passes'} over the input, {plan.tasks:,} "
-        f"{'task' if plan.tasks == 1 else 'tasks'}, {_peak(plan, resources)} MB at the peak, {_duration(plan.seconds)}",
+        (
+            f"  plan: {plan.passes} {'pass' if plan.passes == 1 else 'passes'} over the input, {plan.tasks:,} "
+            f"{'task' if plan.tasks == 1 else 'tasks'}, {_peak(plan, resources)} MB at the peak, {_duration(plan.seconds)}"
+        ),
     ]
 
 

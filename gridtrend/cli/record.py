@@ -44,7 +44,13 @@ class Record:
         return f"{self.steps:,} steps from {first} to {last}"
 
     def plan(
-        self, name: str, threads: int, *, resources: Resources | None = None, means: Means | None = None, space: float = 0.0
+        self,
+        name: str,
+        threads: int,
+        *,
+        resources: Resources | None = None,
+        means: Means | None = None,
+        space: float = 0.0,
     ) -> "Plan":
         """How to read one variable, when all of them may be in memory at once.
 

@@ -165,6 +165,7 @@ def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--scheduler", metavar="ADDRESS", help="Join a dask cluster, such as tcp://10.0.0.1:8786."),
         click.option("--scheduler-file", metavar="FILE", help="Join the cluster whose scheduler wrote this file."),
     ]
+    decorated: Callable[..., Any] = collected
     for decorate in reversed(options):
-        collected = decorate(collected)
-    return collected
+        decorated = decorate(decorated)
+    return decorated

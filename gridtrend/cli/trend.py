@@ -179,7 +179,10 @@ def run(job: Job) -> str:
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
     try:
-        with job.resources.running(say) as means, io.workspace(target, resume=job.resume, overwrite=job.overwrite) as work:
+        with (
+            job.resources.running(say) as means,
+            io.workspace(target, resume=job.resume, overwrite=job.overwrite) as work,
+        ):
             plans = _plans(record, job, means, work, inputs)
             result = _analyse(record, job, plans, work, progress)
             history = io.history_line(job.command, __version__)
@@ -209,9 +212,7 @@ def _check_times(record: Record, per: str) -> None:
     time_axis(array, dim, per)
 
 
-def _plans(
-    record: Record, job: Job, means: Means, work: "Workspace", inputs: Sequence[str]
-) -> "dict[str, Plan]":
+def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Sequence[str]) -> "dict[str, Plan]":
     """How each variable is read: decided now, or as an earlier run decided that is to be resumed."""
     from gridtrend import __version__, io
 
@@ -236,9 +237,7 @@ def _plans(
     return plans
 
 
-def _analyse(
-    record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspace", progress: Progress
-) -> "xr.Dataset":
+def _analyse(record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspace", progress: Progress) -> "xr.Dataset":
     import xarray as xr
 
     from gridtrend import io

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,6 +126,8 @@ def _distributed() -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep distributed's log from the terminal: what users must know is said in an error of one line."""
+    # Python's own tracker of shared resources complains about those of a worker that was killed.
+    sys.warnoptions.append("ignore:resource_tracker")
     logger = logging.getLogger("distributed")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -132,6 +135,7 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+        sys.warnoptions.remove("ignore:resource_tracker")
 
 
 def _tell_dashboard(client: "Client", say: Callable[[str], None]) -> None:

@@ -8,6 +8,7 @@ writes them, `regions` computes them piece by piece and the `ledger` knows which
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
 from gridtrend.io.errors import InputError, OutputError, RunError
 from gridtrend.io.files import files_of
+from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
 from gridtrend.io.ledger import Workspace, fingerprint, free_space, workspace
 from gridtrend.io.metadata import add_grid, describe, history_line
@@ -40,6 +41,7 @@ __all__ = [
     "holds_dates",
     "index_by_time",
     "list_inputs",
+    "open_grid",
     "open_input",
     "plan_chunks",
     "read",

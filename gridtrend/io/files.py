@@ -4,6 +4,7 @@ Files that stay open hold caches of unpacked chunks, and there may be thousands 
 pickles, and goes to every worker; an error in reading tells file, variable and range.
 """
 
+import itertools
 import math
 import os
 import threading
@@ -183,7 +184,7 @@ def pieces(
     >>> list(pieces([(0, 4), (0, 10)], (1, 10), 8, 160))
     [[(0, 2), (0, 10)], [(2, 4), (0, 10)]]
     >>> list(pieces([(3, 8), (0, 10)], (5, 5), 8, 200))
-    [[(3, 5), (0, 5)], [(3, 5), (5, 10)], [(5, 8), (0, 5)], [(5, 8), (5, 10)]]
+    [[(3, 5), (0, 10)], [(5, 8), (0, 5)], [(5, 8), (5, 10)]]
     """
     size = itemsize * math.prod(stop - start for start, stop in spans)
     for axis, ((start, stop), step) in enumerate(zip(spans, chunks, strict=True)):
@@ -193,7 +194,7 @@ def pieces(
         # As many chunks as fit, counted from an edge of a chunk.
         fitting = max(1, int(most * (stop - start) / size) // step) * step
         edges = [start, *range(first + fitting - step if fitting > step else first, stop, fitting), stop]
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in itertools.pairwise(edges):
             yield from pieces([*spans[:axis], (a, b), *spans[axis + 1 :]], chunks, itemsize, most)
         return
     yield spans

@@ -24,9 +24,7 @@ FOREIGN_FORMATS = {
 }
 
 
-def open_input(
-    inputs: Iterable[str | Path], dim: str | None = None, variables: Sequence[str] = ()
-) -> xr.Dataset:
+def open_input(inputs: Iterable[str | Path], dim: str | None = None, variables: Sequence[str] = ()) -> xr.Dataset:
     """Open one record, in one or many files, without reading its data.
 
     Parameters

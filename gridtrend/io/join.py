@@ -1,5 +1,6 @@
 """Several files as one record: in the order of their times, on one grid, and with whatever does not fit told."""
 
+import itertools
 import os
 import warnings
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.io.coordinates import find_dim, holds_dates
+from gridtrend.io.coordinates import find_dim
 from gridtrend.io.errors import InputError
 from gridtrend.io.files import FilesArray, Part
 
@@ -46,9 +47,7 @@ def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: 
     }
     left = [part.drop_vars([name for name in part.data_vars if name in fields or name not in names]) for part in parts]
     record = left[0] if len(parts) == 1 else _concatenate(left, dim)
-    record = xr.Dataset(
-        {name: fields.get(name, record.get(name)) for name in names}, record.coords, parts[0].attrs
-    )
+    record = xr.Dataset({name: fields.get(name, record.get(name)) for name in names}, record.coords, parts[0].attrs)
     record.encoding["source"] = paths[0]
     for part in parts[1:]:
         part.close()
@@ -108,7 +107,7 @@ def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:
 def _tell_gaps(times: list[Any], paths: list[str]) -> None:
     """Note a hole between two files that is wider than two steps are anywhere within them."""
     inner = [np.diff(values).max() for values in times if len(values) > 1]
-    between = [after[0] - before[-1] for before, after in zip(times, times[1:], strict=False)]
+    between = [after[0] - before[-1] for before, after in itertools.pairwise(times)]
     usual = max(inner) if inner else sorted(between)[len(between) // 2]
     holes = [k for k, width in enumerate(between) if width > 1.9 * usual]
     if holes:

@@ -45,7 +45,11 @@ class Ledger:
         """The plans of the run that is resumed, if the results depend on the same as they did then."""
         for key, now in json.loads(json.dumps(facts)).items():
             if (then := self.header.get(key)) != now:
-                what = _difference(then, now) if isinstance(now, dict) and isinstance(then, dict) else f"{then} is now {now}"
+                what = (
+                    _difference(then, now)
+                    if isinstance(now, dict) and isinstance(then, dict)
+                    else f"{then} is now {now}"
+                )
                 raise OutputError(
                     f"cannot resume: {key} changed since the run that was interrupted ({what}). Finished parts would not "
                     "fit the others: start anew with --overwrite, or go back to what it was"

@@ -89,8 +89,8 @@ def _require_zarr(path: Path) -> None:
 
 
 def write(
-    result: xr.Dataset,
-    target: Path,
+    result: xr.Dataset | xr.DataArray,
+    path: str | Path,
     *,
     overwrite: bool = False,
     report: Report = lambda *_: None,
@@ -98,30 +98,49 @@ def write(
 ) -> None:
     """Write a result, computing it on the way where it is lazy.
 
-    It grows in a hidden folder beside the target and is moved into place when it is complete. A lazy result is computed
-    region by region, on whatever scheduler dask is set to: netCDF is written by this process, Zarr by whoever computes.
+    It grows in a hidden folder beside the output and is moved into place when it is complete: whatever goes wrong, there is
+    no half file, and what was there before is untouched. A lazy result is computed region by region, on whatever scheduler
+    dask is set to: netCDF is written by this process, Zarr by whoever computes.
 
     Parameters
     ----------
-    result : Dataset
-        With its metadata; encodings are made anew.
-    target : Path
-        From `check_output`.
+    result : Dataset or DataArray
+        Lazy or not. Encodings are made anew.
+    path : str or Path
+        A name that ends in .nc or .zarr.
     overwrite : bool
         Whether an existing file may be replaced.
     report : callable
-        Told how far it is, and last that all is written, before it is moved into place: the last moment to stop.
+        Told what is going on, how much is done, and of how much; last that all is written, before it is moved into
+        place. Raise an exception in it to stop.
     work : Workspace, optional
         The hidden folder, where there is one already.
 
     Raises
     ------
     OutputError
-        If it cannot be written; what was there before is untouched.
+        If it cannot be written, or another run is writing it.
+    InputError
+        If a file that it is computed from cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> rain = xr.DataArray(np.arange(60.0).reshape(10, 2, 3), dims=("time", "lat", "lon")).chunk(lat=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gt.write(rain.gridtrend.theil_sen(), f"{folder}/slope.zarr")
+    ...     float(xr.open_zarr(f"{folder}/slope.zarr", consolidated=False).slope[0, 0])
+    6.0
     """
-    with workspace(target, overwrite=overwrite) if work is None else contextlib.nullcontext(work) as work:
+    target = check_output(path, overwrite=overwrite) if work is None else work.target
+    if isinstance(result, xr.DataArray):
+        result = result.to_dataset(name=result.name or "result")
+    with workspace(target, overwrite=overwrite) if work is None else contextlib.nullcontext(work) as place:
         try:
-            (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), work, report)
+            (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), place, report)
         except (RunError, InputError):
             raise
         except (OSError, RuntimeError) as error:
@@ -130,7 +149,7 @@ def write(
         report("writing", 1, 1)
         if target.exists() and not overwrite:
             raise OutputError(f"'{target}' appeared in the meantime and was not replaced; the result is discarded")
-        _move(work.part, target)
+        _move(place.part, target)
 
 
 def _uniform(result: xr.Dataset) -> xr.Dataset:

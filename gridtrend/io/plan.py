@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,14 +117,14 @@ def plan_chunks(
     """
     budget = available_memory() / 2 if memory_limit is None else memory_limit
     n = array.sizes[dim]
-    size = {"nbytes": array.nbytes, "cells": array.size // max(n, 1)}
-    pairs = size["pairs"] = size["cells"] * n * (n - 1) // 2
+    cells = array.size // max(n, 1)
+    pairs = cells * n * (n - 1) // 2
+    bare = Plan(nbytes=array.nbytes, cells=cells, pairs=pairs)
     fits = in_memory and array.nbytes + min(PIECE_BYTES, array.nbytes) <= budget
     if fits and not chunks:
-        small = pairs <= SMALL_WORK
-        cells = min(BLOCK_BYTES // _series_bytes(array, dim), size["cells"] // (4 * threads))
-        blocks = {} if small else _tile(array, dim, max(cells, 1), {})
-        return _costed(Plan("whole", blocks, **size), array, dim, threads)
+        a_block = min(BLOCK_BYTES // _series_bytes(array, dim), cells // (4 * threads))
+        blocks = {} if pairs <= SMALL_WORK else _tile(array, dim, max(a_block, 1), {})
+        return _costed(replace(bare, blocks=blocks), array, dim, threads)
     spare = max(budget - min(2 * PIECE_BYTES, budget / 4), 1)
     most = max(1, int(spare / threads / (_series_bytes(array, dim) + RESULT_BYTES)))
     disk = disk_chunks(array)
@@ -134,7 +134,7 @@ def plan_chunks(
         blocks = {name: array.sizes[name] if name not in chunks else k for name, k in blocks.items()}
     else:
         target = min(most, max(TILE_BYTES // _series_bytes(array, dim), column))
-        blocks = _tile(array, dim, max(1, min(target, size["cells"] // (2 * threads))), disk if column <= most else {})
+        blocks = _tile(array, dim, max(1, min(target, cells // (2 * threads))), disk if column <= most else {})
     passes = _passes(array, dim, blocks, disk)
     reading = "tiles" if passes == 1 else "passes"
     slabs: dict[str, int] = {}
@@ -143,7 +143,7 @@ def plan_chunks(
     if passes > 1 and copies[wanted]:
         slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, blocks if chunks else None)
         reading, passes = wanted, _passes(array, dim, slabs, disk)
-    return _costed(Plan(reading, blocks, slabs, **size, passes=passes), array, dim, threads)
+    return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, threads)
 
 
 def _series_bytes(array: xr.DataArray, dim: str) -> int:
@@ -193,7 +193,7 @@ def _slabs(
     """
     maps = {str(name): size for name, size in array.sizes.items()} | {dim: disk[dim]}
     if array.dtype.itemsize * math.prod(maps.values()) > nbytes and blocks is None:
-        maps = {name: min(disk[name], size) for name, size in maps.items()}
+        maps = {name: min(disk[name], length) for name, length in maps.items()}
     bytes_each = array.dtype.itemsize * math.prod(maps.values()) / disk[dim]
     steps = max(1, int(min(nbytes, TILE_BYTES) / bytes_each / disk[dim])) * disk[dim]
     slabs = maps | {dim: min(steps, array.sizes[dim])}
@@ -217,11 +217,9 @@ def _dividing(slabs: Mapping[str, int], dim: str, cells: int) -> dict[str, int]:
 
 def _costed(plan: Plan, array: xr.DataArray, dim: str, threads: int) -> Plan:
     """Fill in what a plan takes."""
-    from dataclasses import replace
-
     n = array.sizes[dim]
     tiles = math.prod(-(-array.sizes[name] // size) for name, size in plan.blocks.items()) if plan.blocks else 1
-    slabs = math.prod(-(-array.sizes[name] // size) for name, size in plan.slabs.items()) if plan.slabs else 0
+    slabs = math.prod(-(-length // plan.slabs[str(name)]) for name, length in array.sizes.items()) if plan.slabs else 0
     busy = min(threads, tiles)
     tile = (_series_bytes(array, dim) + RESULT_BYTES) * (math.prod(plan.blocks.values()) if plan.blocks else plan.cells)
     slab = 2 * array.dtype.itemsize * math.prod(plan.slabs.values()) if plan.slabs else 0
@@ -235,7 +233,9 @@ def _costed(plan: Plan, array: xr.DataArray, dim: str, threads: int) -> Plan:
 
 
 def disk_chunks(array: xr.DataArray) -> dict[str, int]:
-    """Chunk sizes in the file; empty where the values lie in one piece."""
+    """Chunk sizes in the file, or of dask; empty where the values lie in one piece."""
+    if array.chunks:
+        return {str(name): max(sizes) for name, sizes in array.chunksizes.items()}
     sizes = array.encoding.get("chunksizes") or array.encoding.get("chunks") or ()
     return {str(name): int(size) for name, size in zip(array.dims, sizes, strict=False)}
 

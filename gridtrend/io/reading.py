@@ -59,9 +59,7 @@ def read(
     return array.chunk(blocks, token=os.urandom(8).hex())
 
 
-def _copied(
-    array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledger: "Ledger | None"
-) -> xr.DataArray:
+def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledger: "Ledger | None") -> xr.DataArray:
     """Copy a variable, slab by slab, into a Zarr array whose chunks are parts of tiles."""
     import dask.array
     import zarr

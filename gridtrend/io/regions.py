@@ -7,7 +7,6 @@ writes (or hands over, where only one process may write) and leaves nothing behi
 import contextlib
 import itertools
 import queue
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +66,7 @@ def run(
     groups: dict[Any, list[Target]] = {}
     for target in targets:
         groups.setdefault(target.source.chunks, []).append(target)
-    client = getattr(get_scheduler(collections=[target.source for target in targets]), "__self__", None)
+    client: Any = getattr(get_scheduler(collections=[target.source for target in targets]), "__self__", None)
     total = sum(int(np.prod([len(sizes) for sizes in chunks])) for chunks in groups)
     count = itertools.count(0)
     report(label, next(count), total)
@@ -107,6 +106,7 @@ def _run_group(
 
 def _receipts(group: list[Target], lock: Any, *, pack: bool) -> da.Array:
     """A lazy array of one element a region, whose computing writes the region; or holds its blocks."""
+    map_blocks: Any = da.map_blocks
     sources = [target.source for target in group]
     ndim = sources[0].ndim
     options: dict[str, Any] = {
@@ -116,9 +116,10 @@ def _receipts(group: list[Target], lock: Any, *, pack: bool) -> da.Array:
         "name": f"region-{dask.base.tokenize([source.name for source in sources])}",
     }
     if pack:
-        return da.map_blocks(_pack, *sources, **options)
+        return map_blocks(_pack, *sources, **options)  # type: ignore[no-any-return]
     into, bounds = [target.into for target in group], [edges(sizes) for sizes in sources[0].chunks]
-    return da.map_blocks(_write, *sources, into=into, bounds=bounds, lock=lock, **options)
+    receipts: da.Array = map_blocks(_write, *sources, into=into, bounds=bounds, lock=lock, **options)
+    return receipts
 
 
 def _pack(*blocks: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -213,7 +214,6 @@ def _outcome(future: Any) -> Any:
 
 
 def _lost(client: Any) -> RunError:
-    time.sleep(0)
     address = getattr(getattr(client, "scheduler", None), "address", "") or "of the cluster"
     return RunError(f"the scheduler {address} was lost: start it again, or run without it")
 
