@@ -96,7 +96,7 @@ class Part:
         return f"'{error}'. The file is damaged: copy or download it again"
 
 
-class FilesArray(BackendArray):  # type: ignore[misc]
+class FilesArray(BackendArray):
     """Parts one after the other along one dimension.
 
     Parameters

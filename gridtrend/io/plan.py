@@ -19,6 +19,8 @@ SMALL_WORK = 200_000_000
 BLOCK_BYTES = 16_000_000
 # A tile is what one task reads, computes and writes. Larger ones save little, and cost memory in every thread.
 TILE_BYTES = 160_000_000
+# Schedulers slow down beyond tens of thousands of tasks: tiles of larger records are larger, as far as memory goes.
+MOST_TILES = 20_000
 # What a result takes for each cell while it waits to be written.
 RESULT_BYTES = 100
 # A process of its own, with its libraries and compiled kernels, before it holds any data (measured: 270 MB).
@@ -133,7 +135,7 @@ def plan_chunks(
         blocks = _tile(array, dim, 1, {}) | {name: min(k, array.sizes[name]) for name, k in chunks.items()}
         blocks = {name: array.sizes[name] if name not in chunks else k for name, k in blocks.items()}
     else:
-        target = min(most, max(TILE_BYTES // _series_bytes(array, dim), column))
+        target = min(most, max(_tile_bytes(array) // _series_bytes(array, dim), column))
         blocks = _tile(array, dim, max(1, min(target, cells // (2 * threads))), disk if column <= most else {})
     passes = _passes(array, dim, blocks, disk)
     reading = "tiles" if passes == 1 else "passes"
@@ -144,6 +146,10 @@ def plan_chunks(
         slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, blocks if chunks else None)
         reading, passes = wanted, _passes(array, dim, slabs, disk)
     return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, threads)
+
+
+def _tile_bytes(array: xr.DataArray) -> int:
+    return max(TILE_BYTES, array.nbytes // MOST_TILES)
 
 
 def _series_bytes(array: xr.DataArray, dim: str) -> int:
@@ -193,13 +199,13 @@ def _slabs(
     """
     maps = {str(name): size for name, size in array.sizes.items()} | {dim: disk[dim]}
     if array.dtype.itemsize * math.prod(maps.values()) > nbytes and blocks is None:
-        maps = {name: min(disk[name], length) for name, length in maps.items()}
+        maps = {str(name): min(disk[str(name)], length) for name, length in array.sizes.items()}
     bytes_each = array.dtype.itemsize * math.prod(maps.values()) / disk[dim]
-    steps = max(1, int(min(nbytes, TILE_BYTES) / bytes_each / disk[dim])) * disk[dim]
+    steps = max(1, int(min(nbytes, _tile_bytes(array)) / bytes_each / disk[dim])) * disk[dim]
     slabs = maps | {dim: min(steps, array.sizes[dim])}
     if blocks is None:
         # A slab of maps takes tiles of any size; one of disk chunks takes what divides them.
-        cells = min(most, max(1, TILE_BYTES // _series_bytes(array, dim)))
+        cells = min(most, max(1, _tile_bytes(array) // _series_bytes(array, dim)))
         whole_maps = all(slabs[name] == size for name, size in array.sizes.items() if name != dim)
         blocks = _tile(array, dim, cells, {}) if whole_maps else _dividing(slabs, dim, cells)
     return slabs, blocks
@@ -218,7 +224,7 @@ def _dividing(slabs: Mapping[str, int], dim: str, cells: int) -> dict[str, int]:
 def _costed(plan: Plan, array: xr.DataArray, dim: str, threads: int) -> Plan:
     """Fill in what a plan takes."""
     n = array.sizes[dim]
-    tiles = math.prod(-(-array.sizes[name] // size) for name, size in plan.blocks.items()) if plan.blocks else 1
+    tiles = math.prod(-(-array.sizes[name] // k) for name, k in plan.blocks.items()) if plan.blocks else 1
     slabs = math.prod(-(-length // plan.slabs[str(name)]) for name, length in array.sizes.items()) if plan.slabs else 0
     busy = min(threads, tiles)
     tile = (_series_bytes(array, dim) + RESULT_BYTES) * (math.prod(plan.blocks.values()) if plan.blocks else plan.cells)

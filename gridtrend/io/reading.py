@@ -54,7 +54,8 @@ def read(
         import dask
 
         with dask.config.set({"array.rechunk.method": "p2p"}):
-            return array.chunk(plan.slabs).chunk(blocks)
+            # What is dask's already has chunks to exchange; others would cost a graph of their own.
+            return (array if array.chunks else array.chunk(plan.slabs)).chunk(blocks)
     # The token spares dask a digest of all the data.
     return array.chunk(blocks, token=os.urandom(8).hex())
 

@@ -154,7 +154,7 @@ def _run_here(receipts: da.Array, keys: list[Any], finish: Callable[..., None]) 
 
     scheduler = get_scheduler(collections=[receipts])
     graph = receipts.__dask_optimize__(receipts.dask, keys)
-    with Callback(posttask=done):  # type: ignore[no-untyped-call]
+    with Callback(posttask=done):
         scheduler(graph, keys)
 
 
