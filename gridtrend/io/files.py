@@ -169,13 +169,18 @@ def _copy(variable: xr.Variable, key: tuple[Any, ...], chunks: tuple[int, ...], 
         out[...] = variable[key].values
         return
     spans = [index.indices(size)[:2] for index, size in zip(key, variable.shape, strict=True)]
-    for piece in pieces(spans, chunks or (1,) * len(spans), out.itemsize):
+    for piece in pieces(spans, chunks or (1,) * len(spans), out.itemsize, PIECE_BYTES):
         place = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(piece, spans, strict=True))
-        out[place] = variable[tuple(slice(a, b) for a, b in piece)].values
+        out[place] = _unpack(variable, piece)
+
+
+def _unpack(variable: xr.Variable, piece: list[tuple[int, int]]) -> np.ndarray:
+    values: np.ndarray = variable[tuple(slice(start, stop) for start, stop in piece)].values
+    return values
 
 
 def pieces(
-    spans: list[tuple[int, int]], chunks: tuple[int, ...], itemsize: int, most: float = PIECE_BYTES
+    spans: list[tuple[int, int]], chunks: tuple[int, ...], itemsize: int, most: float
 ) -> Iterator[list[tuple[int, int]]]:
     """Cut a box into boxes of about `most` bytes whose edges fall on edges of chunks, so that each is unpacked once.
 

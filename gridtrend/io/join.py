@@ -100,7 +100,7 @@ def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:
     what = f"hold {common} times twice" if common else "overlap in time"
     raise InputError(
         f"'{path}' ({_day(before[0])} to {_day(before.max())}) and '{next_path}' (from {_day(after[0])}) {what}: "
-        "a trend would count those years twice. Leave one of the files out"
+        "a trend would count them twice. Leave one of the files out"
     )
 
 

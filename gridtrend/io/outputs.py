@@ -165,9 +165,14 @@ def _uniform(result: xr.Dataset) -> xr.Dataset:
     return result
 
 
+def _is_lazy(result: xr.Dataset) -> bool:
+    # Not `result.chunks`, which raises where variables are chunked differently.
+    return any(variable.chunks for variable in result.variables.values())
+
+
 def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
     encoding = netcdf_encoding(result)
-    if not result.chunks:
+    if not _is_lazy(result):
         result.to_netcdf(work.part, engine="netcdf4", encoding=encoding)
         return
     from xarray.backends import NetCDF4DataStore
@@ -201,7 +206,7 @@ class _Kept:
 
 def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
     encoding = zarr_encoding(result)
-    if not result.chunks:
+    if not _is_lazy(result):
         result.to_zarr(work.part, encoding=encoding, consolidated=False)
         return
     if not work.ledger.finished("store"):
