@@ -168,7 +168,7 @@ def rewrite(path, **changes):
 
 
 def test_times_in_two_files_are_refused(maps, tmp_path):
-    one = sorted((tmp_path / "maps").iterdir())[0]
+    one = min((tmp_path / "maps").iterdir())
     (tmp_path / "maps" / "copy.nc").write_bytes(one.read_bytes())
     with pytest.raises(io.InputError, match=r"copy\.nc' \(2000-01-01.*hold 4 times twice.*Leave one"):
         io.open_input([maps])
@@ -184,7 +184,7 @@ def test_a_gap_between_files_is_told(maps, tmp_path):
 
 
 def test_noise_in_coordinates_is_the_same_grid_and_more_is_not(maps, tmp_path):
-    last = sorted((tmp_path / "maps").iterdir())[-1]
+    last = max((tmp_path / "maps").iterdir())
     with xr.open_dataset(last) as dataset:
         lat = dataset["lat"].values
     rewrite(last, lat=lat + 1e-5)
@@ -200,7 +200,7 @@ def test_noise_in_coordinates_is_the_same_grid_and_more_is_not(maps, tmp_path):
 
 
 def test_a_variable_that_is_not_wanted_may_be_lacking(maps, tmp_path):
-    first = sorted((tmp_path / "maps").iterdir())[0]
+    first = min((tmp_path / "maps").iterdir())
     with xr.open_dataset(first, engine="netcdf4") as dataset:
         dataset = dataset.load()
     dataset.assign(pr=dataset["tas"] * 0).to_netcdf(first, engine="netcdf4")
@@ -210,7 +210,7 @@ def test_a_variable_that_is_not_wanted_may_be_lacking(maps, tmp_path):
 
 
 def test_units_and_calendars_must_agree(maps, tmp_path):
-    last = sorted((tmp_path / "maps").iterdir())[-1]
+    last = max((tmp_path / "maps").iterdir())
     with xr.open_dataset(last, engine="netcdf4") as dataset:
         dataset = dataset.load()
     dataset["tas"].attrs["units"] = "degC"
@@ -223,7 +223,7 @@ def test_units_and_calendars_must_agree(maps, tmp_path):
 
 
 def test_a_file_named_twice_is_refused(maps, tmp_path):
-    one = sorted((tmp_path / "maps").iterdir())[0]
+    one = min((tmp_path / "maps").iterdir())
     with pytest.raises(io.InputError, match="is named twice"):
         io.open_input([maps, one])
 
@@ -282,7 +282,7 @@ def test_open_grid_is_lazy_and_cut_for_trends(maps, columns, values, no_compute)
 
 
 def test_open_grid_asks_which_variable(tmp_path, values):
-    both = xr.Dataset({name: (("time", "lat", "lon"), values) for name in ("tas", "pr")})
+    both = xr.Dataset(dict.fromkeys(("tas", "pr"), (("time", "lat", "lon"), values)))
     both.to_netcdf(tmp_path / "a.nc", engine="netcdf4")
     with pytest.raises(io.InputError, match=r"several variables, tas, pr: choose one with variable="):
         gt.open_grid(tmp_path / "a.nc")

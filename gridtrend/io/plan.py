@@ -199,7 +199,7 @@ def _slabs(
     """
     maps = {str(name): size for name, size in array.sizes.items()} | {dim: disk[dim]}
     if array.dtype.itemsize * math.prod(maps.values()) > nbytes and blocks is None:
-        maps = {str(name): min(disk[str(name)], length) for name, length in array.sizes.items()}
+        maps = {str(key): min(disk[str(key)], length) for key, length in array.sizes.items()}
     bytes_each = array.dtype.itemsize * math.prod(maps.values()) / disk[dim]
     steps = max(1, int(min(nbytes, _tile_bytes(array)) / bytes_each / disk[dim])) * disk[dim]
     slabs = maps | {dim: min(steps, array.sizes[dim])}
