@@ -133,8 +133,10 @@ def larger_than_memory(quick: bool, laps: int) -> Table:
     }
     notes = [
         f"{' x '.join(map(str, shape))} float32, {4 * np.prod(shape) / 1e9:.2f} GB, zlib; --memory-limit {limit}",
-        ("bytes read: all that the process asked of the system, over the size of the input: the copy on disk, which is "
-        "read once too, and the libraries are in it"),
+        (
+            "bytes read: all that the process asked of the system, over the size of the input: the copy on disk, which is "
+            "read once too, and the libraries are in it"
+        ),
     ]
     return Table("a record through less memory", columns, rows, notes)
 

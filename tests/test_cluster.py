@@ -112,7 +112,7 @@ def test_a_failure_on_a_worker_says_the_same_as_one_here(crew, record, tmp_path)
 
 def test_a_scheduler_that_is_not_there_is_an_error_of_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
-    with pytest.raises(cluster.ClusterError, match="no scheduler answers at the address tcp://127.0.0.1:9"):
+    with pytest.raises(cluster.ClusterError, match=r"no scheduler answers at the address tcp://127.0.0.1:9"):
         cluster.join("tcp://127.0.0.1:9").__enter__()
     with pytest.raises(cluster.ClusterError, match=r"there is no scheduler file .*dask scheduler --scheduler-file"):
         cluster.join(scheduler_file=str(tmp_path / "s.json")).__enter__()

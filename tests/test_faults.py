@@ -32,7 +32,7 @@ def start(*arguments, **options):
         stderr=subprocess.PIPE,
         text=True,
         # A test run in the background may hand down that SIGINT is ignored.
-        preexec_fn=options.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)),
+        preexec_fn=options.pop("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)),  # noqa: PLW1509
         **options,
     )
 

@@ -126,7 +126,7 @@ def test_tiles_can_be_asked_for(columns, touched):
     assert plan.passes == 3, "the second chunk, rows 5 to 9, lies under rows 3-5, 6-8 and 9-11"
     io.read(array, plan).compute(scheduler="synchronous")
     assert max(touched.values()) == plan.passes
-    with pytest.raises(io.InputError, match="cannot be cut along 'time': every cell needs its whole series"):
+    with pytest.raises(io.InputError, match=r"cannot be cut along 'time': every cell needs its whole series"):
         io.check_tiles(array, "time", {"time": 4})
     with pytest.raises(io.InputError, match=r"along 'x': there is no such dimension. Cut along lat or lon"):
         io.check_tiles(array, "time", {"x": 4})
@@ -173,7 +173,7 @@ def test_times_in_two_files_are_refused(maps, tmp_path):
     with pytest.raises(io.InputError, match=r"copy\.nc' \(2000-01-01.*hold 4 times twice.*Leave one"):
         io.open_input([maps])
     rewrite(tmp_path / "maps" / "copy.nc", time=xr.date_range("2000-02-20", periods=4, freq="MS"))
-    with pytest.raises(io.InputError, match="overlap in time"):
+    with pytest.raises(io.InputError, match=r"overlap in time"):
         io.open_input([maps])
 
 
@@ -190,12 +190,12 @@ def test_noise_in_coordinates_is_the_same_grid_and_more_is_not(maps, tmp_path):
     rewrite(last, lat=lat + 1e-5)
     assert io.open_input([maps])["lat"].values[0] == 57
     rewrite(last, lat=lat + 0.5)
-    with pytest.raises(io.InputError, match="'lat' in .* differs by up to 0.5"):
+    with pytest.raises(io.InputError, match=r"'lat' in .* differs by up to 0.5"):
         io.open_input([maps])
     with xr.open_dataset(last, engine="netcdf4") as dataset:
         cut = dataset.isel(lon=slice(20)).load()
     cut.to_netcdf(last, engine="netcdf4")
-    with pytest.raises(io.InputError, match="has 20 values along 'lon', and .* 30"):
+    with pytest.raises(io.InputError, match=r"has 20 values along 'lon', and .* 30"):
         io.open_input([maps])
 
 
@@ -204,7 +204,7 @@ def test_a_variable_that_is_not_wanted_may_be_lacking(maps, tmp_path):
     with xr.open_dataset(first, engine="netcdf4") as dataset:
         dataset = dataset.load()
     dataset.assign(pr=dataset["tas"] * 0).to_netcdf(first, engine="netcdf4")
-    with pytest.raises(io.InputError, match="has no variable 'pr'.*--variable"):
+    with pytest.raises(io.InputError, match=r"has no variable 'pr'.*--variable"):
         io.open_input([maps])
     assert set(io.open_input([maps], variables=["tas"]).data_vars) == {"tas"}
 
@@ -215,16 +215,16 @@ def test_units_and_calendars_must_agree(maps, tmp_path):
         dataset = dataset.load()
     dataset["tas"].attrs["units"] = "degC"
     dataset.to_netcdf(last, engine="netcdf4")
-    with pytest.raises(io.InputError, match="is in 'degC' in .*and in 'K'"):
+    with pytest.raises(io.InputError, match=r"is in 'degC' in .*and in 'K'"):
         io.open_input([maps])
     rewrite(last, time=xr.date_range("2001-09-16", periods=4, freq="MS", calendar="360_day", use_cftime=True))
-    with pytest.raises(io.InputError, match="different calendars"):
+    with pytest.raises(io.InputError, match=r"different calendars"):
         io.open_input([maps])
 
 
 def test_a_file_named_twice_is_refused(maps, tmp_path):
     one = min((tmp_path / "maps").iterdir())
-    with pytest.raises(io.InputError, match="is named twice"):
+    with pytest.raises(io.InputError, match=r"is named twice"):
         io.open_input([maps, one])
 
 
@@ -259,7 +259,7 @@ def test_remote_files_come_through_fsspec(maps, tmp_path, values):
     assert np.array_equal(io.open_input(["memory://record/*.nc"])["tas"], values)
     with pytest.raises(io.InputError, match=r"memory://nowhere/a\.nc' cannot be fetched"):
         io.open_input(["memory://nowhere/a.nc"])
-    with pytest.raises(io.InputError, match="cannot be "):
+    with pytest.raises(io.InputError, match=r"cannot be "):
         io.open_input(["nosuch://host/a.nc"])
 
 
@@ -301,7 +301,7 @@ def test_lazy_results_are_written_as_if_they_were_not(tmp_path, values, suffix, 
             np.testing.assert_array_equal(written[name], expected[name], name)
         assert (written["when"].values == np.arange(20).astype("M8[D]")).all()
     assert os.listdir(tmp_path) == [f"out.{suffix}"]
-    with pytest.raises(io.OutputError, match="exists"):
+    with pytest.raises(io.OutputError, match=r"exists"):
         gt.write(lazy, tmp_path / f"out.{suffix}")
 
 
@@ -341,7 +341,7 @@ def test_a_ledger_survives_a_line_that_was_cut_short(tmp_path):
 def test_two_runs_on_one_output_exclude_each_other(tmp_path):
     target = tmp_path / "out.zarr"
     with io.workspace(target):
-        with pytest.raises(io.OutputError, match="another run is writing"), io.workspace(target):
+        with pytest.raises(io.OutputError, match=r"another run is writing"), io.workspace(target):
             pass
         assert (tmp_path / ".out.zarr.part").exists(), "the loser leaves the winner's work alone"
     with io.workspace(target):
@@ -376,7 +376,7 @@ def test_only_what_is_missing_is_computed_again(tmp_path, values):
             io.write(result(), target, work=work, report=stop)
         assert caught.value.__notes__ == ["2 finished parts are kept: the same call with --resume goes on"]
         assert len(computed) == 2
-        with pytest.raises(io.OutputError, match="an earlier run left 2 finished parts .*--resume"):
+        with pytest.raises(io.OutputError, match=r"an earlier run left 2 finished parts .*--resume"):
             io.write(result(), target)
         with io.workspace(target, resume=True) as work:
             io.write(result(), target, work=work)

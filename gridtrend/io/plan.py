@@ -206,7 +206,7 @@ def _slabs(
     if blocks is None:
         # A slab of maps takes tiles of any size; one of disk chunks takes what divides them.
         cells = min(most, max(1, _tile_bytes(array) // _series_bytes(array, dim)))
-        whole_maps = all(slabs[name] == size for name, size in array.sizes.items() if name != dim)
+        whole_maps = all(slabs[str(name)] == size for name, size in array.sizes.items() if name != dim)
         blocks = _tile(array, dim, cells, {}) if whole_maps else _dividing(slabs, dim, cells)
     return slabs, blocks
 
