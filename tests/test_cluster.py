@@ -1,5 +1,6 @@
 """Workers: started here, joined by address, compiled once in each, and the same results as threads."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -121,27 +122,22 @@ def test_a_scheduler_that_is_not_there_is_an_error_of_one_line(tmp_path, monkeyp
 # --- by hand, as docs/clusters.md says --------------------------------------------------------------
 
 
-@pytest.fixture
-def by_hand(tmp_path):
+@contextlib.contextmanager
+def started(tmp_path, hosts=("127.0.0.1", "127.0.0.1"), within=((), ())):
     """Start a scheduler and two workers with the documented commands; they know one another by address only."""
     file = tmp_path / "scheduler.json"
-    processes = [
-        subprocess.Popen(
-            [*DASK, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)],
-            stderr=subprocess.DEVNULL,
-            cwd=tmp_path,
-        )
-    ]
+    scheduler = [*within[0], *DASK, "scheduler", "--host", hosts[0], "--port", "0", "--no-dashboard"]
+    processes = [subprocess.Popen([*scheduler, "--scheduler-file", str(file)], stderr=subprocess.DEVNULL, cwd=tmp_path)]
     deadline = time.monotonic() + 120
     while not (file.exists() and file.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     address = re.search(r'"address": "(tcp://[\d.:]+)"', file.read_text()).group(1)
-    worker = [*DASK, "worker", address, "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for number in range(2):
+    for number, (host, inside) in enumerate(zip(hosts, within, strict=True)):
         folder = tmp_path / f"worker{number}"
         folder.mkdir()
+        worker = [*inside, *DASK, "worker", address, "--nthreads", "1", "--host", host, "--no-dashboard"]
         processes.append(subprocess.Popen(worker, stderr=subprocess.DEVNULL, cwd=folder, env=environment))
     yield address, file, processes
     for process in reversed(processes):
@@ -150,10 +146,55 @@ def by_hand(tmp_path):
         process.wait(timeout=60)
 
 
-def trend(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "gridtrend", "trend", *map(str, arguments)], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def by_hand(tmp_path):
+    """Give address, file and processes of a cluster on this host."""
+    with started(tmp_path) as cluster:
+        yield cluster
+
+
+def trend(*arguments, within=()):
+    command = [*within, sys.executable, "-m", "gridtrend", "trend", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def two_hosts():
+    """Make two network namespaces with a cable between them, or skip where that is not allowed."""
+    names = [f"gridtrend{os.getpid()}{end}" for end in "ab"]
+    try:
+        for command in (
+            *(f"netns add {name}" for name in names),
+            f"link add gta netns {names[0]} type veth peer name gtb netns {names[1]}",
+            *(f"-n {name} addr add 10.77.0.{k}/24 dev gt{'ab'[k - 1]}" for k, name in enumerate(names, 1)),
+            *(
+                f"-n {name} link set {dev} up"
+                for name, end in zip(names, "ab", strict=True)
+                for dev in ("lo", f"gt{end}")
+            ),
+        ):
+            done = subprocess.run(["ip", *command.split()], capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.skip(f"network namespaces are not allowed here: {done.stderr}")
+        yield [("ip", "netns", "exec", name) for name in names]
+    except FileNotFoundError:
+        pytest.skip("there is no `ip` to make network namespaces with")
+    finally:
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+@pytest.mark.slow
+def test_two_hosts_work_together_over_tcp(two_hosts, record, expected, tmp_path):
+    target = tmp_path / "out.zarr"
+    with started(tmp_path, ("10.77.0.1", "10.77.0.2"), two_hosts) as (address, _, _):
+        assert address.startswith("tcp://10.77.0.1:")
+        run = trend(record, target, "--chunks", "lat=4", "--scheduler", address, within=two_hosts[1])
+        said = run.communicate(timeout=300)[1]
+    assert "written in" in said, said
+    with io.open_input([target]) as written:
+        np.testing.assert_array_equal(written["slope"], expected["slope"])
 
 
 def test_a_cluster_started_by_hand_is_joined_by_address_and_by_file(by_hand, record, expected, tmp_path):
