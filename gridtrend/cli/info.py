@@ -83,7 +83,7 @@ def _reading(plan: "Plan") -> str:
     """How the plan reads, in words."""
     return {
         "whole": "once, as a whole",
-        "tiles": "once, in tiles that follow the chunks on disk, since it does not fit in memory",
+        "tiles": "once, in tiles that follow the chunks on disk",
         "passes": f"in tiles that cut the chunks on disk, each of which is unpacked {plan.passes} times",
         "zarr": f"once, into a copy on disk of {plan.nbytes / 1e9:,.1f} GB at most, which is read by tiles",
         "p2p": "once, by workers that exchange parts until each has whole series",

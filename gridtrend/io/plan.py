@@ -122,30 +122,34 @@ def plan_chunks(
     cells = array.size // max(n, 1)
     pairs = cells * n * (n - 1) // 2
     bare = Plan(nbytes=array.nbytes, cells=cells, pairs=pairs)
+    asked = _asked(array, dim, chunks) if chunks else {}
     fits = in_memory and array.nbytes + min(PIECE_BYTES, array.nbytes) <= budget
-    if fits and not chunks:
+    if fits and (rechunk == "auto" or not asked):
         a_block = min(BLOCK_BYTES // _series_bytes(array, dim), cells // (4 * threads))
-        blocks = {} if pairs <= SMALL_WORK else _tile(array, dim, max(a_block, 1), {})
+        blocks = asked or ({} if pairs <= SMALL_WORK else _tile(array, dim, max(a_block, 1), {}))
         return _costed(replace(bare, blocks=blocks), array, dim, threads)
     spare = max(budget - min(2 * PIECE_BYTES, budget / 4), 1)
     most = max(1, int(spare / threads / (_series_bytes(array, dim) + RESULT_BYTES)))
     disk = disk_chunks(array)
     column = math.prod(size for name, size in disk.items() if name != dim)
-    if chunks:
-        blocks = _tile(array, dim, 1, {}) | {name: min(k, array.sizes[name]) for name, k in chunks.items()}
-        blocks = {name: array.sizes[name] if name not in chunks else k for name, k in blocks.items()}
-    else:
-        target = min(most, max(_tile_bytes(array) // _series_bytes(array, dim), column))
-        blocks = _tile(array, dim, max(1, min(target, cells // (2 * threads))), disk if column <= most else {})
+    # Tiles must be whole chunks, unless that leaves no room for them, or nothing to do for most threads.
+    follow = column <= min(most, max(1, cells // threads))
+    a_tile = min(most, _tile_bytes(array) // _series_bytes(array, dim), cells // (2 * threads))
+    blocks = asked or _tile(array, dim, max(a_tile, column if follow else 1), disk if follow else {})
     passes = _passes(array, dim, blocks, disk)
     reading = "tiles" if passes == 1 else "passes"
     slabs: dict[str, int] = {}
     copies = {"zarr": space >= array.nbytes, "p2p": True, "passes": False}
     wanted = ("zarr" if passes > FEW_PASSES else "passes") if rechunk == "auto" else rechunk
     if passes > 1 and copies[wanted]:
-        slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, blocks if chunks else None)
+        slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, asked or None)
         reading, passes = wanted, _passes(array, dim, slabs, disk)
     return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, threads)
+
+
+def _asked(array: xr.DataArray, dim: str, chunks: Mapping[str, int]) -> dict[str, int]:
+    """Tile sizes as they were asked for; whole dimensions where they were not."""
+    return {str(name): min(chunks.get(str(name), size), size) for name, size in array.sizes.items() if name != dim}
 
 
 def _tile_bytes(array: xr.DataArray) -> int:
