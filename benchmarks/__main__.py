@@ -17,7 +17,10 @@ from benchmarks.timing import installed, machine
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HOUSE = ("gridtrend", "numpy", "numba", "xarray", "dask")
-GROUPS = ("trend", "long", "start", "path", "growth", "calibration", "family", "neural", "spectral", "bvp", "ode")
+GROUPS = (
+    *("trend", "long", "start", "path", "growth", "scale"),
+    *("family", "calibration", "spectral", "ode", "bvp", "neural"),
+)
 
 
 def main() -> int:

@@ -65,7 +65,7 @@ from benchmarks.timing import race, wall
 source, result, scratch, threads, laps = sys.argv[1:]
 threads, laps = int(threads), int(laps)
 record = io.open_input([source])["t2m"]
-read = lambda: io.read(record, io.Plan(True))
+read = lambda: io.read(record, io.Plan())
 series = read()
 plan = io.plan_chunks(record, "time", threads=threads)
 blocks = plan.blocks or {"lat": max(1, series.sizes["lat"] // 4)}

@@ -14,6 +14,7 @@ from gridtrend.attach import attach_accessors
 
 if TYPE_CHECKING:
     from gridtrend import accessor, bvp, neural, ode, spectral, trend
+    from gridtrend.io import open_grid, write
     from gridtrend.spectral import (
         band_power,
         coherence,
@@ -60,6 +61,7 @@ __all__ = [
     "multivariate_mann_kendall",
     "neural",
     "ode",
+    "open_grid",
     "partial_mann_kendall",
     "pettitt",
     "red_noise",
@@ -73,11 +75,12 @@ __all__ = [
     "theil_sen",
     "trend",
     "welch",
+    "write",
 ]
 
 # Modules that are names of the package, and those that its functions come from.
 _MODULES = ("accessor", "bvp", "neural", "ode", "spectral", "trend")
-_SOURCES = ("trend", "spectral")
+_SOURCES = ("trend", "spectral", "io")
 
 attach_accessors()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth", "family", "neural", "spectral", "bvp", "ode")
+GROUPS = ("trend", "long", "start", "path", "growth", "scale", "family", "neural", "spectral", "bvp", "ode")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -36,6 +36,7 @@ TABLES = {
         "windows that move by a few samples",
         "distance to the limits",
     ],
+    "scale": ["a record through less memory", "time against size", "threads and processes", "planning 100 TB"],
     "growth": ["length of the record", "number of cells", "missing values"],
     "bvp": ["orders and the limit of the machine", "accuracy with coefficients at nodes alone"],
     "ode": ["accuracy beside time: 20,000 pendulums, T = 10", "distance to the peak rate of arithmetic"],
@@ -121,6 +122,12 @@ def test_command_line_reads_and_writes_beside_xarray(quick_run):
 def test_memory_of_a_long_series_stays_far_below_that_of_its_pairs(quick_run):
     for row in figures(quick_run("long")[1], "memory of one series"):
         assert row["extra memory"] is None or row["extra memory"] < row["all slopes would take"] / 10
+
+
+def test_what_is_read_is_counted(quick_run):
+    for row in figures(quick_run("scale")[1], "a record through less memory"):
+        assert row["each chunk unpacked"] == 1
+        assert row["beside the run in memory"] == "identical"
 
 
 def test_growth_is_drawn(tmp_path, quick_run):

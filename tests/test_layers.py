@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "cli": {"grid"} | SIBLINGS | FRONTS,
     "__main__": {"cli"},
     "attach": set(),
-    "__init__": SIBLINGS | {"accessor", "attach"},
+    "__init__": SIBLINGS | {"accessor", "attach", "io"},
 }
 # Where a foreign package may be imported: a room, or one file of it.
 HOMES = {

@@ -30,7 +30,7 @@ def _leave_on_signals() -> None:
 
     def leave(signum: int, frame: Any) -> None:
         os.write(2, b"gridtrend: error: interrupted\n")
-        os._exit(130)
+        os._exit(1)
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         # A process started in the background may have been told to ignore Ctrl-C.

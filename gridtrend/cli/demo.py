@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from gridtrend.cli.plot import require_matplotlib
-from gridtrend.cli.record import available_threads
 from gridtrend.cli.terminal import notes
 from gridtrend.cli.trend import Job, run
 
@@ -37,7 +36,6 @@ def demo(arguments: list[str], /, directory: str) -> None:
                 map_path=picture,
                 command=shlex.join(["gridtrend", *arguments]),
                 overwrite=True,
-                threads=available_threads(),
             )
         )
         for line in findings(result):

@@ -1,14 +1,19 @@
 """`gridtrend info`: what `gridtrend trend` would do with an input."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.record import Record, available_threads, open_record, record_options
+from gridtrend.cli.record import Record, open_record, record_options
+from gridtrend.cli.resources import Resources, resource_options
 from gridtrend.cli.terminal import notes
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gridtrend.io import Plan
 
 # Values that are read to tell how many are missing.
 SAMPLE = 5_000_000
@@ -18,13 +23,17 @@ RESULT_BYTES_PER_CELL = 9 * 8 + 4 + 1
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @record_options
-def info(inputs: tuple[str, ...], **chosen: Any) -> None:
-    """Tell what `gridtrend trend` would do with INPUT..., without doing it."""
+@resource_options
+def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
+    """Tell what `gridtrend trend` would do with INPUT..., without doing it.
+
+    Copies on disk are planned for the folder that you are in.
+    """
     with notes(quiet=False):
         record = open_record(inputs, **chosen)
         lines = [", ".join(inputs), f"  {record.dim}: {record.period}, {_calendar(record)}"]
         for name in record.names:
-            lines += _about(record, name)
+            lines += _about(record, name, resources)
     click.echo("\n".join(lines))
 
 
@@ -39,25 +48,60 @@ def _calendar(record: Record) -> str:
     return f"{coordinate.dt.calendar} calendar"
 
 
-def _about(record: Record, name: str) -> list[str]:
+def _about(record: Record, name: str, resources: Resources) -> list[str]:
     from gridtrend import io
 
     array, dim = record.dataset[name], record.dim
-    plan = record.plan(name, available_threads())
-    sizes = ", ".join(f"{name} {size}" for name, size in array.sizes.items())
-    chunks = ", ".join(f"{name} {size}" for name, size in io.disk_chunks(array).items())
+    means = resources.at_hand()
+    space = io.free_space(Path.cwd())
+    plan = record.plan(name, means.threads, resources=resources, means=means, space=space)
+    files = io.files_of(array.variable)
+    chunks = _sizes(io.disk_chunks(array))
     packed = array.encoding.get("dtype", array.dtype)
     stored = f"{array.dtype}" + (f" packed as {packed}" if packed != array.dtype else "")
-    reading = "once, as a whole" if plan.whole else "in parts, since it does not fit in memory"
-    tiles = ", ".join(f"{name} {size}" for name, size in plan.blocks.items())
+    result = plan.cells * RESULT_BYTES_PER_CELL
     return [
-        f"{array.name} ({sizes}) {stored}, {array.attrs.get('units', 'no units')}",
+        f"{array.name} ({_sizes(array.sizes)}) {stored}, {array.attrs.get('units', 'no units')}",
         f"  missing: {_missing(array, dim)}",
-        f"  on disk: {'chunks of ' + chunks if chunks else 'in one piece'}",
-        f"  reading: {reading}, {plan.nbytes / 1e6:,.1f} MB; result: {plan.cells * RESULT_BYTES_PER_CELL / 1e6:,.1f} MB",
+        f"  on disk: {'chunks of ' + chunks if chunks else 'in one piece'}"
+        + (f", {len(files)} files" if len(files) > 1 else ""),
+        f"  reading: {_reading(plan)}, {plan.nbytes / 1e6:,.1f} MB; result: {result / 1e6:,.1f} MB",
         f"  cost: {plan.cells:,} cells x {array.sizes[dim]:,} steps, {plan.pairs:.2g} pairs of values; "
-        + (f"blocks of {tiles}" if tiles else "one block"),
+        + (f"blocks of {_sizes(plan.blocks)}" if plan.blocks else "one block"),
+        (
+            f"  plan: {plan.passes} {'pass' if plan.passes == 1 else 'passes'} over the input, {plan.tasks:,} "
+            f"{'task' if plan.tasks == 1 else 'tasks'}, {_peak(plan, resources)} MB at the peak, {_duration(plan.seconds)}"
+        ),
     ]
+
+
+def _sizes(sizes: Mapping[Any, int]) -> str:
+    return ", ".join(f"{name} {size}" for name, size in sizes.items())
+
+
+def _reading(plan: "Plan") -> str:
+    """How the plan reads, in words."""
+    return {
+        "whole": "once, as a whole",
+        "tiles": "once, in tiles that follow the chunks on disk",
+        "passes": f"in tiles that cut the chunks on disk, each of which is unpacked {plan.passes} times",
+        "zarr": f"once, into a copy on disk of {plan.nbytes / 1e9:,.1f} GB at most, which is read by tiles",
+        "p2p": "once, by workers that exchange parts until each has whole series",
+    }[plan.reading]
+
+
+def _peak(plan: "Plan", resources: Resources) -> str:
+    from gridtrend import io
+
+    processes = 1 + (resources.workers or 0)
+    return f"{(plan.memory + processes * io.PROCESS_BYTES) / 1e6:,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    """A guess, no more precise than it is."""
+    if seconds < 10:
+        return "seconds"
+    return f"about {seconds / 60:,.0f} min" if seconds >= 60 else f"about {10 * round(seconds / 10)} s"
 
 
 def _missing(array: "xr.DataArray", dim: str) -> str:

@@ -1,16 +1,19 @@
 """What a command works on: the options that name it, and how it is opened."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridtrend.cli.resources import Means, Resources, available_threads
+
 if TYPE_CHECKING:
     import xarray as xr
 
     from gridtrend.io import Plan
+
+__all__ = ["Record", "available_threads", "open_record", "record_options"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -40,12 +43,45 @@ class Record:
         first, last = (str(end)[:10] if io.holds_dates(coordinate) else f"{end:g}" for end in ends)
         return f"{self.steps:,} steps from {first} to {last}"
 
-    def plan(self, name: str, threads: int) -> "Plan":
-        """How to read one variable, when all of them may be in memory at once."""
+    def plan(
+        self,
+        name: str,
+        threads: int,
+        *,
+        resources: Resources | None = None,
+        means: Means | None = None,
+        space: float = 0.0,
+    ) -> "Plan":
+        """How to read one variable, when all of them may be in memory at once.
+
+        Parameters
+        ----------
+        name : str
+            The variable.
+        threads : int
+            How many compute.
+        resources, means : optional
+            What was asked for, and what there is.
+        space : float
+            Bytes that copies may take on disk.
+        """
         from gridtrend import io
 
-        limit = io.available_memory() / 2 / len(self.names)
-        return io.plan_chunks(self.dataset[name], self.dim, memory_limit=limit, threads=threads)
+        resources = resources or Resources()
+        known = means.nbytes if means else None
+        limit = (io.available_memory() / 2 if known is None else known) / len(self.names)
+        chunks = dict(resources.chunks)
+        io.check_tiles(self.dataset[name], self.dim, chunks)
+        return io.plan_chunks(
+            self.dataset[name],
+            self.dim,
+            memory_limit=limit,
+            threads=threads,
+            chunks=chunks,
+            rechunk=resources.rechunk,
+            space=space / len(self.names),
+            in_memory=not resources.clustered,
+        )
 
 
 def open_record(
@@ -58,7 +94,7 @@ def open_record(
     """Open inputs, find the dimension and the variables, and cut out what is selected."""
     from gridtrend import io
 
-    dataset = io.open_input(inputs, dim)
+    dataset = io.open_input(inputs, dim, variables)
     dim = io.find_dim(dataset, dim)
     dataset = io.index_by_time(dataset, dim)
     names = io.find_variables(dataset, dim, variables)
@@ -70,11 +106,6 @@ def open_record(
             "the record, select a longer period, or follow another dimension with --dim"
         )
     return Record(dataset, dim, names)
-
-
-def available_threads() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ import click
 
 # netCDF4 swallows a KeyboardInterrupt that arrives in its compiled code: remember that there was one.
 _interrupted = threading.Event()
+INTERRUPTED = "interrupted; no unfinished file was left behind"
 
 
 class Failure(click.ClickException):
@@ -24,15 +25,6 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
         click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
-
-
-class Interrupted(Failure):
-    """A run that was told to stop: the code of shells for Ctrl-C."""
-
-    exit_code = 130
-
-    def __init__(self) -> None:
-        super().__init__("interrupted; no unfinished file was left behind")
 
 
 class Group(click.Group):
@@ -61,12 +53,12 @@ def failures() -> Iterator[None]:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
-    except KeyboardInterrupt:
-        raise Interrupted from None
+    except KeyboardInterrupt as error:
+        raise Failure(_with_notes("interrupted" if hasattr(error, "__notes__") else INTERRUPTED, error)) from None
     except Exception as error:
         if os.environ.get("GRIDTREND_DEBUG"):
             raise
-        raise Failure(_explain(error)) from None
+        raise Failure(_with_notes(_explain(error), error)) from None
 
 
 def _explain(error: Exception) -> str:
@@ -76,6 +68,11 @@ def _explain(error: Exception) -> str:
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and str(error):
         return str(error)
     return f"unexpected {type(error).__name__}: {error}. Set GRIDTREND_DEBUG=1 to see where it comes from"
+
+
+def _with_notes(message: str, error: BaseException) -> str:
+    """What happened, and what those who let it pass have to add."""
+    return ". ".join([message.rstrip("."), *getattr(error, "__notes__", [])])
 
 
 def _one_line(message: object) -> str:
@@ -129,17 +126,10 @@ class Progress:
 
     @contextlib.contextmanager
     def of_tasks(self, threads: int) -> Iterator[None]:
-        """Let dask run on so many threads, and follow its tasks."""
+        """Let dask run on so many threads; whoever gives it work reports here how far that is."""
         import dask
-        from dask.callbacks import Callback
 
-        def count(key: Any, result: Any, graph: Any, state: Any, worker: Any) -> None:
-            done = len(state["finished"])
-            waiting = sum(len(state[name]) for name in ("ready", "waiting", "running"))
-            self("computing", done, done + waiting)
-
-        follow = Callback(posttask=count)  # type: ignore[no-untyped-call]
-        with dask.config.set(scheduler="threads", num_workers=threads), follow:
+        with dask.config.set(scheduler="threads", num_workers=threads):
             yield
 
     def clear(self) -> None:

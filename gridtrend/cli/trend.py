@@ -1,6 +1,5 @@
 """`gridtrend trend`: trends for every cell, from file to file."""
 
-import contextlib
 import shlex
 import time
 from collections.abc import Sequence
@@ -10,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridtrend.cli.plot import check_map, draw_map, map_paths
-from gridtrend.cli.record import Record, available_threads, open_record, record_options
-from gridtrend.cli.terminal import Progress, notes
+from gridtrend.cli.record import Record, open_record, record_options
+from gridtrend.cli.resources import Means, Resources, resource_options
+from gridtrend.cli.terminal import Progress, note, notes
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from gridtrend.io import Plan, Workspace
 
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
 CORRECTIONS = ("bh", "by", "bky", "walker")
@@ -43,8 +45,10 @@ class Job:
         Whether existing files are replaced.
     quiet : bool
         Whether progress is hidden.
-    threads : int
-        How many threads compute.
+    resume : bool
+        Whether to go on with what an earlier run left.
+    resources : Resources
+        What may be used.
     """
 
     inputs: Sequence[str]
@@ -58,7 +62,8 @@ class Job:
     command: str = "gridtrend trend"
     overwrite: bool = False
     quiet: bool = False
-    threads: int = 1
+    resume: bool = False
+    resources: Resources = field(default_factory=Resources)
 
 
 def _field_test(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:
@@ -129,7 +134,8 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
     help="Draw a map too; with several variables MAP_NAME.png.",
 )
 @click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
-@click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted run left of OUTPUT (.zarr).")
+@resource_options
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
 @click.pass_obj
 def trend(
@@ -142,7 +148,6 @@ def trend(
     min_valid: int,
     alternative: str,
     no_slope: bool,
-    threads: int | None,
     map_path: str | None,
     quiet: bool,
     **chosen: Any,
@@ -157,6 +162,8 @@ def trend(
     """
     if no_slope and map_path:
         raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
+    if chosen["resume"] and not chosen["output"].endswith(".zarr"):
+        raise click.UsageError("--resume needs an OUTPUT that ends in .zarr: a netCDF file is written anew each time")
     job = Job(
         analysis={
             "method": method,
@@ -168,7 +175,6 @@ def trend(
         },
         map_path=map_path,
         command=shlex.join(["gridtrend", *arguments]),
-        threads=threads or available_threads(),
         quiet=quiet,
         **chosen,
     )
@@ -197,14 +203,17 @@ def run(job: Job) -> str:
         check_map(path, inputs, overwrite=job.overwrite)
     _check_times(record, job.analysis.get("per", "year"))
     progress = Progress(job.quiet)
+    say = (lambda _: None) if job.quiet else note
     try:
-        result = _analyse(record, job, progress)
-        history = io.history_line(job.command, __version__)
-        title = f"Trends of {', '.join(record.names)}"
-        result = io.describe(result, record.dataset, history, title)
-        lazy = any(variable.chunks for variable in result.variables.values())
-        with progress.of_tasks(job.threads) if lazy else contextlib.nullcontext():
-            io.write(result, target, overwrite=job.overwrite, report=progress)
+        with (
+            job.resources.running(say) as means,
+            io.workspace(target, resume=job.resume, overwrite=job.overwrite) as work,
+        ):
+            plans = _plans(record, job, means, work, inputs)
+            result = _analyse(record, job, plans, work, progress)
+            history = io.history_line(job.command, __version__)
+            result = io.describe(result, record.dataset, history, f"Trends of {', '.join(record.names)}")
+            io.write(result, target, overwrite=job.overwrite, report=progress, work=work)
     finally:
         progress.clear()
     for name, path in maps.items():
@@ -229,7 +238,32 @@ def _check_times(record: Record, per: str) -> None:
     time_axis(array, dim, per)
 
 
-def _analyse(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
+def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Sequence[str]) -> "dict[str, Plan]":
+    """How each variable is read: decided now, or as an earlier run decided that is to be resumed."""
+    from gridtrend import __version__, io
+
+    facts = {
+        "gridtrend": __version__,
+        "inputs": io.fingerprint(inputs),
+        "options": {
+            "variables": record.names,
+            "dim": record.dim,
+            "select": [list(pair) for pair in job.selections],
+            **job.analysis,
+        },
+    }
+    if job.resume:
+        return work.ledger.agree(facts)
+    space = io.free_space(work.scratch)
+    plans = {
+        name: record.plan(name, means.threads, resources=job.resources, means=means, space=space)
+        for name in record.names
+    }
+    work.ledger.begin(facts, plans)
+    return plans
+
+
+def _analyse(record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspace", progress: Progress) -> "xr.Dataset":
     import xarray as xr
 
     from gridtrend import io
@@ -237,7 +271,7 @@ def _analyse(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
     results = []
     for name in record.names:
         array = record.dataset[name]
-        series = io.read(array, record.plan(name, job.threads), progress)
+        series = io.read(array, plans[name], progress, scratch=work.scratch, ledger=work.ledger)
         # On a Dataset the accessor puts the name of the variable before those of its results.
         subject = series if len(record.names) == 1 else series.to_dataset()
         trends = subject.gridtrend.mann_kendall(record.dim, **job.analysis)

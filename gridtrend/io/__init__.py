@@ -1,36 +1,51 @@
 """From files and to files: open inputs, find what is in them, plan the reading, write results.
 
-`inputs` opens, `coordinates` finds time and variables, `selection` cuts, `plan` reads in chunks, `metadata` describes
-results and `outputs` writes them; `errors` are the two things that go wrong.
+`inputs` opens (from `remote` systems too), `join` makes one record of many `files`, `coordinates` finds time and
+variables, `selection` cuts, `plan` decides on tiles and `read` carries that out; `metadata` describes results, `outputs`
+writes them, `regions` computes them piece by piece and the `ledger` knows which are done; `errors` are what goes wrong.
 """
 
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
-from gridtrend.io.errors import InputError, OutputError
+from gridtrend.io.errors import InputError, OutputError, RunError
+from gridtrend.io.files import files_of
+from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
+from gridtrend.io.ledger import Workspace, fingerprint, free_space, workspace
 from gridtrend.io.metadata import add_grid, describe, history_line
 from gridtrend.io.outputs import check_output, check_target, write
-from gridtrend.io.plan import Plan, available_memory, disk_chunks, plan_chunks, read
+from gridtrend.io.plan import PROCESS_BYTES, WAYS, Plan, available_memory, check_tiles, disk_chunks, plan_chunks
+from gridtrend.io.reading import read
 from gridtrend.io.selection import select
 
 __all__ = [
+    "PROCESS_BYTES",
+    "WAYS",
     "InputError",
     "OutputError",
     "Plan",
+    "RunError",
+    "Workspace",
     "add_grid",
     "available_memory",
     "check_output",
     "check_target",
+    "check_tiles",
     "describe",
     "disk_chunks",
+    "files_of",
     "find_dim",
     "find_variables",
+    "fingerprint",
+    "free_space",
     "history_line",
     "holds_dates",
     "index_by_time",
     "list_inputs",
+    "open_grid",
     "open_input",
     "plan_chunks",
     "read",
     "select",
+    "workspace",
     "write",
 ]

@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class OutputError(OSError):
     """The output cannot be written."""
+
+
+class RunError(OSError):
+    """What runs the tasks, a cluster above all, has failed."""

@@ -5,14 +5,16 @@ import glob
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from gridtrend.io.coordinates import find_dim
 from gridtrend.io.errors import InputError
+from gridtrend.io.join import join
+from gridtrend.io.remote import fetch
 
 FOREIGN_FORMATS = {
     b"GRIB": "a GRIB file: convert it, for example with `cdo -f nc4 copy`",
@@ -22,16 +24,18 @@ FOREIGN_FORMATS = {
 }
 
 
-def open_input(inputs: Iterable[str | Path], dim: str | None = None) -> xr.Dataset:
+def open_input(inputs: Iterable[str | Path], dim: str | None = None, variables: Sequence[str] = ()) -> xr.Dataset:
     """Open one record, in one or many files, without reading its data.
 
     Parameters
     ----------
     inputs : iterable of str or Path
-        netCDF files, patterns such as "tas_*.nc", URLs, or one Zarr store. Several files are joined along `dim`, in
-        the order of their first steps.
+        netCDF files or Zarr stores, patterns such as "tas_*.nc", or URLs. Several files are joined along `dim`, in the
+        order of their first steps.
     dim : str, optional
         Dimension that joins several files; the time dimension by default.
+    variables : sequence of str
+        What is wanted; files may lack other variables. All by default.
 
     Returns
     -------
@@ -44,15 +48,16 @@ def open_input(inputs: Iterable[str | Path], dim: str | None = None) -> xr.Datas
         If a file is missing, damaged or of another kind, or if the files do not fit together.
     """
     paths = list_inputs(inputs)
-    parts = [_open_decoded(path) for path in paths]
-    return parts[0] if len(parts) == 1 else _join(parts, paths, dim)
+    return join([_open_decoded(path) for path in paths], paths, dim, variables)
 
 
 def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
-    """Expand patterns and make sure that every file is there."""
+    """Expand patterns and make sure that every file is there; files of remote systems come to a local cache."""
     paths: list[str] = []
     for item in map(str, inputs):
-        if "://" in item or os.path.exists(item):
+        if "://" in item:
+            paths += fetch(item)
+        elif os.path.exists(item):
             paths.append(item)
         elif glob.has_magic(item):
             found = sorted(glob.glob(item, recursive=True))
@@ -61,6 +66,8 @@ def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
             paths += found
         else:
             raise InputError(f"there is no file '{item}'{_nearby(Path(item))}")
+    if twice := [path for path, count in Counter(map(os.path.realpath, paths)).items() if count > 1]:
+        raise InputError(f"'{twice[0]}' is named twice: name every file once")
     return paths
 
 
@@ -196,34 +203,3 @@ def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
             stacklevel=2,
         )
     return dataset
-
-
-def _join(parts: list[xr.Dataset], paths: list[str], dim: str | None) -> xr.Dataset:
-    dims = [find_dim(part, dim) for part in parts]
-    dim = dims[0]
-    for part, path, other in zip(parts, paths, dims, strict=True):
-        lacking = parts[0].data_vars.keys() - part.data_vars.keys()
-        if lacking or other != dim:
-            what = f"variable '{min(map(str, lacking))}'" if lacking else f"dimension '{dim}'"
-            raise InputError(f"'{path}' has no {what}, which '{paths[0]}' has: name files of one record")
-    return _concatenate(parts, dim, lambda part: part[dim].values[0])
-
-
-def _concatenate(parts: list[xr.Dataset], dim: str, first_step: Callable[[xr.Dataset], Any]) -> xr.Dataset:
-    try:
-        record = xr.concat(
-            [part.chunk() for part in sorted(parts, key=first_step)],
-            dim,
-            data_vars="minimal",
-            coords="minimal",
-            compat="override",
-            join="exact",
-            combine_attrs="override",
-        )
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"the {len(parts)} files do not fit together: {error}. Their grids, variables and calendars must agree: "
-            "compare them with `ncdump -h`, or treat them one by one"
-        ) from error
-    record.encoding["source"] = parts[0].encoding.get("source", "")
-    return record

@@ -1,5 +1,6 @@
 """What a result says of itself: history, grid, and how its values are stored."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,19 +99,34 @@ def netcdf_encoding(result: xr.Dataset) -> dict[Any, dict[str, Any]]:
                 encoding[name] |= {"zlib": True, "complevel": 1, "shuffle": True}
                 if variable.size <= CHUNK_CELLS:
                     encoding[name]["chunksizes"] = variable.shape
+                elif variable.chunks:
+                    encoding[name]["chunksizes"] = _within_tile([sizes[0] for sizes in variable.chunks])
                 if variable.dtype.kind == "f":
                     # NaN is no fill value for NCO, which looks for missing values by equality.
                     encoding[name]["_FillValue"] = netCDF4.default_fillvals[variable.dtype.str[1:]]
     return encoding
 
 
+def _within_tile(tile: list[int]) -> tuple[int, ...]:
+    """A chunk of at most CHUNK_CELLS that divides a tile, so that no chunk is packed twice."""
+    chunk = list(tile)
+    for axis, size in enumerate(tile):
+        others = math.prod(chunk) // chunk[axis]
+        chunk[axis] = max(k for k in range(1, size + 1) if size % k == 0 and (k == 1 or k * others <= CHUNK_CELLS))
+    return tuple(chunk)
+
+
 def zarr_encoding(result: xr.Dataset) -> dict[Any, dict[str, Any]]:
-    """How each variable is stored in Zarr, where NaN is an honest fill value."""
-    return {
-        name: _date_encoding(variable) if holds_dates(variable) else {"_FillValue": np.nan}
-        for name, variable in result.variables.items()
-        if holds_dates(variable) or (variable.dtype.kind == "f" and name in result.data_vars)
-    }
+    """How each variable is stored in Zarr, where NaN is an honest fill value, and a chunk is what one task writes."""
+    encoding: dict[Any, dict[str, Any]] = {}
+    for name, variable in result.variables.items():
+        if holds_dates(variable):
+            encoding[name] = _date_encoding(variable)
+        elif variable.dtype.kind == "f" and name in result.data_vars:
+            encoding[name] = {"_FillValue": np.nan}
+        if variable.chunks:
+            encoding[name] = encoding.get(name, {}) | {"chunks": tuple(sizes[0] for sizes in variable.chunks)}
+    return encoding
 
 
 def _date_encoding(variable: xr.Variable) -> dict[str, Any]:

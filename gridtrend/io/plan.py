@@ -1,53 +1,97 @@
-"""How to read a variable and split it among threads: the one home of chunk sizes."""
+"""How to read a variable and split it among threads or workers: the one home of chunk sizes."""
 
+import itertools
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.io.errors import InputError
+from gridtrend.io.files import PIECE_BYTES
 
 # Pairs of values below which one thread is done before dask has been imported.
 SMALL_WORK = 200_000_000
-# A block is what Ctrl-C waits for and what progress counts: a fraction of a second of work.
+# A block of what is in memory is what Ctrl-C waits for and what progress counts: a fraction of a second of work.
 BLOCK_BYTES = 16_000_000
-SLAB_BYTES = 64_000_000
+# A tile is what one task reads, computes and writes. Larger ones save little, and cost memory in every thread.
+TILE_BYTES = 160_000_000
+# Schedulers slow down beyond tens of thousands of tasks: tiles of larger records are larger, as far as memory goes.
+MOST_TILES = 20_000
+# What a result takes for each cell while it waits to be written.
+RESULT_BYTES = 100
+# A process of its own, with its libraries and compiled kernels, before it holds any data (measured: 270 MB).
+PROCESS_BYTES = 320_000_000
+# Reading so often is still cheaper than a copy on disk, which is written once and read once more.
+FEW_PASSES = 2
+# For the estimate of time only: unpacked bytes a second of one process, scratch bytes, pairs of one thread.
+READ_RATE, SCRATCH_RATE, PAIR_RATE = 2e8, 4e8, 8e8
+LONG = 1000
 
-Report = Callable[[str, int, int], None]
+WAYS = ("auto", "passes", "zarr", "p2p")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one variable gets from the file to the kernel.
+    """How one variable gets from the files to the kernel.
 
     Parameters
     ----------
-    whole : bool
-        Read it once, as a whole, before it is split; otherwise each block reads its own part of the file.
+    reading : {"whole", "tiles", "passes", "zarr", "p2p"}
+        Read once into memory; by tiles that follow the disk chunks; by tiles that cut them, so that they are unpacked
+        several times; copied once into a Zarr store of tiles and read from there; or shuffled among workers.
     blocks : dict
-        Block size of every dimension that is not `dim`; empty where the work is too small to be split.
-    nbytes : int
-        Size in memory, decoded.
-    cells, pairs : int
-        Number of series, and of pairs of values that the rank statistics compare.
+        Tile size of every dimension that is not `dim`; empty where the work is too small to be split.
+    slabs : dict
+        What is read at once for a copy or a shuffle, in every dimension.
+    nbytes, cells, pairs : int
+        Size decoded, number of series, and of pairs of values that the rank statistics compare.
+    passes : int
+        How often any byte of the input is read, at most.
+    tasks : int
+        Pieces of work that dask gets.
+    memory : float
+        Bytes in use at the peak, without those of the processes themselves.
+    seconds : float
+        A rough guess.
     """
 
-    whole: bool
+    reading: str = "whole"
     blocks: dict[str, int] = field(default_factory=dict)
+    slabs: dict[str, int] = field(default_factory=dict)
     nbytes: int = 0
     cells: int = 0
     pairs: int = 0
+    passes: int = 1
+    tasks: int = 1
+    memory: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether the variable is read into memory before anything is computed."""
+        return self.reading == "whole"
 
 
-def plan_chunks(array: xr.DataArray, dim: str, *, memory_limit: float | None = None, threads: int = 1) -> Plan:
+def plan_chunks(
+    array: xr.DataArray,
+    dim: str,
+    *,
+    memory_limit: float | None = None,
+    threads: int = 1,
+    chunks: Mapping[str, int] | None = None,
+    rechunk: str = "auto",
+    space: float = 0.0,
+    in_memory: bool = True,
+) -> Plan:
     """Decide how to read a variable whose series along `dim` are needed whole.
 
     A variable that fits in memory is read once: files with one step in each disk chunk would otherwise be unpacked
-    once for every block, and HDF5 reads for one thread at a time anyway. A larger one is cut along its disk chunks.
+    once for every block, and HDF5 reads for one thread at a time anyway. A larger one is cut along its disk chunks; where
+    these are wide and short, it is read in two passes, or copied into tiles on disk first.
 
     Parameters
     ----------
@@ -56,31 +100,69 @@ def plan_chunks(array: xr.DataArray, dim: str, *, memory_limit: float | None = N
     dim : str
         Dimension of the series.
     memory_limit : float, optional
-        Bytes that the variable may take; by default half of what the machine has to spare.
+        Bytes that the data may take, in all threads; by default half of what the machine has to spare.
     threads : int
-        How many threads share the blocks.
+        How many threads share the tiles.
+    chunks : mapping, optional
+        Tile sizes that overrule those found here.
+    rechunk : {"auto", "passes", "zarr", "p2p"}
+        What to do with disk chunks that are too wide: read them several times, copy them into a Zarr store, or let
+        dask's workers exchange their parts.
+    space : float
+        Bytes that such a copy may take on disk.
+    in_memory : bool
+        Whether the variable may be read whole here; not where workers read it.
 
     Returns
     -------
     Plan
     """
+    budget = available_memory() / 2 if memory_limit is None else memory_limit
     n = array.sizes[dim]
     cells = array.size // max(n, 1)
     pairs = cells * n * (n - 1) // 2
-    limit = available_memory() / 2 if memory_limit is None else memory_limit
-    whole = array.nbytes <= limit
-    if whole and pairs <= SMALL_WORK:
-        return Plan(True, {}, array.nbytes, cells, pairs)
-    series_bytes = n * array.dtype.itemsize
-    if whole:
-        block_cells, disk = min(BLOCK_BYTES // series_bytes, cells // (4 * threads)), {}
-    else:
-        block_cells, disk = int(limit / 4 / threads) // series_bytes, disk_chunks(array)
-    blocks = _tile(array, dim, max(block_cells, 1), disk)
-    return Plan(whole, blocks, array.nbytes, cells, pairs)
+    bare = Plan(nbytes=array.nbytes, cells=cells, pairs=pairs)
+    asked = _asked(array, dim, chunks) if chunks else {}
+    fits = in_memory and array.nbytes + min(PIECE_BYTES, array.nbytes) <= budget
+    if fits and (rechunk == "auto" or not asked):
+        a_block = min(BLOCK_BYTES // _series_bytes(array, dim), cells // (4 * threads))
+        blocks = asked or ({} if pairs <= SMALL_WORK else _tile(array, dim, max(a_block, 1), {}))
+        return _costed(replace(bare, blocks=blocks), array, dim, threads)
+    spare = max(budget - min(2 * PIECE_BYTES, budget / 4), 1)
+    most = max(1, int(spare / threads / (_series_bytes(array, dim) + RESULT_BYTES)))
+    disk = disk_chunks(array)
+    column = math.prod(size for name, size in disk.items() if name != dim)
+    # Tiles must be whole chunks, unless that leaves no room for them, or nothing to do for most threads.
+    follow = column <= min(most, max(1, cells // threads))
+    a_tile = min(most, _tile_bytes(array) // _series_bytes(array, dim), cells // (2 * threads))
+    blocks = asked or _tile(array, dim, max(a_tile, column if follow else 1), disk if follow else {})
+    passes = _passes(array, dim, blocks, disk)
+    reading = "tiles" if passes == 1 else "passes"
+    slabs: dict[str, int] = {}
+    copies = {"zarr": space >= array.nbytes, "p2p": True, "passes": False}
+    wanted = ("zarr" if passes > FEW_PASSES else "passes") if rechunk == "auto" else rechunk
+    if passes > 1 and copies[wanted]:
+        slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, asked or None)
+        reading, passes = wanted, _passes(array, dim, slabs, disk)
+    return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, threads)
 
 
-def _tile(array: xr.DataArray, dim: str, cells: int, disk: dict[str, int]) -> dict[str, int]:
+def _asked(array: xr.DataArray, dim: str, chunks: Mapping[str, int]) -> dict[str, int]:
+    """Tile sizes as they were asked for; whole dimensions where they were not."""
+    return {str(name): min(chunks.get(str(name), size), size) for name, size in array.sizes.items() if name != dim}
+
+
+def _tile_bytes(array: xr.DataArray) -> int:
+    return max(TILE_BYTES, array.nbytes // MOST_TILES)
+
+
+def _series_bytes(array: xr.DataArray, dim: str) -> int:
+    """What one series takes; numbers that are not floating are computed with as float64."""
+    widened = 0 if array.dtype.kind == "f" else 8
+    return max(1, array.sizes[dim] * (array.dtype.itemsize + widened))
+
+
+def _tile(array: xr.DataArray, dim: str, cells: int, disk: Mapping[str, int]) -> dict[str, int]:
     """Block sizes that hold about `cells` cells: whole rows first, in multiples of the disk chunks."""
     blocks = {str(name): min(disk.get(str(name), 1), size) for name, size in array.sizes.items() if name != dim}
     if math.prod(blocks.values()) > cells:
@@ -88,11 +170,82 @@ def _tile(array: xr.DataArray, dim: str, cells: int, disk: dict[str, int]) -> di
     for name, step in reversed(blocks.items()):
         others = math.prod(blocks.values()) // step
         blocks[name] = min(array.sizes[name], max(1, cells // others // step) * step)
-    return blocks
+    return {name: _even(array.sizes[name], size, disk.get(name, 1)) for name, size in blocks.items()}
+
+
+def _even(length: int, size: int, step: int) -> int:
+    """The size of equal parts, as many as parts of `size` would be, in multiples of `step`."""
+    return min(length, math.ceil(length / math.ceil(length / size) / step) * step)
+
+
+def _passes(array: xr.DataArray, dim: str, tiles: Mapping[str, int], disk: Mapping[str, int]) -> int:
+    """How many tiles touch a disk chunk, at most: as often it is read and unpacked."""
+    most = 1
+    for name, chunk in disk.items():
+        size, tile = array.sizes[name], tiles.get(name, array.sizes[name])
+        starts = np.arange(0, size, chunk)
+        stops = np.minimum(starts + chunk, size)
+        most *= int(np.max((stops - 1) // tile - starts // tile, initial=0)) + 1
+    return most
+
+
+def _slabs(
+    array: xr.DataArray,
+    dim: str,
+    nbytes: float,
+    disk: Mapping[str, int],
+    most: int,
+    blocks: dict[str, int] | None,
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What to read at once, and tiles that fit into it: many steps of whole maps, or of single disk chunks.
+
+    Edges of slabs must be edges of tiles, for two tasks must not write into one chunk of the copy.
+    """
+    maps = {str(name): size for name, size in array.sizes.items()} | {dim: disk[dim]}
+    if array.dtype.itemsize * math.prod(maps.values()) > nbytes and blocks is None:
+        maps = {str(key): min(disk[str(key)], length) for key, length in array.sizes.items()}
+    bytes_each = array.dtype.itemsize * math.prod(maps.values()) / disk[dim]
+    steps = max(1, int(min(nbytes, _tile_bytes(array)) / bytes_each / disk[dim])) * disk[dim]
+    slabs = maps | {dim: min(steps, array.sizes[dim])}
+    if blocks is None:
+        # A slab of maps takes tiles of any size; one of disk chunks takes what divides them.
+        cells = min(most, max(1, _tile_bytes(array) // _series_bytes(array, dim)))
+        whole_maps = all(slabs[str(name)] == size for name, size in array.sizes.items() if name != dim)
+        blocks = _tile(array, dim, cells, {}) if whole_maps else _dividing(slabs, dim, cells)
+    return slabs, blocks
+
+
+def _dividing(slabs: Mapping[str, int], dim: str, cells: int) -> dict[str, int]:
+    """The largest box of at most `cells` cells whose edges divide those of a slab."""
+    blocks: dict[str, int] = {}
+    left = cells
+    for name, size in reversed([(name, size) for name, size in slabs.items() if name != dim]):
+        blocks[name] = max(k for k in range(1, size + 1) if size % k == 0 and k <= max(1, left))
+        left //= blocks[name]
+    return dict(reversed(blocks.items()))
+
+
+def _costed(plan: Plan, array: xr.DataArray, dim: str, threads: int) -> Plan:
+    """Fill in what a plan takes."""
+    n = array.sizes[dim]
+    tiles = math.prod(-(-array.sizes[name] // k) for name, k in plan.blocks.items()) if plan.blocks else 1
+    slabs = math.prod(-(-length // plan.slabs[str(name)]) for name, length in array.sizes.items()) if plan.slabs else 0
+    busy = min(threads, tiles)
+    tile = (_series_bytes(array, dim) + RESULT_BYTES) * (math.prod(plan.blocks.values()) if plan.blocks else plan.cells)
+    slab = 2 * array.dtype.itemsize * math.prod(plan.slabs.values()) if plan.slabs else 0
+    memory = busy * max(tile, slab) + 2 * min(PIECE_BYTES, plan.nbytes)
+    if plan.whole:
+        memory = plan.nbytes + plan.cells * RESULT_BYTES + min(2 * PIECE_BYTES, plan.nbytes)
+    seconds = plan.passes * plan.nbytes / READ_RATE + plan.cells * n * min(n, LONG) / 2 / PAIR_RATE / busy
+    if plan.slabs:
+        seconds += 2 * plan.nbytes / SCRATCH_RATE
+    return replace(plan, tasks=tiles + slabs, memory=memory, seconds=seconds)
 
 
 def disk_chunks(array: xr.DataArray) -> dict[str, int]:
-    """Chunk sizes in the file; empty where the values lie in one piece."""
+    """Chunk sizes in the file, or of dask; empty where the values lie in one piece."""
+    if array.chunks:
+        return {str(name): max(sizes) for name, sizes in array.chunksizes.items()}
     sizes = array.encoding.get("chunksizes") or array.encoding.get("chunks") or ()
     return {str(name): int(size) for name, size in zip(array.dims, sizes, strict=False)}
 
@@ -114,49 +267,21 @@ def available_memory() -> float:
     return min(amounts, default=4e9)
 
 
-def read(array: xr.DataArray, plan: Plan, report: Report = lambda *_: None) -> xr.DataArray:
-    """Carry out a plan: the variable in memory or lazy, in blocks or in one piece.
+def check_tiles(array: xr.DataArray, dim: str, chunks: Mapping[str, int]) -> None:
+    """Refuse tile sizes for dimensions that are not there, or for that of the series."""
+    others = [str(name) for name in array.dims if name != dim]
+    for name in chunks:
+        if name not in others:
+            why = "every cell needs its whole series" if name == dim else "there is no such dimension"
+            raise InputError(f"tiles cannot be cut along '{name}': {why}. Cut along {' or '.join(others) or 'none'}")
 
-    Parameters
-    ----------
-    array : DataArray
-        Not read yet.
-    plan : Plan
-        From `plan_chunks`.
-    report : callable
-        Told what is going on, how much is done, and out of how much.
+
+def edges(sizes: tuple[int, ...]) -> list[int]:
+    """Where blocks begin and end.
+
+    Examples
+    --------
+    >>> edges((4, 4, 2))
+    [0, 4, 8, 10]
     """
-    if plan.whole:
-        array = array.copy(data=_load(array, report))
-    if not plan.blocks:
-        return array
-    # The token spares dask a digest of all the data.
-    return array.chunk({dim: plan.blocks.get(str(dim), -1) for dim in array.dims}, token=os.urandom(8).hex())
-
-
-def _load(array: xr.DataArray, report: Report) -> np.ndarray:
-    """Read slab by slab along the leading dimension, which costs no more and lets progress be seen."""
-    if not array.ndim:
-        return array.values
-    values = np.empty(array.shape, array.dtype.newbyteorder("="))
-    start = 0
-    for stop in _slab_ends(array):
-        try:
-            values[start:stop] = array[start:stop].values
-        except (OSError, RuntimeError) as error:
-            raise InputError(
-                f"'{array.encoding.get('source', 'the input')}' cannot be read: variable '{array.name}' from "
-                f"{array.dims[0]} {start} to {stop} gave '{error}'. The file is damaged: copy or download it again"
-            ) from error
-        report(f"reading {array.name}", stop, array.shape[0])
-        start = stop
-    return values
-
-
-def _slab_ends(array: xr.DataArray) -> list[int]:
-    if array.chunks:
-        return [int(end) for end in np.cumsum(array.chunks[0])]
-    length = array.shape[0]
-    step = disk_chunks(array).get(str(array.dims[0]), 1)
-    step *= max(1, SLAB_BYTES * length // max(array.nbytes, 1) // step)
-    return [*range(step, length, step), length]
+    return [0, *itertools.accumulate(sizes)]

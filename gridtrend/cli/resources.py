@@ -1,0 +1,171 @@
+"""What a run may use: memory, threads, workers, and how records are cut. One decorator gives a command all of it."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+# Less than this leaves no room for tiles.
+LEAST_BYTES = 32e6
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Options of the command line that say what a run may use.
+
+    Parameters
+    ----------
+    memory_limit : float, optional
+        Bytes of all processes together.
+    chunks : sequence of (name, size)
+        Tile sizes.
+    rechunk : str
+        What to do with disk chunks that are too wide.
+    threads : int, optional
+        Of this process; one a core by default.
+    workers, threads_per_worker : int
+        Processes to start.
+    scheduler, scheduler_file : str, optional
+        A cluster to join.
+    """
+
+    memory_limit: float | None = None
+    chunks: Sequence[tuple[str, int]] = ()
+    rechunk: str = "auto"
+    threads: int | None = None
+    workers: int | None = None
+    threads_per_worker: int = 1
+    scheduler: str | None = None
+    scheduler_file: str | None = None
+
+    def __post_init__(self) -> None:
+        asked = [self.workers is not None, self.scheduler is not None, self.scheduler_file is not None]
+        if sum(asked) > 1:
+            raise click.UsageError("--workers, --scheduler and --scheduler-file exclude one another")
+        if self.rechunk == "p2p" and not any(asked):
+            raise click.UsageError("--rechunk p2p needs workers: give --workers, --scheduler or --scheduler-file")
+        if self.threads and any(asked):
+            raise click.UsageError("--threads is for runs without workers, which have --threads-per-worker")
+
+    @property
+    def clustered(self) -> bool:
+        """Whether workers compute."""
+        return bool(self.workers or self.scheduler or self.scheduler_file)
+
+    def at_hand(self) -> "Means":
+        """What there is before any cluster has been started or joined."""
+        processes = 1 + (self.workers or 0)
+        threads = (self.workers or 0) * self.threads_per_worker or self.threads or available_threads()
+        return Means(threads, self._budget(processes, None))
+
+    def _budget(self, processes: int, known: float | None) -> float | None:
+        from gridtrend import io
+
+        if self.memory_limit is None:
+            return known
+        return max(self.memory_limit - processes * io.PROCESS_BYTES, LEAST_BYTES)
+
+    @contextlib.contextmanager
+    def running(self, say: Callable[[str], None]) -> Iterator["Means"]:
+        """Have dask run on the threads or workers that were asked for."""
+        import dask
+
+        if not self.clustered:
+            means = self.at_hand()
+            with dask.config.set(scheduler="threads", num_workers=means.threads):
+                yield means
+            return
+        from gridtrend import cluster
+
+        if self.workers:
+            crew = cluster.start(
+                self.workers, threads_per_worker=self.threads_per_worker, memory_limit=self.memory_limit, say=say
+            )
+            with crew:
+                yield self.at_hand()
+            return
+        with cluster.join(self.scheduler, scheduler_file=self.scheduler_file, say=say) as crew_found:
+            spare = crew_found.memory / 2 or None
+            yield Means(crew_found.threads, self._budget(0, spare) if self.memory_limit else spare)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Threads in all, and the bytes that data may take in all of them; None where half of the machine's is fine."""
+
+    threads: int
+    nbytes: float | None
+
+
+def available_threads() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    from dask.utils import parse_bytes
+
+    try:
+        found = float(parse_bytes(value))
+    except ValueError:
+        found = 0.0
+    if found < 1e6:
+        raise click.BadParameter(f"'{value}' is not an amount of memory, such as 2GB or 500MB")
+    return found
+
+
+def _sizes(context: click.Context, parameter: click.Parameter, value: str | None) -> list[tuple[str, int]]:
+    pairs = [item.partition("=") for item in value.split(",")] if value else []
+    if not all(name.strip() and size.strip().isdigit() and int(size) > 0 for name, _, size in pairs):
+        raise click.BadParameter(f"'{value}' is not NAME=SIZE,..., such as lat=90,lon=180")
+    return [(name.strip(), int(size)) for name, _, size in pairs]
+
+
+def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options, and hand it `resources`."""
+
+    @functools.wraps(command)
+    def collected(*args: Any, **kwargs: Any) -> Any:
+        mine = {field.name: kwargs.pop(field.name) for field in fields(Resources)}
+        return command(*args, resources=Resources(**mine), **kwargs)
+
+    options: list[Decorator] = [
+        click.option(
+            "--memory-limit",
+            callback=_bytes,
+            metavar="SIZE",
+            help="What all processes together may take, such as 2GB.  [default: half of what is free]",
+        ),
+        click.option(
+            "--chunks",
+            callback=_sizes,
+            metavar="NAME=SIZE,...",
+            help="Cut tiles of this size, such as lat=90,lon=180.  [default: planned, see `gridtrend info`]",
+        ),
+        click.option(
+            "--rechunk",
+            type=click.Choice(["auto", "passes", "zarr", "p2p"]),
+            default="auto",
+            show_default=True,
+            help="Disk chunks too wide for the memory: read them several times, copy the record into a Zarr store of "
+            "tiles beside the output, or let the workers exchange parts.",
+        ),
+        click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]"),
+        click.option("--workers", type=click.IntRange(1), help="Start so many worker processes on this machine."),
+        click.option(
+            "--threads-per-worker", type=click.IntRange(1), default=1, show_default=True, help="Threads of each."
+        ),
+        click.option("--scheduler", metavar="ADDRESS", help="Join a dask cluster, such as tcp://10.0.0.1:8786."),
+        click.option("--scheduler-file", metavar="FILE", help="Join the cluster whose scheduler wrote this file."),
+    ]
+    decorated: Callable[..., Any] = collected
+    for decorate in reversed(options):
+        decorated = decorate(decorated)
+    return decorated

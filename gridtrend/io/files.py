@@ -1,0 +1,205 @@
+"""A variable in one or many files as one array that is read by parts: opened, read piece by piece, closed again.
+
+Files that stay open hold caches of unpacked chunks, and there may be thousands of them. An array of this kind is small,
+pickles, and goes to every worker; an error in reading tells file, variable and range.
+"""
+
+import itertools
+import math
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from gridtrend.io.errors import InputError
+
+# What is unpacked at once, before it is copied to where it belongs.
+PIECE_BYTES = 32_000_000
+# The netCDF library is not safe among threads, and opening a file asks it a hundred questions.
+NETCDF_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One variable in one file.
+
+    Parameters
+    ----------
+    path, name : str
+        File and variable.
+    dims, shape, dtype
+        Of the variable, decoded.
+    chunks : tuple of int
+        Sizes of the chunks in the file; empty where there are none.
+    store : Variable, optional
+        The opened variable of a Zarr store, which needs no closing.
+    size : int, optional
+        Bytes of the file when it was found.
+    """
+
+    path: str
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] = ()
+    store: xr.Variable | None = None
+    size: int | None = None
+
+    def read(self, key: tuple[Any, ...], out: np.ndarray) -> None:
+        """Read what `key` selects (an index for each dimension) into `out`."""
+        try:
+            if self.store is not None:
+                _copy(self.store, key, self.chunks, out)
+                return
+            with NETCDF_LOCK, self._open() as dataset:
+                _copy(dataset[self.name].variable, key, self.chunks, out)
+        except (OSError, RuntimeError, KeyError) as error:
+            raise InputError(
+                f"'{self.path}' cannot be read: variable '{self.name}', {self._range(key)}: {self._reason(error)}"
+            ) from error
+
+    def _open(self) -> xr.Dataset:
+        from xarray.backends import NetCDF4BackendEntrypoint
+
+        if self.size is not None and os.path.getsize(self.path) != self.size:
+            # The netCDF library reads zeros beyond the end of a netCDF-3 file, without a word.
+            raise OSError("its size has changed")
+        return xr.open_dataset(
+            self.path,
+            engine=NetCDF4BackendEntrypoint,
+            cache=False,
+            decode_times=False,
+            decode_timedelta=False,
+            decode_coords=False,
+        )
+
+    def _range(self, key: tuple[Any, ...]) -> str:
+        spans = []
+        for dim, index, length in zip(self.dims, key, self.shape, strict=True):
+            chosen = np.atleast_1d(np.arange(length)[index])
+            spans.append(f"{dim} {chosen.min()}:{chosen.max() + 1}" if chosen.size else f"{dim} none")
+        return ", ".join(spans)
+
+    def _reason(self, error: Exception) -> str:
+        if self.store is None:
+            if not os.path.exists(self.path):
+                return "the file is gone. It must stay where it is until the run has ended"
+            if self.size is not None and os.path.getsize(self.path) != self.size:
+                return "the file has changed since the run began. Wait until it is complete, and start anew"
+        return f"'{error}'. The file is damaged: copy or download it again"
+
+
+class FilesArray(BackendArray):
+    """Parts one after the other along one dimension.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        In order.
+    axis : int
+        Number of the dimension along which they follow one another.
+    """
+
+    def __init__(self, parts: list[Part], axis: int):
+        lengths = [part.shape[axis] for part in parts]
+        self.parts = parts
+        self.axis = axis
+        self.starts = np.concatenate([[0], np.cumsum(lengths)])
+        shape = list(parts[0].shape)
+        shape[axis] = sum(lengths)
+        self.shape = tuple(shape)
+        self.dtype = np.result_type(*{part.dtype.newbyteorder("=") for part in parts})
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        positions = np.atleast_1d(np.arange(self.shape[self.axis])[key[self.axis]])
+        counts = [np.size(np.arange(length)[index]) for length, index in zip(self.shape, key, strict=True)]
+        counts[self.axis] = positions.size
+        out = np.empty(counts, self.dtype)
+        for part, start, stop in zip(self.parts, self.starts, self.starts[1:], strict=False):
+            places = np.flatnonzero((positions >= start) & (positions < stop))
+            if places.size:
+                inside, outside = list(map(_listed, key)), [slice(None)] * len(key)
+                inside[self.axis], outside[self.axis] = _as_slice(positions[places] - start), _as_slice(places)
+                _read_into(part, tuple(inside), out, tuple(outside))
+        return out[tuple(0 if np.ndim(index) == 0 and not isinstance(index, slice) else slice(None) for index in key)]
+
+
+def files_of(variable: xr.Variable) -> list[str]:
+    """Paths that a lazy variable is read from; empty where that is not known."""
+    data: Any = variable._data
+    while not isinstance(data, FilesArray) and hasattr(data, "array"):
+        data = data.array
+    return [part.path for part in data.parts] if isinstance(data, FilesArray) else []
+
+
+def _listed(index: Any) -> Any:
+    """An index that keeps its dimension."""
+    return index if isinstance(index, slice) else np.atleast_1d(index)
+
+
+def _as_slice(positions: np.ndarray) -> Any:
+    """Evenly spaced positions as a slice, which libraries read in one go."""
+    steps = np.unique(np.diff(positions))
+    if positions.size == 1 or (steps.size == 1 and steps[0] > 0):
+        step = int(steps[0]) if steps.size else 1
+        return slice(int(positions[0]), int(positions[-1]) + 1, step)
+    return positions
+
+
+def _read_into(part: Part, inside: tuple[Any, ...], out: np.ndarray, outside: tuple[Any, ...]) -> None:
+    target = out[outside]
+    part.read(inside, target)
+    if not np.shares_memory(target, out):
+        out[outside] = target
+
+
+def _copy(variable: xr.Variable, key: tuple[Any, ...], chunks: tuple[int, ...], out: np.ndarray) -> None:
+    """Read by pieces of whole disk chunks, so that what is unpacked beside the result stays small."""
+    if not all(isinstance(index, slice) and index.step in (None, 1) for index in key):
+        out[...] = variable[key].values
+        return
+    spans = [index.indices(size)[:2] for index, size in zip(key, variable.shape, strict=True)]
+    for piece in pieces(spans, chunks or (1,) * len(spans), out.itemsize, PIECE_BYTES):
+        place = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(piece, spans, strict=True))
+        out[place] = _unpack(variable, piece)
+
+
+def _unpack(variable: xr.Variable, piece: list[tuple[int, int]]) -> np.ndarray:
+    values: np.ndarray = variable[tuple(slice(start, stop) for start, stop in piece)].values
+    return values
+
+
+def pieces(
+    spans: list[tuple[int, int]], chunks: tuple[int, ...], itemsize: int, most: float
+) -> Iterator[list[tuple[int, int]]]:
+    """Cut a box into boxes of about `most` bytes whose edges fall on edges of chunks, so that each is unpacked once.
+
+    Examples
+    --------
+    >>> list(pieces([(0, 4), (0, 10)], (1, 10), 8, 160))
+    [[(0, 2), (0, 10)], [(2, 4), (0, 10)]]
+    >>> list(pieces([(3, 8), (0, 10)], (5, 5), 8, 200))
+    [[(3, 5), (0, 10)], [(5, 8), (0, 5)], [(5, 8), (5, 10)]]
+    """
+    size = itemsize * math.prod(stop - start for start, stop in spans)
+    for axis, ((start, stop), step) in enumerate(zip(spans, chunks, strict=True)):
+        first = (start // step + 1) * step
+        if size <= most or first >= stop:
+            continue
+        # As many chunks as fit, counted from an edge of a chunk.
+        fitting = max(1, int(most * (stop - start) / size) // step) * step
+        edges = [start, *range(first + fitting - step if fitting > step else first, stop, fitting), stop]
+        for a, b in itertools.pairwise(edges):
+            yield from pieces([*spans[:axis], (a, b), *spans[axis + 1 :]], chunks, itemsize, most)
+        return
+    yield spans

@@ -1,0 +1,222 @@
+"""Compute lazy arrays region by region, each written as soon as it is there: on threads, or on the workers of a cluster.
+
+A region is one block of every array that is chunked alike. Whatever dask runs is one task a region, that computes and
+writes (or hands over, where only one process may write) and leaves nothing behind but the word that it is done.
+"""
+
+import contextlib
+import itertools
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.base import get_scheduler
+from dask.blockwise import Blockwise
+from dask.callbacks import Callback
+
+from gridtrend.io.errors import RunError
+from gridtrend.io.ledger import Ledger
+from gridtrend.io.plan import edges
+from gridtrend.io.reading import Report
+
+# Regions that a cluster is given at a time: enough for a thousand workers, and a graph of some megabytes.
+WINDOW = 4096
+# Regions whose results may wait for the one process that writes.
+WAITING = 32
+# Seconds without a scheduler after which it counts as lost.
+PATIENCE = 15.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A lazy array and what takes its blocks by `into[region] = block`."""
+
+    name: str
+    source: da.Array
+    into: Any
+
+
+def run(
+    targets: Sequence[Target],
+    *,
+    ledger: Ledger | None = None,
+    lock: Any = None,
+    label: str = "computing",
+    report: Report = lambda *_: None,
+) -> None:
+    """Compute what the ledger does not hold yet, on whatever scheduler dask is set to.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        Arrays; those of the same chunks share their regions.
+    ledger : Ledger, optional
+        Regions in it are skipped, and those that are finished are entered.
+    lock : lock, optional
+        Held while a block is written; with it, only this process writes.
+    label : str
+        What is going on, for the progress.
+    report : callable
+        Told the label, how many regions are done, and of how many.
+    """
+    groups: dict[Any, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.source.chunks, []).append(target)
+    client: Any = getattr(get_scheduler(collections=[target.source for target in targets]), "__self__", None)
+    total = sum(int(np.prod([len(sizes) for sizes in chunks])) for chunks in groups)
+    count = itertools.count(0)
+    report(label, next(count), total)
+    for group in groups.values():
+        name = "+".join(target.name for target in group)
+
+        def finish(index: tuple[int, ...], name: str = name) -> None:
+            if ledger is not None:
+                ledger.enter(name, index)
+            report(label, next(count), total)
+
+        skip = ledger.finished(name) if ledger is not None else set()
+        blocks = itertools.product(*(range(len(sizes)) for sizes in group[0].source.chunks))
+        missing = [index for index in blocks if index not in skip]
+        for _ in range(total_skipped := len(skip)):
+            next(count)
+        report(label, total_skipped, total)
+        _run_group(group, missing, lock, client, finish)
+
+
+def _run_group(
+    group: list[Target], missing: list[tuple[int, ...]], lock: Any, client: Any, finish: Callable[..., None]
+) -> None:
+    by_hand = client is not None and lock is not None
+    receipts = _receipts(group, lock, pack=by_hand)
+    keys = [(receipts.name, *index) for index in missing]
+    if client is None:
+        _run_here(receipts, keys, finish)
+        return
+    write = _writer(group, lock) if by_hand else lambda index, blocks: None
+    independent = all(isinstance(layer, Blockwise) or len(layer) < 2 for layer in receipts.dask.layers.values())
+    window = len(keys) if not independent else WAITING if by_hand else WINDOW
+    for index, blocks in _results(client, receipts, keys, window):
+        write(index, blocks)
+        finish(index)
+
+
+def _receipts(group: list[Target], lock: Any, *, pack: bool) -> da.Array:
+    """A lazy array of one element a region, whose computing writes the region; or holds its blocks."""
+    map_blocks: Any = da.map_blocks
+    sources = [target.source for target in group]
+    ndim = sources[0].ndim
+    options: dict[str, Any] = {
+        "chunks": tuple((1,) * len(sizes) for sizes in sources[0].chunks),
+        "dtype": bool,
+        "meta": np.empty((0,) * ndim, bool),
+        "name": f"region-{dask.base.tokenize([source.name for source in sources])}",
+    }
+    if pack:
+        return map_blocks(_pack, *sources, **options)  # type: ignore[no-any-return]
+    into, bounds = [target.into for target in group], [edges(sizes) for sizes in sources[0].chunks]
+    receipts: da.Array = map_blocks(_write, *sources, into=into, bounds=bounds, lock=lock, **options)
+    return receipts
+
+
+def _pack(*blocks: np.ndarray) -> tuple[np.ndarray, ...]:
+    return blocks
+
+
+def _write(
+    *blocks: np.ndarray, into: list[Any], bounds: list[list[int]], lock: Any, block_id: tuple[int, ...]
+) -> np.ndarray:
+    region = tuple(slice(ends[k], ends[k + 1]) for ends, k in zip(bounds, block_id, strict=True))
+    with lock or contextlib.nullcontext():
+        for block, target in zip(blocks, into, strict=True):
+            target[region] = block
+    return np.ones((1,) * len(region), bool)
+
+
+def _writer(group: list[Target], lock: Any) -> Callable[[tuple[int, ...], tuple[np.ndarray, ...]], None]:
+    into, bounds = [target.into for target in group], [edges(sizes) for sizes in group[0].source.chunks]
+
+    def write(index: tuple[int, ...], blocks: tuple[np.ndarray, ...]) -> None:
+        _write(*blocks, into=into, bounds=bounds, lock=lock, block_id=index)
+
+    return write
+
+
+def _run_here(receipts: da.Array, keys: list[Any], finish: Callable[..., None]) -> None:
+    wanted = set(keys)
+
+    def done(key: Any, *_: Any) -> None:
+        if key in wanted:
+            finish(key[1:])
+
+    scheduler = get_scheduler(collections=[receipts])
+    graph = receipts.__dask_optimize__(receipts.dask, keys)
+    with Callback(posttask=done):
+        scheduler(graph, keys)
+
+
+def _results(client: Any, receipts: da.Array, keys: list[Any], window: int) -> Iterator[tuple[Any, Any]]:
+    """Give every region to the cluster, no more than `window` at a time, and yield what comes back."""
+    ended: queue.Queue[Any] = queue.Queue()
+    waiting: dict[Any, Any] = {}
+    left = iter(keys)
+    try:
+        while True:
+            if len(waiting) <= window // 2 and (batch := list(itertools.islice(left, max(1, window - len(waiting))))):
+                for future in _submit(client, receipts, batch):
+                    waiting[future.key] = future
+                    future.add_done_callback(ended.put)
+            if not waiting:
+                return
+            future = _next(client, ended)
+            if waiting.pop(future.key, None) is None:
+                continue
+            yield future.key[1:], _outcome(future)
+    finally:
+        with contextlib.suppress(Exception):
+            client.cancel(list(waiting.values()))
+
+
+def _submit(client: Any, receipts: da.Array, keys: list[Any]) -> list[Any]:
+    graph = receipts.__dask_optimize__(receipts.dask, keys)
+    return list(client.get(graph, keys, sync=False, retries=2))
+
+
+def _next(client: Any, ended: "queue.Queue[Any]") -> Any:
+    """The next future that has ended; an error as soon as nobody is there to end any."""
+    alone = 0.0
+    while True:
+        try:
+            return ended.get(timeout=0.5)
+        except queue.Empty:
+            alone = alone + 0.5 if client.status != "running" else 0.0
+            if client.status == "closed" or alone > PATIENCE:
+                raise _lost(client) from None
+
+
+def _outcome(future: Any) -> Any:
+    if future.status == "finished":
+        result = future.result()
+        future.release()
+        return result
+    if future.status in ("cancelled", "lost"):
+        raise _lost(future.client)
+    error = future.exception()
+    if type(error).__module__.startswith("distributed"):
+        raise RunError(
+            f"the cluster gave up on a part of the work ({_first_line(error)}): workers died on it again and again, "
+            "most often for want of memory; give each worker more, or lower --memory-limit"
+        ) from error
+    raise error
+
+
+def _lost(client: Any) -> RunError:
+    address = getattr(getattr(client, "scheduler", None), "address", "") or "of the cluster"
+    return RunError(f"the scheduler {address} was lost: start it again, or run without it")
+
+
+def _first_line(error: Any) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
