@@ -50,7 +50,7 @@ for year in range(shape[0] // steps):
 # The command line, with a count of how often each disk chunk is unpacked.
 COUNTED = """
 import itertools, json, sys, threading
-from gridtrend.cli import cli
+from gridtrend.cli.commands import cli
 from gridtrend.io import files
 counts, lock, real = {}, threading.Lock(), files._unpack
 def counted(variable, piece):

@@ -20,6 +20,7 @@ from gridtrend.cli import trend
 from gridtrend.cli.commands import cli
 from gridtrend.grid.timeaxis import UNITS
 from gridtrend.trend.options import ALTERNATIVES as LIBRARY_ALTERNATIVES
+from gridtrend.trend.serial_correlation import METHODS as LIBRARY_METHODS
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,6 +95,22 @@ def test_options_reach_the_analysis(tmp_path, record):
     assert np.isnan(result["p_value"]).all()
     run("trend", record, tmp_path / "test.nc", "--no-slope")
     assert "slope" not in opened(tmp_path / "test.nc")
+
+
+@pytest.mark.parametrize(
+    ("options", "function", "keywords"),
+    [
+        (["--method", "hamed_rao", "--lag", "all"], "mann_kendall", {"method": "hamed_rao", "lag": "all"}),
+        (["--method", "3pw", "--p-value", "auto"], "mann_kendall", {"method": "3pw", "p_value": "auto"}),
+        (["--method", "seasonal", "--period", "3"], "seasonal_mann_kendall", {"period": 3}),
+    ],
+)
+def test_every_test_has_its_method(tmp_path, record, options, function, keywords):
+    run("trend", record, tmp_path / "out.nc", *options)
+    expected = getattr(opened(record).tas.gridtrend, function)(**keywords)
+    result = opened(tmp_path / "out.nc")
+    for name in expected.data_vars:
+        np.testing.assert_array_equal(result[name], expected[name], err_msg=name)
 
 
 def test_cells_that_stand_out_among_all_are_told(tmp_path, record):
@@ -328,6 +345,7 @@ def test_version_and_help_are_there():
 def test_every_choice_of_the_library_is_offered():
     assert set(trend.PERIODS) == set(UNITS)
     assert set(trend.ALTERNATIVES) == set(LIBRARY_ALTERNATIVES)
+    assert set(trend.METHODS) == {*LIBRARY_METHODS, "seasonal"}
 
 
 # --- bad input -------------------------------------------------------------------------------------
@@ -340,6 +358,9 @@ def test_usage_errors_end_with_2(tmp_path, record):
         ["trend", record, "out.nc", "--alpha", 2],
         ["trend", record, "out.nc", "--select", "time"],
         ["trend", record, "out.nc", "--fdr", "bonferroni"],
+        ["trend", record, "out.nc", "--method", "seasonal", "--lag", 1],
+        ["trend", record, "out.nc", "--method", "hamed_rao", "--lag", "few"],
+        ["trend", record, "out.nc", "--period", "month"],
         ["trend", record, "out.nc", "--fdr", "bh:2"],
         ["trend", record, "out.nc", "--fdr", "bh:"],
         ["trend", record, "out.nc", "--no-slope", "--plot", "a.png"],
@@ -364,6 +385,8 @@ def test_usage_errors_end_with_2(tmp_path, record):
         (["record.nc", "out.txt"], "must end in .nc or .zarr"),
         (["record.nc", "record.nc", "--overwrite"], "is also an input"),
         (["record.nc", "old.nc"], "'old.nc' exists"),
+        (["record.nc", "out.nc", "--method", "seasonal"], "month"),
+        (["record.nc", "out.nc", "--method", "tfpw", "--lag", "2"], "takes no lag"),
         (["record.nc", "/sys/kernel/out.nc"], "permission denied"),
     ],
 )

@@ -6,7 +6,7 @@ import xarray as xr
 from click.testing import CliRunner
 
 import gridtrend as gt
-from gridtrend.cli import cli
+from gridtrend.cli.commands import cli
 
 
 @pytest.fixture

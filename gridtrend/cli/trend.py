@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     from gridtrend.io import Plan, Workspace
 
+# Spelled out, as the trends themselves are imported when a run begins; a test compares.
+METHODS = (
+    *("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "vctfpw", "3pw", "block_bootstrap", "ltp"),
+    "seasonal",
+)
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
 CORRECTIONS = ("bh", "by", "bky", "walker")
 ALTERNATIVES = ("two-sided", "increasing", "decreasing", "greater", "less")
@@ -33,8 +38,10 @@ class Job:
         Files.
     variables, dim, selections
         As `open_record` takes them.
+    test : str
+        Name of the function.
     analysis : dict
-        Arguments of `mann_kendall`.
+        Its arguments.
     field_test : dict
         Arguments of `field_significance`, if it is wanted.
     map_path : str, optional
@@ -56,6 +63,7 @@ class Job:
     variables: Sequence[str] = ()
     dim: str | None = None
     selections: Sequence[tuple[str, str]] = ()
+    test: str = "mann_kendall"
     analysis: dict[str, Any] = field(default_factory=dict)
     field_test: dict[str, Any] = field(default_factory=dict)
     map_path: str | None = None
@@ -64,6 +72,16 @@ class Job:
     quiet: bool = False
     resume: bool = False
     resources: Resources = field(default_factory=Resources)
+
+
+def _lag(text: str) -> int | str:
+    """A number of lags, or all."""
+    return text if text == "all" else int(text)
+
+
+def _period(text: str) -> int | str:
+    """A calendar's period, or a number of steps."""
+    return int(text) if text.isdecimal() else text
 
 
 def _field_test(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:
@@ -83,10 +101,25 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
 @record_options
 @click.option(
     "--method",
-    type=click.Choice(["original"]),
+    type=click.Choice(METHODS),
     default="original",
     show_default=True,
-    help="Which test.",
+    help="Which Mann-Kendall test: for independent values, one of those for serial correlation (docs/calibration.md tells "
+    "how often each cries wolf), or by seasons.",
+)
+@click.option("--lag", type=_lag, metavar="N|all", help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use.")
+@click.option(
+    "--period",
+    type=_period,
+    metavar="month|season|N",
+    help="What a year of --method seasonal consists of.  [default: month]",
+)
+@click.option(
+    "--p-value",
+    type=click.Choice(["normal", "exact", "auto"]),
+    default="normal",
+    show_default=True,
+    help="From the normal approximation, or from the exact distribution given the ties (auto: up to 60 values).",
 )
 @click.option(
     "--alpha",
@@ -143,6 +176,9 @@ def trend(
     /,
     *,
     method: str,
+    lag: int | str | None,
+    period: int | str | None,
+    p_value: str,
     alpha: float,
     per: str,
     min_valid: int,
@@ -162,11 +198,17 @@ def trend(
     """
     if no_slope and map_path:
         raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
+    if lag is not None and method == "seasonal":
+        raise click.UsageError("--lag belongs to the methods for serial correlation; --method seasonal takes --period")
+    if period is not None and method != "seasonal":
+        raise click.UsageError("--period belongs to --method seasonal")
     if chosen["resume"] and not chosen["output"].endswith(".zarr"):
         raise click.UsageError("--resume needs an OUTPUT that ends in .zarr: a netCDF file is written anew each time")
     job = Job(
-        analysis={
-            "method": method,
+        test="seasonal_mann_kendall" if method == "seasonal" else "mann_kendall",
+        analysis=({"period": period or "month"} if method == "seasonal" else {"method": method, "lag": lag})
+        | {
+            "p_value": p_value,
             "alpha": alpha,
             "per": per,
             "min_valid": min_valid,
@@ -249,6 +291,7 @@ def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Se
             "variables": record.names,
             "dim": record.dim,
             "select": [list(pair) for pair in job.selections],
+            "test": job.test,
             **job.analysis,
         },
     }
@@ -274,7 +317,7 @@ def _analyse(record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspac
         series = io.read(array, plans[name], progress, scratch=work.scratch, ledger=work.ledger)
         # On a Dataset the accessor puts the name of the variable before those of its results.
         subject = series if len(record.names) == 1 else series.to_dataset()
-        trends = subject.gridtrend.mann_kendall(record.dim, **job.analysis)
+        trends = getattr(subject.gridtrend, job.test)(record.dim, **job.analysis)
         if job.field_test:
             trends = trends.assign(trends.gridtrend.field_significance(**job.field_test).data_vars)
         results.append(io.add_grid(trends, array, record.dataset))
