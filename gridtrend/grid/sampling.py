@@ -188,7 +188,7 @@ def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
         place = int(np.argmax(steps != steps[0])) if steps[0] > 0 else 0
         raise ValueError(
             f"coordinate {dim!r} is not sampled by the calendar: {steps[place]} months follow "
-            f"{coordinate.values[place]}, {steps[0]} the first sample. Fill the axis with da.resample({dim}='MS').asfreq(), "
+            f"{coordinate.values[place]}, {steps[0]} the first sample. Fill it with da.resample({dim}='MS').asfreq(), "
             "or leave sampling='regular' for steps shorter than a month."
         )
     return int(steps[0])
