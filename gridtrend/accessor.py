@@ -7,7 +7,7 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import trend
+from gridtrend import bvp, trend
 
 
 def _method(function: Callable[..., xr.Dataset]) -> Any:
@@ -53,6 +53,10 @@ class DatasetAccessor(_Methods):
         bound.apply_defaults()
         names = _variables(self._ds, bound.arguments["dim"])
         return _combine({name: function(self._ds[name], *args, **kwargs) for name in names})
+
+    def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
+        """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
+        return bvp.solve_linear(**bvp.with_variables(self._ds, {"A": A, "q": q, **options}))
 
 
 def _variables(ds: xr.Dataset, dim: str) -> list[str]:

@@ -82,7 +82,9 @@ def test_the_question_s_own_system_converges_with_its_order(kind, order, low, hi
 
 
 def test_orders_hold_where_steps_differ_ten_thousand_times():
-    errors = {o: [solve(reference.seed(reference.mesh("geometric", n)), order=o)[1] for n in (201, 401)] for o in (4, 6)}
+    errors = {
+        o: [solve(reference.seed(reference.mesh("geometric", n)), order=o)[1] for n in (201, 401)] for o in (4, 6)
+    }
     assert np.log2(errors[4][0] / errors[4][1]) >= 3.9
     assert 5.9 <= np.log2(errors[6][0] / errors[6][1]) <= 6.3
 

@@ -13,8 +13,8 @@ from gridtrend.bvp.mesh import Mesh, Rule
 
 Array = np.ndarray[Any, Any]
 
-# Sweeps of deferred correction at most: 1 or 2 do on smooth meshes, random steps take about 5.
-MOST_SWEEPS = 12
+# Sweeps of deferred correction that each order takes; 0 stands for the box scheme without an estimate of its error.
+SWEEPS = {0: -1, 2: 0, 4: 2, 6: 4}
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,6 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
     error, residual = np.zeros((2, system.n, n_sides, n_cells))
     status = np.zeros((n_sides, n_cells), np.int8)
     following = mesh.next_rule(order) if order else None
-    sweeps = {0: -1, 2: 0}.get(order, MOST_SWEEPS)
     kernel.compiled(np.float64)(
         *(_addresses(group) for group in (tables.entries, tables.sources, tables.ends)),
         np.ascontiguousarray(mesh.x),
@@ -263,7 +262,7 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
         *(box or mesh.rule(2)),
         *mesh.rule(max(order, 2)),
         *(following or mesh.rule(2)),
-        np.int64(sweeps),
+        np.int64(SWEEPS[order]),
         *(y, error, residual, status),
     )
     if order and following is None:

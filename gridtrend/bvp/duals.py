@@ -46,7 +46,17 @@ _DERIVATIVES: dict[np.ufunc, Callable[..., tuple[Any, ...]]] = {
     np.maximum: _where_first(np.greater_equal),
     np.minimum: _where_first(np.less_equal),
 }
-_COMPARISONS = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.isfinite, np.isnan, np.sign}
+_COMPARISONS = {
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.isfinite,
+    np.isnan,
+    np.sign,
+}
 
 
 class Dual(np.lib.mixins.NDArrayOperatorsMixin):
@@ -71,7 +81,9 @@ class Dual(np.lib.mixins.NDArrayOperatorsMixin):
             return ufunc(*values)
         if method != "__call__" or options or ufunc not in _DERIVATIVES:
             known = ", ".join(sorted(known.__name__ for known in _DERIVATIVES))
-            raise TypeError(f"the derivative of numpy.{ufunc.__name__} is not known here. Write f with {known} and where.")
+            raise TypeError(
+                f"the derivative of numpy.{ufunc.__name__} is not known here. Write f with {known} and where."
+            )
         result = ufunc(*values)
         partial = _DERIVATIVES[ufunc](*values)
         parts: list[Any] = [None] * max(len(item.parts) for item in inputs if isinstance(item, Dual))
@@ -90,7 +102,9 @@ class Dual(np.lib.mixins.NDArrayOperatorsMixin):
         parts: list[Any] = []
         for j in range(max(len(a.parts), len(b.parts))):
             p, q = (item.parts[j] if j < len(item.parts) else None for item in (a, b))
-            parts.append(None if p is None and q is None else np.where(test, 0.0 if p is None else p, 0.0 if q is None else q))
+            parts.append(
+                None if p is None and q is None else np.where(test, 0.0 if p is None else p, 0.0 if q is None else q)
+            )
         return Dual(np.where(test, a.value, b.value), parts)
 
 

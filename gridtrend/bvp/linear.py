@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.bvp.blocks import LinearProblem, Slot
-from gridtrend.bvp.conditions import Condition, Coupled, Ends, Value, ends, names
+from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.results import ORDERS, dataset
 from gridtrend.grid.apply import check_chunks, map_cells
@@ -16,7 +16,7 @@ MISSING = ("propagate", "trim")
 
 
 def solve_linear(
-    A: Mapping[tuple[str, str], Value],  # noqa: N803
+    A: Mapping[tuple[str, str], Value],
     q: Mapping[str, Value] | None = None,
     *,
     dim: str,
@@ -114,14 +114,15 @@ def solve_linear(
     >>> bool(abs(out["T"] - exact).max() < 1e-5), int(out.status)
     (True, 0)
     """
-    if order not in ORDERS:
-        raise ValueError(f"order={order!r} is not known; choose from {', '.join(map(str, ORDERS))}.")
+    check_order(order)
     if missing not in MISSING:
         raise ValueError(f"missing={missing!r} is not known; choose from {', '.join(map(repr, MISSING))}.")
     states = state_names(A, q or {}, left, right)
     conditions = ends(states, left, right, coupled)
     slots = Slots(dim)
-    entries = [((states.index(row), states.index(col)), slots.of(a, f"A[{row!r}, {col!r}]")) for (row, col), a in A.items()]
+    entries = [
+        ((states.index(row), states.index(col)), slots.of(a, f"A[{row!r}, {col!r}]")) for (row, col), a in A.items()
+    ]
     sources = [(states.index(row), slots.of(a, f"q[{row!r}]")) for row, a in (q or {}).items()]
     nodes = mesh_of(slots.arrays, dim, breaks, order)
     rows, values = slots.of_conditions(conditions)
@@ -140,8 +141,14 @@ def solve_linear(
     return dataset(results, states, slots.arrays, dim, order, nodes.lowered(order))
 
 
+def check_order(order: int) -> None:
+    """Refuse an order that there is no scheme of."""
+    if order not in ORDERS:
+        raise ValueError(f"order={order!r} is not known; choose from {', '.join(map(str, ORDERS))}.")
+
+
 def state_names(
-    A: Mapping[tuple[str, str], Value],  # noqa: N803
+    A: Mapping[tuple[str, str], Value],
     q: Mapping[str, Value],
     left: Condition | None,
     right: Condition | None,
@@ -190,9 +197,35 @@ class Slots:
         for end, group in (("left", conditions.left), ("right", conditions.right)):
             for row in group:
                 coefficients: Iterable[Slot] = (
-                    self.of(row.coefficients.get(state, 0.0), f"the condition for {state!r} at the {end}", with_nodes=False)
+                    self.of(
+                        row.coefficients.get(state, 0.0), f"the condition for {state!r} at the {end}", with_nodes=False
+                    )
                     for state in states
                 )
                 rows.append(tuple(coefficients))
                 values.append(self.of(row.value, f"the value of a condition at the {end}", with_nodes=False))
         return tuple(rows), tuple(values)
+
+
+def with_variables(ds: xr.Dataset, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `solve_linear` with the variables of a Dataset wherever one is named in place of a number.
+
+    Raises
+    ------
+    ValueError
+        If the Dataset has no such variable.
+    """
+
+    def taken(item: Any) -> Any:
+        if isinstance(item, str):
+            if item not in ds:
+                raise ValueError(f"the Dataset has no variable {item!r}; it has {', '.join(map(str, ds))}.")
+            return ds[item]
+        if isinstance(item, Mapping):
+            return {key: taken(value) for key, value in item.items()}
+        if isinstance(item, list | tuple):
+            return type(item)(taken(part) for part in item)
+        return item
+
+    named = ("A", "q", "left", "right", "coupled")
+    return {key: taken(value) if key in named and value != PERIODIC else value for key, value in arguments.items()}

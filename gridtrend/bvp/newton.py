@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.bvp.blocks import MOST_SWEEPS, Array, Slot, System, Tables, run
+from gridtrend.bvp.blocks import SWEEPS, Array, Slot, System, Tables, run
 from gridtrend.bvp.duals import Dual, independent
 from gridtrend.bvp.kernels.correction import (
     HARMLESS,
@@ -18,6 +18,7 @@ from gridtrend.bvp.kernels.correction import (
     UNCONVERGED,
     UNCORRECTED,
 )
+from gridtrend.bvp.kernels.linear import MOST_SWEEPS
 from gridtrend.bvp.mesh import Mesh, Rule
 
 RightHandSide = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
@@ -111,10 +112,10 @@ class Iteration:
         self.status[missing] = MISSING
         self._newton(mesh.rule(2))
         first = self.y.copy()
-        if order > 2:
-            self._correct(mesh.rule(order))
         every = np.arange(self.status.size)
         following = mesh.next_rule(order)
+        if order > 2:
+            self._correct(mesh.rule(order), following or mesh.rule(2))
         d, defect = self._update(self.y, every, following or mesh.rule(2))
         error = np.abs(d).max(1) if following else np.full(d.shape[::2], np.nan)
         if order > 2:
@@ -138,7 +139,7 @@ class Iteration:
                 + (", ".join(map(repr, found)) if isinstance(found, Mapping) else type(found).__name__)
             )
         f, zero = np.zeros_like(y), np.zeros(y.shape[1:])
-        slopes = {at: zero for at in self.system.entries}
+        slopes: dict[tuple[int, int], Array] = dict.fromkeys(self.system.entries, zero)
         for r, state in enumerate(states):
             derivative = found[state]
             f[r] = derivative.value if isinstance(derivative, Dual) else derivative
@@ -179,8 +180,8 @@ class Iteration:
         return self._step(slopes, defect, self._ends(y, some), some), np.abs(defect).max(1)
 
     def _relative(self, d: Array, y: Array) -> Array:
-        """Largest update of each cell, each state measured against its own largest value."""
-        size = np.abs(d[: self.n_seen]).max(1)
+        """Mean update of each cell over the nodes, the largest of its states against their largest values."""
+        size = np.abs(d[: self.n_seen]).mean(1)
         scale = np.maximum(np.abs(y[: self.n_seen]), np.abs((y + d)[: self.n_seen])).max(1)
         return np.asarray(np.where(size > 0, size / scale, 0.0 * size).max(0))
 
@@ -220,22 +221,29 @@ class Iteration:
             trying = trying[~lost]
         return length
 
-    def _correct(self, rule: Rule) -> None:
-        """Sweeps of deferred correction, with the guard of linear problems."""
-        active = np.flatnonzero(self.status == 0)
-        first = self.y.copy()
-        before = np.full(self.status.size, np.inf)
+    def _correct(self, rule: Rule, following: Rule) -> None:
+        """Sweeps of deferred correction, with the guards of linear problems."""
+        active, first = np.flatnonzero(self.status == 0), self.y.copy()
+        last = np.full(self.status.size, np.inf)
+        at_first = last.copy()
         for sweep in range(MOST_SWEEPS):
-            if not active.size:
-                return
             y = self.y[..., active]
             d, _ = self._update(y, active, rule)
-            size, last = self._relative(d, y), before[active]
-            shrinks = size < last
-            back = active[~shrinks & ~(size <= HARMLESS)]
+            size = self._relative(d, y)
+            if sweep == 0:
+                at_first[active] = size
+            shrinks = size < last[active]
+            ratio = np.where(shrinks, size / last[active], 1.0)
+            back = active[~shrinks & ~((size <= HARMLESS) | (size <= 0.5 * at_first[active]))]
             self.status[back] = UNCORRECTED
             self.y[..., back] = first[..., back]
             self.y[..., active[shrinks]] += d[..., shrinks]
-            before[active] = size
-            done = (size <= ROUNDING) | ((sweep > 0) & (size * size <= ROUNDING * last))
-            active = active[shrinks & ~done]
+            last[active] = size
+            more = shrinks & (size > ROUNDING) & (size * ratio > 0.01 * ROUNDING)
+            active, ratio = active[more], ratio[more]
+            if active.size and sweep + 1 >= SWEEPS[self.problem.order]:
+                y = self.y[..., active]
+                ahead = self._relative(self._update(y, active, following)[0], y)
+                active = active[(ratio < 0.5) & (last[active] * ratio / (1 - ratio) > 0.1 * ahead)]
+            if not active.size:
+                return

@@ -13,7 +13,12 @@ MEANINGS = "solved long_steps no_gain_by_correction uncorrected not_converged no
 
 
 def dataset(
-    results: Sequence[xr.DataArray], states: Sequence[str], arrays: Sequence[xr.DataArray], dim: str, order: int, lowered: int
+    results: Sequence[xr.DataArray],
+    states: Sequence[str],
+    arrays: Sequence[xr.DataArray],
+    dim: str,
+    order: int,
+    lowered: int,
 ) -> xr.Dataset:
     """One variable a state, then error, residual and status, with their attributes.
 
@@ -41,7 +46,9 @@ def dataset(
         variables[name].attrs = {"long_name": f"{name}, solution of a boundary value problem"}
     error, residual, status = (values.variable for values in results[len(states) :])
     error.attrs = {"long_name": "estimated error, largest over the nodes, in units of each state"}
-    residual.attrs = {"long_name": "defect of the equations over an interval, largest over the mesh, in units of each state"}
+    residual.attrs = {
+        "long_name": "defect of the equations over an interval, largest over the mesh, in units of each state"
+    }
     status.attrs = {
         "long_name": "status of the solution",
         "flag_values": np.arange(len(MEANINGS.split()), dtype=np.int8),
@@ -54,7 +61,9 @@ def dataset(
         "gridtrend_version": version(),
     }
     if lowered:
-        attrs["comment"] = f"{lowered} intervals have fewer than {order} nodes in their quadrature: weights were too large"
+        attrs["comment"] = (
+            f"{lowered} intervals have fewer than {order} nodes in their quadrature: weights were too large"
+        )
     return xr.Dataset(variables, {**coords, "state": list(states)}, attrs)
 
 

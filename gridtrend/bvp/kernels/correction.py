@@ -5,7 +5,6 @@ scheme, is an update of the states. From states of zero, the box rule itself giv
 through 4 or 6 neighbouring nodes then lifts it to order 4 or 6.
 """
 
-import math
 from collections import namedtuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from gridtrend.grid.lanes import (
     spread,
     store,
     subtract,
-    subtract_scaled,
     where_less,
 )
 
@@ -34,11 +32,14 @@ NOISE = 1e-14
 # Updates that stop shrinking mean no harm where they are this small.
 HARMLESS = 1e-10
 
+# Rows of the state of an iteration: the last update, the first one, how they shrink, and whether a lane is done.
+LAST, FIRST, RATIO, DONE = range(4)
+
 # The equations of a tile: coefficients node by node, and where they stand. Two states have all entries and sources.
 # The first `n_seen` of the `n` states are the user's.
 Equations = namedtuple("Equations", "x a starts cols q sources n n_seen")
 # Room for one tile: states, derivatives, defects, updates, and rows for what is carried and what the ends prescribe.
-Room = namedtuple("Room", "y f d kept carried at_right size scale flow defect")
+Room = namedtuple("Room", "y f d kept carried at_right size mean scale flow defect")
 # Quadrature over interval i: the sum of weights[i, k] f[first[i] + k].
 Rule = namedtuple("Rule", "weights first")
 
@@ -58,12 +59,13 @@ def new_room(n, n_left, n_nodes):
         np.empty((n, NARROW)),
         np.empty((n, NARROW)),
         np.empty((n, NARROW)),
+        np.empty((n, NARROW)),
     )
 
 
 @inlined
 def derivatives(equations, y, f):
-    """f = A y + q at every node."""
+    """F = A y + q at every node."""
     if equations.n == 2:
         _derivatives_pair(equations.a, equations.q, y, f)
     else:
@@ -91,36 +93,69 @@ def _derivatives(equations, y, f):
         for s in range(n):
             total = load_narrow(f, i * n + s)
             for e in range(equations.starts[s], equations.starts[s + 1]):
-                product = multiply(load_narrow(equations.a, i * n_entries + e), load_narrow(y, i * n + equations.cols[e]))
+                product = multiply(
+                    load_narrow(equations.a, i * n_entries + e), load_narrow(y, i * n + equations.cols[e])
+                )
                 total = add(total, product)
             store(f, i * n + s, total)
 
 
-@jit
+@inlined
 def defects(rule, n, y, f, g, top):
-    """g = integral of f over each interval by the rule, less the step that y makes; `top` its largest magnitudes."""
+    """G = integral of f over each interval by the rule, less the step that y makes; `top` its largest magnitudes."""
+    if n == 2:
+        _defects_pair(rule.weights, rule.first, y, f, g, top)
+    else:
+        _defects(rule.weights, rule.first, n, y, f, g, top)
+
+
+@jit
+def _defects_pair(weights, first, y, f, g, top):
+    most_u, most_v = spread(0.0), spread(0.0)
+    for i in range(first.size):
+        u = subtract(load_narrow(y, 2 * i), load_narrow(y, 2 * i + 2))
+        v = subtract(load_narrow(y, 2 * i + 1), load_narrow(y, 2 * i + 3))
+        at = 2 * first[i]
+        for k in range(weights.shape[1]):
+            weight = spread(weights[i, k])
+            u = add(u, multiply(weight, load_narrow(f, at)))
+            v = add(v, multiply(weight, load_narrow(f, at + 1)))
+            at += 2
+        store(g, 2 * i, u)
+        store(g, 2 * i + 1, v)
+        u, v = magnitude(u), magnitude(v)
+        most_u, most_v = where_less(most_u, u, u, most_u), where_less(most_v, v, v, most_v)
+    store(top, 0, most_u)
+    store(top, 1, most_v)
+
+
+@jit
+def _defects(weights, first, n, y, f, g, top):
     for s in range(n):
         store(top, s, spread(0.0))
-    for i in range(rule.first.size):
+    for i in range(first.size):
         for s in range(n):
             total = subtract(load_narrow(y, i * n + s), load_narrow(y, (i + 1) * n + s))
-            at = rule.first[i] * n + s
-            for k in range(rule.weights.shape[1]):
-                total = subtract_scaled(total, load_narrow(f, at + k * n), -rule.weights[i, k])
+            at = first[i] * n + s
+            for k in range(weights.shape[1]):
+                total = add(total, multiply(spread(weights[i, k]), load_narrow(f, at + k * n)))
             store(g, i * n + s, total)
             size, most = magnitude(total), load_narrow(top, s)
             store(top, s, where_less(most, size, size, most))
 
 
 @jit
-def largest(values, n, n_nodes, result):
-    """Largest magnitude of each state over the nodes, lane by lane."""
+def largest(values, n, top, mean):
+    """Largest and mean magnitude of each state over the nodes, lane by lane."""
+    n_nodes = values.shape[0] // n
     for s in range(n):
-        top = spread(0.0)
+        most, total = spread(0.0), spread(0.0)
         for i in range(n_nodes):
             value = magnitude(load_narrow(values, i * n + s))
-            top = where_less(top, value, value, top)
-        store(result, s, top)
+            most = where_less(most, value, value, most)
+            total = add(total, value)
+        store(top, s, most)
+        store(mean, s, multiply(total, spread(1.0 / n_nodes)))
 
 
 @inlined
@@ -130,12 +165,12 @@ def update(equations, factors, rule, room):
     defects(rule, equations.n, room.y, room.f, room.d, room.defect)
     solve(factors.forward, factors.back, factors.inverse, equations.n, equations.x.size,
           room.carried, room.at_right, room.d)  # fmt: skip
-    largest(room.d, equations.n, equations.x.size, room.size)
+    largest(room.d, equations.n, room.size, room.mean)
 
 
 @jit
 def copy(source, target):
-    """target = source."""
+    """Target = source."""
     for row in range(source.shape[0]):
         store(target, row, load_narrow(source, row))
 
@@ -162,13 +197,12 @@ def flow(equations, room):
 
 
 @jit
-def relative_size(room, scale, n_seen, k):
+def relative(size, scale, flow, n_seen, k):
     """Largest update in lane `k`, each state measured against its own scale; noise counts as zero."""
     top = 0.0
     for s in range(n_seen):
-        size = room.size[s, k]
-        if not size <= NOISE * room.flow[s, k]:
-            top = max(top, size / scale[s, k])
+        if not size[s, k] <= NOISE * flow[s, k]:
+            top = max(top, size[s, k] / scale[s, k])
     return top
 
 
@@ -184,26 +218,53 @@ def accept(room, chosen):
 
 
 @jit
-def judge(n_seen, sweep, room, before, chosen, status):
+def new_lanes():
+    """The state of the iteration in each lane at its start."""
+    lanes = np.zeros((4, NARROW))
+    lanes[LAST] = np.inf
+    return lanes
+
+
+@jit
+def judge(n_seen, sweep, room, lanes, chosen, status):
     """Choose the lanes that take an update, and tell whether any lane needs another one.
 
-    A sweep counts only where its update is smaller than the one before; `before` is 0 in a lane that is done. Where
-    updates grow, all are taken back: `chosen` is then -1.
+    A sweep counts only where its update is smaller, in the mean over the nodes, than the one before. Where updates do
+    not shrink although they are still large, all are taken back: `chosen` is then -1.
     """
     going_on = False
     for k in range(NARROW):
         chosen[0, k] = 0.0
-        if before[k] == 0.0:
+        if lanes[DONE, k]:
             continue
-        size = relative_size(room, room.scale, n_seen, k)
-        done = True
-        if size < before[k]:
+        size, last = relative(room.mean, room.scale, room.flow, n_seen, k), lanes[LAST, k]
+        if sweep == 0:
+            lanes[FIRST, k] = size
+        if size < last:
             chosen[0, k] = 1.0
-            # The next update will be smaller by the same factor again.
-            done = size <= ROUNDING or (sweep > 0 and size * size <= ROUNDING * before[k])
-        elif size > HARMLESS or math.isnan(size):
-            status[k] = max(status[k], UNCORRECTED)
-            chosen[0, k] = -1.0
-        before[k] = 0.0 if done else size
+            lanes[RATIO, k] = size / last
+            # The next update will be smaller by about the same factor again.
+            done = size <= ROUNDING or (sweep > 0 and size * lanes[RATIO, k] <= 0.01 * ROUNDING)
+        else:
+            done = True
+            if not (size <= HARMLESS or size <= 0.5 * lanes[FIRST, k]):
+                status[k] = max(status[k], UNCORRECTED)
+                chosen[0, k] = -1.0
+        lanes[LAST, k] = size
+        lanes[DONE, k] = done
         going_on |= not done
+    return going_on
+
+
+@jit
+def worth_more(n_seen, room, lanes):
+    """Whether any lane should sweep on: where updates shrink well, and would still add a part of the error to come."""
+    going_on = False
+    for k in range(NARROW):
+        if not lanes[DONE, k]:
+            ratio = lanes[RATIO, k]
+            ahead = lanes[LAST, k] * ratio / (1.0 - ratio)
+            error = relative(room.mean, room.scale, room.flow, n_seen, k)
+            lanes[DONE, k] = not (ratio < 0.5 and ahead > 0.1 * error)
+            going_on |= lanes[DONE, k] == 0.0
     return going_on

@@ -326,7 +326,9 @@ def _backward(back, n, n_nodes, d):
         for r in range(n):
             total = load_narrow(d, i * n + r)
             for c in range(n):
-                total = subtract(total, multiply(load_narrow(back, (i * n + r) * n + c), load_narrow(d, (i + 1) * n + c)))
+                total = subtract(
+                    total, multiply(load_narrow(back, (i * n + r) * n + c), load_narrow(d, (i + 1) * n + c))
+                )
             store(d, i * n + r, total)
 
 
@@ -350,8 +352,13 @@ def _backward_pair(back, n_nodes, d):
     u, v = load_narrow(d, 2 * n_nodes - 2), load_narrow(d, 2 * n_nodes - 1)
     for i in range(n_nodes - 2, -1, -1):
         at = 4 * i
-        above = subtract(load_narrow(d, 2 * i), add(multiply(load_narrow(back, at), u), multiply(load_narrow(back, at + 1), v)))
-        v = subtract(load_narrow(d, 2 * i + 1), add(multiply(load_narrow(back, at + 2), u), multiply(load_narrow(back, at + 3), v)))
+        above = subtract(
+            load_narrow(d, 2 * i), add(multiply(load_narrow(back, at), u), multiply(load_narrow(back, at + 1), v))
+        )
+        v = subtract(
+            load_narrow(d, 2 * i + 1),
+            add(multiply(load_narrow(back, at + 2), u), multiply(load_narrow(back, at + 3), v)),
+        )
         u = above
         store(d, 2 * i, u)
         store(d, 2 * i + 1, v)

@@ -6,7 +6,7 @@ address, and strides in bytes along nodes, right-hand sides and cells.
 """
 
 from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import NARROW, spread, store, value_at, vector_at
+from gridtrend.grid.lanes import NARROW, prefetch_read, spread, store, value_at, vector_at
 
 ADDRESS, NODE, SIDE, CELL = 0, 1, 2, 3
 ITEM = 8
@@ -25,6 +25,8 @@ def fill(fields, n_nodes, side, first, used, tile):
             row = i * fields.shape[0] + e
             if stride == ITEM and used == NARROW:
                 store(tile, row, vector_at(address))
+                # The next tile's share of this row, which stands far from the next row.
+                prefetch_read(address + 2 * NARROW * ITEM - 1)
             elif stride == 0:
                 store(tile, row, spread(value_at(address)))
             else:

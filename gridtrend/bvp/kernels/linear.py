@@ -17,18 +17,33 @@ from gridtrend.bvp.kernels.correction import (
     flow,
     judge,
     largest,
+    new_lanes,
     new_room,
-    relative_size,
+    relative,
     update,
+    worth_more,
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors
 from gridtrend.bvp.kernels.fields import CELL, ITEM, SIDE, fill
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
-from gridtrend.grid.lanes import NARROW, load_narrow, magnitude, multiply, spread, store, store_at, subtract, where_less
+from gridtrend.grid.lanes import (
+    NARROW,
+    load_narrow,
+    magnitude,
+    multiply,
+    prefetch_write,
+    spread,
+    store,
+    store_at,
+    subtract,
+    where_less,
+)
 
 # Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
 SUSPICIOUS = 1e-8
 REFINED = 1e-4
+# Sweeps of correction at most, where those of the order leave a part of the error.
+MOST_SWEEPS = 12
 # What the next update of a tile is for.
 SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
@@ -43,9 +58,9 @@ SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
     Output("status", "status", dtype="i1", dims=("side",)),
 )
 def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_seen, n_left,
-                 box_weights, box_first, weights, first, next_weights, next_first, max_sweeps,
+                 box_weights, box_first, weights, first, next_weights, next_first, sweeps,
                  y, error, residual, status):  # fmt: skip
-    """Solve all cells; `max_sweeps` is 0 for order 2."""
+    """Solve all cells; `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors."""
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
     equations = Equations(x, np.empty((x.size * cols.size, NARROW)), starts, cols,
                           np.empty((x.size * sources.size, NARROW)), sources, n, n_seen)  # fmt: skip
@@ -60,6 +75,7 @@ def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_
             fill(a_fields, x.size, 0, start, used, equations.a)
             stiffness(equations, rho)
         for side in range(y.shape[2]):
+            expect(y, side, start)
             fill(end_fields, 1, side, start, used, ends)
             if fresh and side == 0:
                 left = ends[: n_left * n].copy()
@@ -69,19 +85,19 @@ def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_
             set_ends(ends, n, n_left, room)
             for k in range(NARROW):
                 flags[k] = STIFF if rho[k] > 2.0 else 0
-            iterate(equations, factors, box, rule, following, max_sweeps, room, flags)
-            if max_sweeps > 0:
+            iterate(equations, factors, box, rule, following, sweeps, room, flags)
+            if sweeps > 0:
                 gain(n, n_seen, room, flags)
             write(equations, room, flags, side, start, used, y, error, residual, status)
 
 
 @inlined
-def iterate(equations, factors, box, rule, following, max_sweeps, room, flags):
+def iterate(equations, factors, box, rule, following, sweeps, room, flags):
     """The solution of the box scheme, its corrections, and its error; the last update is left in `room`.
 
     There is one place that computes updates, because machine code of its size should exist once.
     """
-    before, chosen = np.full(NARROW, np.inf), np.empty((1, NARROW))
+    lanes, chosen = new_lanes(), np.empty((1, NARROW))
     purpose, sweep, taken = SCHEME, 0, box
     clear(room.y)
     while True:
@@ -89,29 +105,33 @@ def iterate(equations, factors, box, rule, following, max_sweeps, room, flags):
         # The conditions are met from here on.
         room.carried[:] = 0.0
         room.at_right[:] = 0.0
-        if purpose == ASSESSMENT:
-            break
         if purpose == SCHEME:
             copy(room.d, room.y)
             copy(room.size, room.scale)
             purpose = REFINEMENT if factors.pivot.min() < SUSPICIOUS else CORRECTION
-            if max_sweeps > 0 or purpose == REFINEMENT:
+            if sweeps > 0 or purpose == REFINEMENT:
                 copy(room.d, room.kept)
                 flow(equations, room)
         elif purpose == REFINEMENT:
             # A step of iterative refinement does not change what the equations determine.
             for k in range(NARROW):
-                if relative_size(room, room.scale, equations.n_seen, k) > REFINED:
+                if relative(room.mean, room.scale, room.flow, equations.n_seen, k) > REFINED:
                     flags[k] = SINGULAR
             purpose = CORRECTION
-        else:
-            if not judge(equations.n_seen, sweep, room, before, chosen, flags):
+        elif purpose == CORRECTION:
+            if not judge(equations.n_seen, sweep, room, lanes, chosen, flags):
                 purpose = ASSESSMENT
             sweep += 1
             accept(room, chosen)
-        if purpose == CORRECTION and sweep >= max_sweeps:
+        elif sweeps > 0 and sweep < MOST_SWEEPS and worth_more(equations.n_seen, room, lanes):
+            purpose = CORRECTION
+            taken = rule
+            continue
+        else:
+            break
+        if purpose == CORRECTION and sweep >= sweeps:
             purpose = ASSESSMENT
-        if max_sweeps < 0:
+        if sweeps < 0:
             break
         taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
 
@@ -123,6 +143,15 @@ def is_shared(fields):
         if fields[e, CELL] != 0 or fields[e, SIDE] != 0:
             return False
     return True
+
+
+@jit
+def expect(y, side, start):
+    """Fetch the lines that results go to while they are computed."""
+    for row in range(y.shape[0] * y.shape[1]):
+        address = y.ctypes.data + ITEM * ((row * y.shape[2] + side) * y.shape[3] + start)
+        prefetch_write(address)
+        prefetch_write(address + ITEM * NARROW - 1)
 
 
 @jit
@@ -195,12 +224,12 @@ def gain(n, n_seen, room, flags):
     for row in range(room.y.shape[0]):
         store(room.kept, row, subtract(load_narrow(room.kept, row), load_narrow(room.y, row)))
     changed = np.empty_like(room.size)
-    largest(room.kept, n, room.y.shape[0] // n, changed)
+    largest(room.kept, n, changed, room.mean)
     for k in range(NARROW):
         if (
             flags[k] < NO_GAIN
-            and relative_size(room, changed, n_seen, k) > 0.5
-            and relative_size(room, room.scale, n_seen, k) > HARMLESS
+            and relative(room.size, changed, room.flow, n_seen, k) > 0.5
+            and relative(room.size, room.scale, room.flow, n_seen, k) > HARMLESS
         ):
             flags[k] = NO_GAIN
 
