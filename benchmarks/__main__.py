@@ -17,7 +17,7 @@ from benchmarks.timing import installed, machine
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HOUSE = ("gridtrend", "numpy", "numba", "xarray", "dask")
-GROUPS = ("trend", "long", "start", "path", "growth")
+GROUPS = ("trend", "long", "start", "path", "growth", "bvp")
 
 
 def main() -> int:

@@ -117,7 +117,7 @@ def agreement_with_scipy(cells, seed):
     at_left, at_right = np.zeros((2, cells, 2, 2))
     at_left[:, 0, 0] = at_right[:, 1, 1] = 1.0
     values = rng.normal(size=(cells, 2))
-    found, out = solve_all(A, q, (at_left, at_right, values), 6, x)
+    found, _ = solve_all(A, q, (at_left, at_right, values), 6, x)
     gaps = []
     for k in range(cells):
 
@@ -197,7 +197,7 @@ def test_levels_below_the_ground_end_the_mesh_of_their_cell():
     k[1, 30:] = np.nan
     k[2, :5] = np.nan
     k[3, 20] = np.nan
-    options = dict(dim="z", left={"u": 280.0}, right={"flux": 0.03}, order=4)
+    options = {"dim": "z", "left": {"u": 280.0}, "right": {"flux": 0.03}, "order": 4}
     out = gt.bvp.steady_diffusion(k, 0.01, missing="trim", **options).transpose("cell", ...)
     assert out.status.values.tolist() == [0, 0, 0, 6]
     for cell, part in ((0, slice(None)), (1, slice(0, 30)), (2, slice(5, None))):
@@ -348,7 +348,7 @@ def test_the_accessor_takes_names_of_variables():
         order=4,
     )
     xr.testing.assert_identical(out, solve_field(k, source, surface))
-    with pytest.raises(ValueError, match="no variable 'heat'.*conductivity, source, surface"):
+    with pytest.raises(ValueError, match=r"no variable 'heat'.*conductivity, source, surface"):
         ds.gridtrend.solve_bvp({("u", "flux"): "heat"}, dim="x", left={"u": 0.0}, right={"flux": 0.0})
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
@@ -71,7 +72,7 @@ def names(left: Condition | None, right: Condition | None) -> Iterable[str]:
         yield from row.coefficients
 
 
-def _rows(condition: Condition | None, end: str) -> Iterable[Row]:
+def _rows(condition: Any, end: str) -> Iterable[Row]:
     """`{"y": 1.0}` prescribes states; a list of `({"y": 2.0, "z": 1.0}, 3.0)` prescribes combinations of them."""
     if condition is None:
         return
@@ -91,7 +92,7 @@ def _rows(condition: Condition | None, end: str) -> Iterable[Row]:
             raise TypeError(f"a condition at the {end} is a pair of coefficients and value, such as {example}.")
 
 
-def _coupled(states: Sequence[str], coupled: Coupled | None) -> Iterable[tuple[Row, Row]]:
+def _coupled(states: Sequence[str], coupled: Any) -> Iterable[tuple[Row, Row]]:
     if coupled is None:
         return
     if coupled == PERIODIC:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import xarray as xr
 
 from gridtrend.bvp.conditions import Condition, Coupled, Value
@@ -86,7 +87,7 @@ def steady_diffusion(
             f"k is {type(k).__name__}; an xarray.DataArray with the dimension {dim!r} and its coordinate is expected: "
             f"xarray.DataArray(values, {{{dim!r}: nodes}}, {dim!r})."
         )
-    A: dict[tuple[str, str], Value] = {("u", "flux"): -1.0 / k}
+    A: dict[tuple[str, str], Value] = {("u", "flux"): -1.0 / k.astype(np.result_type(k.dtype, float))}
     if isinstance(decay, xr.DataArray) or decay != 0.0:
         A["flux", "u"] = -decay
     return solve_linear(

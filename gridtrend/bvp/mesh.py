@@ -159,7 +159,7 @@ def _check_order(x: Any, dim: str, breaks: Sequence[float] | None) -> None:
             f"Sort the data: ds.sortby({dim!r})."
         )
     known = np.asarray([] if breaks is None else breaks, float)
-    for i in np.flatnonzero(steps == 0):
+    for i in np.flatnonzero(steps == 0).tolist():
         if x[i] not in known:
             raise ValueError(
                 f"coordinate {dim!r} has the node {x[i]:.17g} twice. An interface with two values of a coefficient is "

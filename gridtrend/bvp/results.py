@@ -37,9 +37,13 @@ def dataset(
     lowered : int
         Intervals with fewer nodes in their quadrature than the order asks for.
     """
-    coords = {}
+    dims = {dim for values in results for dim in values.dims}
+    coords: dict[Any, Any] = {}
     for array in arrays:
-        coords |= {name: c for name, c in array.coords.items() if name not in coords and set(c.dims) <= _dims(results)}
+        for name, coord in array.coords.items():
+            # A cell picked from another field has its place as a number; it is not that of all cells.
+            if name not in coords and set(coord.dims) <= dims and (coord.dims or name not in dims):
+                coords[name] = coord
     variables: dict[Any, Any] = {}
     for name, values in zip(states, results, strict=False):
         variables[name] = values.variable.transpose(dim, ...)
@@ -65,7 +69,3 @@ def dataset(
             f"{lowered} intervals have fewer than {order} nodes in their quadrature: weights were too large"
         )
     return xr.Dataset(variables, {**coords, "state": list(states)}, attrs)
-
-
-def _dims(results: Sequence[xr.DataArray]) -> set[Any]:
-    return {dim for values in results for dim in values.dims}

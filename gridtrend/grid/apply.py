@@ -101,6 +101,7 @@ def map_cells(
 
 
 def version() -> str:
+    """The version that results are made by."""
     # Not at the top: the package's face imports this module before it knows its version.
     from gridtrend import __version__
 

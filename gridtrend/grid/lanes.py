@@ -142,8 +142,11 @@ def _arithmetic(of_floats, of_integers, text):
         signature = a(a, b)
         name = of_floats if isinstance(a.dtype, types.Float) else of_integers
 
+        # Tiles of few cells do arithmetic, not counts: there a product and a sum may be rounded as one.
+        flags = ("contract",) if a.lanes == NARROW else ()
+
         def generate(context, builder, signature, args):
-            return getattr(builder, name)(*args)
+            return getattr(builder, name)(*args, flags=flags)
 
         return signature, generate
 

@@ -139,10 +139,7 @@ def iterate(equations, factors, box, rule, following, sweeps, room, flags):
 @jit
 def is_shared(fields):
     """Whether all cells have the same values."""
-    for e in range(fields.shape[0]):
-        if fields[e, CELL] != 0 or fields[e, SIDE] != 0:
-            return False
-    return True
+    return not (fields[:, SIDE].any() or fields[:, CELL].any())
 
 
 @jit
