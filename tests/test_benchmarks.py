@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth")
+GROUPS = ("trend", "long", "start", "path", "growth", "bvp")
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -27,6 +27,7 @@ TABLES = {
     "start": ["second start: gridtrend trend E1_north_america.nc", "cold start: compiling each kernel"],
     "path": ["file to file", "where the time goes"],
     "growth": ["length of the record", "number of cells", "missing values"],
+    "bvp": ["orders and the limit of the machine", "accuracy with coefficients at nodes alone"],
 }
 
 

@@ -70,7 +70,8 @@ def solve_linear(
             0 solved; 1 solved, but steps are long for A (spectral radius of h |A| over 2), so that the solution may
             oscillate; 2 solved, but corrections changed no more than what they left: coefficients are noisy or not
             resolved; 3 corrections grew, and the solution of order 2 is returned; 4 not converged (nonlinear problems);
-            5 no unique solution; 6 missing coefficients. States are NaN for 5 and 6.
+            5 no unique solution; 6 missing coefficients, or fewer nodes left than the order takes. States are NaN
+            from 4 on.
 
     Raises
     ------

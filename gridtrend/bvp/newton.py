@@ -1,7 +1,7 @@
 """Nonlinear problems on plain arrays: Newton's method on the box scheme, then iterated deferred correction."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,11 +133,7 @@ class Iteration:
         found = self.problem.f(
             dict(zip(states, duals, strict=True)), {name: a[:, some] for name, a in self.coefficients.items()}
         )
-        if not isinstance(found, Mapping) or set(found) != set(states):
-            raise ValueError(
-                f"f must return a derivative for each state: a dict with {', '.join(map(repr, states))}; it returned "
-                + (", ".join(map(repr, found)) if isinstance(found, Mapping) else type(found).__name__)
-            )
+        check_derivatives(found, states)
         f, zero = np.zeros_like(y), np.zeros(y.shape[1:])
         slopes: dict[tuple[int, int], Array] = dict.fromkeys(self.system.entries, zero)
         for r, state in enumerate(states):
@@ -239,7 +235,7 @@ class Iteration:
             self.y[..., back] = first[..., back]
             self.y[..., active[shrinks]] += d[..., shrinks]
             last[active] = size
-            more = shrinks & (size > ROUNDING) & (size * ratio > 0.01 * ROUNDING)
+            more = shrinks & (size > ROUNDING) & ((sweep == 0) | (size * ratio > 0.01 * ROUNDING))
             active, ratio = active[more], ratio[more]
             if active.size and sweep + 1 >= SWEEPS[self.problem.order]:
                 y = self.y[..., active]
@@ -247,3 +243,11 @@ class Iteration:
                 active = active[(ratio < 0.5) & (last[active] * ratio / (1 - ratio) > 0.1 * ahead)]
             if not active.size:
                 return
+
+
+def check_derivatives(found: Any, states: Sequence[str] | None) -> None:
+    """Refuse what is not a dict of derivatives, one for each state where these are known."""
+    if not isinstance(found, Mapping) or not found or (states is not None and set(found) != set(states)):
+        wanted = f": a dict with {', '.join(map(repr, states))}" if states else ", in a dict"
+        got = ", ".join(map(repr, found)) if isinstance(found, Mapping) and found else type(found).__name__
+        raise ValueError(f"f must return a derivative for each state{wanted}; it returned {got}.")

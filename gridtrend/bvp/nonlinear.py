@@ -1,14 +1,15 @@
 """Nonlinear two-point boundary value problems, one per cell."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from gridtrend.bvp.conditions import Condition, Coupled, Value, ends, names
+from gridtrend.bvp.conditions import Condition, Coupled, Value, ends
 from gridtrend.bvp.linear import Slots, check_order
 from gridtrend.bvp.mesh import mesh_of
-from gridtrend.bvp.newton import NonlinearProblem, RightHandSide
+from gridtrend.bvp.newton import NonlinearProblem, RightHandSide, check_derivatives
 from gridtrend.bvp.results import dataset
 from gridtrend.grid.apply import map_cells
 
@@ -98,8 +99,10 @@ def solve(
     check_order(order)
     if max_iterations < 1:
         raise ValueError(f"max_iterations={max_iterations} allows no step; it must be at least 1.")
-    states = tuple(dict.fromkeys([*names(left, right), *(guess or {})]))
+    states = states_of(f, coeffs)
     conditions = ends(states, left, right, coupled)
+    if unknown := set(guess or {}) - set(states):
+        raise ValueError(f"the guess names {unknown.pop()!r}, and f has the states {', '.join(states)}.")
     slots = Slots(dim)
     coefficients = tuple((name, slots.of(value, f"coefficient {name!r}")) for name, value in coeffs.items())
     nodes = mesh_of(slots.arrays, dim, breaks, order)
@@ -120,3 +123,18 @@ def solve(
         {"state": len(states)},
     )
     return dataset(results, states, slots.arrays, dim, order, nodes.lowered(order))
+
+
+class Anything(dict[str, np.ndarray[Any, Any]]):
+    """States whose names are not known yet: each is an array of ones."""
+
+    def __missing__(self, name: str) -> np.ndarray[Any, Any]:
+        return np.ones((1, 1))
+
+
+def states_of(f: RightHandSide, coeffs: Mapping[str, Value]) -> tuple[str, ...]:
+    """The states that f returns derivatives of."""
+    with np.errstate(all="ignore"):
+        found = f(Anything(), {name: np.ones((1, 1)) for name in coeffs})
+    check_derivatives(found, None)
+    return tuple(found)

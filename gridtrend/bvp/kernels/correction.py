@@ -9,7 +9,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.bvp.kernels.elimination import solve
+from gridtrend.bvp.kernels.substitution import solve
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
     NARROW,

@@ -108,7 +108,8 @@ def iterate(equations, factors, box, rule, following, sweeps, room, flags):
         if purpose == SCHEME:
             copy(room.d, room.y)
             copy(room.size, room.scale)
-            purpose = REFINEMENT if factors.pivot.min() < SUSPICIOUS else CORRECTION
+            # NaN is not below anything: neighbours without a solution decide nothing.
+            purpose = REFINEMENT if (factors.pivot < SUSPICIOUS).any() else CORRECTION
             if sweeps > 0 or purpose == REFINEMENT:
                 copy(room.d, room.kept)
                 flow(equations, room)
