@@ -43,7 +43,7 @@ def dataset(
         for name, coord in array.coords.items():
             # A cell picked from another field has its place as a number; it is not that of all cells.
             if name not in coords and set(coord.dims) <= dims and (coord.dims or name not in dims):
-                coords[name] = coord
+                coords[name] = coord.variable
     variables: dict[Any, Any] = {}
     for name, values in zip(states, results, strict=False):
         variables[name] = values.variable.transpose(dim, ...)
