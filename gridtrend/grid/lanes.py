@@ -224,29 +224,6 @@ def store_at(typing, address, vector):
     return signature, generate
 
 
-def _prefetching(write, text):
-    @intrinsic
-    def prefetch(typing, address):
-        signature = types.void(types.int64)
-
-        def generate(context, builder, signature, args):
-            pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-            kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-            # Into the second level of cache, as data.
-            builder.call(function, [builder.inttoptr(args[0], pointer), *map(number, (write, 2, 1))])
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    prefetch.__doc__ = text
-    return prefetch
-
-
-prefetch_read = _prefetching(0, "Ask for the cache line of an address that will be read soon.")
-prefetch_write = _prefetching(1, "Ask for the cache line of an address that will be written soon.")
-
-
 @intrinsic
 def value_at(typing, address):
     """The float64 that stands at an address."""

@@ -64,6 +64,13 @@ def new_room(n, n_left, n_nodes):
 
 
 @inlined
+def with_states(room, y):
+    """The same room, with states that stand elsewhere."""
+    return Room(y, room.f, room.d, room.kept, room.carried, room.at_right,
+                room.size, room.mean, room.scale, room.flow, room.defect)  # fmt: skip
+
+
+@inlined
 def derivatives(equations, y, f):
     """F = A y + q at every node."""
     if equations.n == 2:

@@ -21,20 +21,19 @@ from gridtrend.bvp.kernels.correction import (
     new_room,
     relative,
     update,
+    with_states,
     worth_more,
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors
-from gridtrend.bvp.kernels.fields import CELL, ITEM, SIDE, fill
+from gridtrend.bvp.kernels.fields import CELL, SIDE, fill, pour
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
 from gridtrend.grid.lanes import (
     NARROW,
     load_narrow,
     magnitude,
     multiply,
-    prefetch_write,
     spread,
     store,
-    store_at,
     subtract,
     where_less,
 )
@@ -44,6 +43,8 @@ SUSPICIOUS = 1e-8
 REFINED = 1e-4
 # Sweeps of correction at most, where those of the order leave a part of the error.
 MOST_SWEEPS = 12
+# Tiles that are filled, and written, at once.
+TOGETHER = 8
 # What the next update of a tile is for.
 SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
@@ -62,33 +63,51 @@ def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_
                  y, error, residual, status):  # fmt: skip
     """Solve all cells; `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors."""
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
-    equations = Equations(x, np.empty((x.size * cols.size, NARROW)), starts, cols,
-                          np.empty((x.size * sources.size, NARROW)), sources, n, n_seen)  # fmt: skip
-    ends = np.empty((n * n + n, NARROW))
+    n_a, n_q, n_y, n_ends = x.size * cols.size, x.size * sources.size, x.size * n, n * n + n
+    # Right-hand sides that share a matrix follow each other, tile by tile.
+    n_tiles = TOGETHER if y.shape[2] == 1 else 1
+    a, q = np.empty((n_tiles * n_a, NARROW)), np.empty((n_tiles * n_q, NARROW))
+    states, all_ends = np.empty((n_tiles * n_y, NARROW)), np.empty((n_tiles * n_ends, NARROW))
     factors, room = new_factors(n, n_left, x.size), new_room(n, n_left, x.size)
     rho, flags = np.empty(NARROW), np.empty(NARROW, np.int64)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
-    for start in range(0, y.shape[3], NARROW):
-        used = min(NARROW, y.shape[3] - start)
-        fresh = start == 0 or not shared
-        if fresh:
-            fill(a_fields, x.size, 0, start, used, equations.a)
-            stiffness(equations, rho)
+    for start in range(0, y.shape[3], n_tiles * NARROW):
+        used = min(n_tiles * NARROW, y.shape[3] - start)
+        if start == 0 or not shared:
+            fill(a_fields, x.size, 0, start, NARROW if shared else used, a)
         for side in range(y.shape[2]):
-            expect(y, side, start)
-            fill(end_fields, 1, side, start, used, ends)
-            if fresh and side == 0:
-                left = ends[: n_left * n].copy()
-                factor(x, equations.a, starts, cols, n, left, factors.forward, factors.back)
-                close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
-            fill(q_fields, x.size, side, start, used, equations.q)
-            set_ends(ends, n, n_left, room)
-            for k in range(NARROW):
-                flags[k] = STIFF if rho[k] > 2.0 else 0
-            iterate(equations, factors, box, rule, following, sweeps, room, flags)
-            if sweeps > 0:
-                gain(n, n_seen, room, flags)
-            write(equations, room, flags, side, start, used, y, error, residual, status)
+            fill(end_fields, 1, side, start, used, all_ends)
+            fill(q_fields, x.size, side, start, used, q)
+            for tile in range((used + NARROW - 1) // NARROW):
+                own = 0 if shared else tile
+                ends = all_ends[tile * n_ends : (tile + 1) * n_ends]
+                equations = Equations(x, a[own * n_a : (own + 1) * n_a], starts, cols,
+                                      q[tile * n_q : (tile + 1) * n_q], sources, n, n_seen)  # fmt: skip
+                here = with_states(room, states[tile * n_y : (tile + 1) * n_y])
+                if side == 0 and (not shared or start + tile == 0):
+                    stiffness(equations, rho)
+                    left = ends[: n_left * n].copy()
+                    factor(x, equations.a, starts, cols, n, left, factors.forward, factors.back)
+                    close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
+                set_ends(ends, n, n_left, here)
+                for k in range(NARROW):
+                    flags[k] = STIFF if rho[k] > 2.0 else 0
+                iterate(equations, factors, box, rule, following, sweeps, here, flags)
+                if sweeps > 0:
+                    gain(n, n_seen, here, flags)
+                first_cell = start + tile * NARROW
+                write(
+                    equations,
+                    here,
+                    flags,
+                    side,
+                    first_cell,
+                    min(NARROW, y.shape[3] - first_cell),
+                    error,
+                    residual,
+                    status,
+                )
+            pour(states, n, side, start, used, y)
 
 
 @inlined
@@ -141,15 +160,6 @@ def iterate(equations, factors, box, rule, following, sweeps, room, flags):
 def is_shared(fields):
     """Whether all cells have the same values."""
     return not (fields[:, SIDE].any() or fields[:, CELL].any())
-
-
-@jit
-def expect(y, side, start):
-    """Fetch the lines that results go to while they are computed."""
-    for row in range(y.shape[0] * y.shape[1]):
-        address = y.ctypes.data + ITEM * ((row * y.shape[2] + side) * y.shape[3] + start)
-        prefetch_write(address)
-        prefetch_write(address + ITEM * NARROW - 1)
 
 
 @jit
@@ -233,29 +243,20 @@ def gain(n, n_seen, room, flags):
 
 
 @jit
-def write(equations, room, flags, side, start, used, y, error, residual, status):
-    """Write the results of a tile; cells without a solution become missing."""
+def write(equations, room, flags, side, start, used, error, residual, status):
+    """Write the results of a tile, but for its states; cells without a solution become missing."""
     n, n_nodes = equations.n, equations.x.size
-    for s in range(n):
-        for i in range(n_nodes):
-            if used == NARROW:
-                row = (s * n_nodes + i) * y.shape[2] + side
-                store_at(y.ctypes.data + ITEM * (row * y.shape[3] + start), load_narrow(room.y, i * n + s))
-            else:
-                for k in range(used):
-                    y[s, i, side, start + k] = room.y[i * n + s, k]
-        for k in range(used):
-            error[s, side, start + k] = room.size[s, k]
-            residual[s, side, start + k] = room.defect[s, k]
     for k in range(used):
         finite = flags[k] != SINGULAR
         for s in range(n):
             finite &= math.isfinite(room.y[s, k]) and math.isfinite(room.y[(n_nodes - 1) * n + s, k])
+        for s in range(n):
+            error[s, side, start + k] = room.size[s, k] if finite else np.nan
+            residual[s, side, start + k] = room.defect[s, k] if finite else np.nan
         if not finite:
             flags[k] = MISSING if _is_missing(equations, k) else SINGULAR
-            y[:, :, side, start + k] = np.nan
-            error[:, side, start + k] = np.nan
-            residual[:, side, start + k] = np.nan
+            for row in range(room.y.shape[0]):
+                room.y[row, k] = np.nan
         status[side, start + k] = flags[k]
 
 
