@@ -107,7 +107,9 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
     help="Which Mann-Kendall test: for independent values, one of those for serial correlation (docs/calibration.md tells "
     "how often each cries wolf), or by seasons.",
 )
-@click.option("--lag", type=_lag, metavar="N|all", help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use.")
+@click.option(
+    "--lag", type=_lag, metavar="N|all", help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use."
+)
 @click.option(
     "--period",
     type=_period,

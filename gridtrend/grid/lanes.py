@@ -6,7 +6,8 @@ a hardware vector leaves nothing to guess: 0.04-0.06 ns a pair and cell in float
 
 Everything here is callable from compiled code only. A tile is a C-contiguous array of shape (n, LANES); `load` takes
 row `i` of it, and row `i` of a tile holds step `i` of 16 cells. LLVM splits the 16 lanes over the registers that the
-machine has (4, 2 or 1 for float32), so nothing here names an instruction set, and results do not depend on it.
+machine has (4, 2 or 1 for float32), so nothing here names an instruction set, and results do not depend on it, but for the
+last bits of arithmetic on NARROW lanes, where a product and a sum may be rounded as one.
 """
 
 from llvmlite import ir
