@@ -172,7 +172,7 @@ def test_times_in_two_files_are_refused(maps, tmp_path):
     (tmp_path / "maps" / "copy.nc").write_bytes(one.read_bytes())
     with pytest.raises(io.InputError, match=r"copy\.nc' \(2000-01-01.*hold 4 times twice.*Leave one"):
         io.open_input([maps])
-    rewrite(tmp_path / "maps" / "copy.nc", time=xr.date_range("2000-02-20", periods=4, freq="MS"))
+    rewrite(tmp_path / "maps" / "copy.nc", time=xr.date_range("2000-02-20", periods=4, freq="7D"))
     with pytest.raises(io.InputError, match=r"overlap in time"):
         io.open_input([maps])
 

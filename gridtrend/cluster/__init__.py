@@ -128,13 +128,16 @@ def _quiet() -> Iterator[None]:
     """Keep distributed's log from the terminal: what users must know is said in an error of one line."""
     # Python's own tracker of shared resources complains about those of a worker that was killed.
     sys.warnoptions.append("ignore:resource_tracker")
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    # distributed gives many of its loggers a level and a handler of their own.
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in ("distributed", "tornado")]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
         sys.warnoptions.remove("ignore:resource_tracker")
 
 
