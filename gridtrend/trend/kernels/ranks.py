@@ -75,11 +75,11 @@ def new_sorting(n):
 @jit
 def sort_order(key, order, sorting):
     """Arrange `order` so that key[order] ascends; where keys are equal it stays as it is. No key is NaN. O(n)."""
-    _sort_by_half(key, order, HIGH, sorting)
-    if not _insert(key, order):
-        # Clusters of keys that differ in their last digits only.
-        _sort_by_half(key, order, LOW, sorting)
-        _sort_by_half(key, order, HIGH, sorting)
+    for turn in range(3):
+        _sort_by_half(key, order, LOW if turn == 1 else HIGH, sorting)
+        # Where clusters of keys differ in their last digits only, low halves are sorted too, ahead of the high ones.
+        if turn == 0 and _insert(key, order):
+            return
 
 
 @jit

@@ -20,7 +20,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
+from gridtrend.grid.kernel import inlined, jit
 from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbours
 
@@ -67,7 +67,7 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
             values[target] = _slope_at(search, known, ranks[target])
 
 
-@jit
+@inlined
 def _slope_at(search, known, rank):
     """The slope at one fractional rank."""
     listed = search.listed
@@ -117,7 +117,7 @@ def scaled(a):
     return anomalies, largest
 
 
-@jit
+@inlined
 def _first_known(search, below_zero, at_zero, size):
     """What is known before any count: how many slopes lie on either side of 0, and what least squares tell."""
     m = search.y.size
@@ -149,16 +149,19 @@ def _list_around(search, known, rank):
             count = _list_between(search, low, end)
             if closed or ahead <= count <= room:
                 return base, count
-            _note(known, end, base + count if count <= room else _count_below(search, known, end))
-            continue
-        trial = _next_trial(search, known, k, rank, attempt)
-        if not low < trial < high:
-            break
+            if count <= room:
+                _note(known, end, base + count)
+                continue
+            trial = end
+        else:
+            trial = _next_trial(search, known, k, rank, attempt)
+            if not low < trial < high:
+                break
         _note(known, trial, _count_below(search, known, trial))
     return base, _list_between(search, low, high)
 
 
-@jit
+@inlined
 def _margin(search, distance):
     """Aim this many slopes beyond a rank so far away: the density is known to about 1 %, and chance adds to it."""
     return distance / 50 + 4.0 * math.sqrt(search.y.size)
