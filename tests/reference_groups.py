@@ -119,10 +119,14 @@ def line(table, cycles, when, var_s, alpha, intercept, ci):
 def seasonal_mann_kendall(y, t=None, *, period=12, **options):
     """The test with every `period`-th step in a season, on a regular axis that may miss some steps.
 
-    Times are multiples of an eighth, or whole numbers of years but for leap days.
+    Times are multiples of an eighth, or whole numbers of years but for leap days; without any, slopes are per cycle.
     """
     y = np.asarray(y).astype(float)
-    t = np.arange(y.size, dtype=float) if t is None else np.asarray(t, dtype=float)
+    if t is None:
+        result = seasonal_mann_kendall(y, np.arange(float(y.size)), period=period, **options)
+        lines = ("slope", "slope_lower", "slope_upper")
+        return result | {name: result[name] * period for name in lines if name in result}
+    t = np.asarray(t, dtype=float)
     eighths = 8 * np.diff(np.sort(t))
     exact = eighths.size > 0 and (eighths == np.rint(eighths)).all()
     step = np.gcd.reduce(eighths.astype(int)) / 8 if exact else 1.0

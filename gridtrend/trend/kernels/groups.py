@@ -186,7 +186,7 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
         pairs, half_width = pooled.pairs[k], 0.5 * quantile * math.sqrt(sums.variance[k])
         lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
         if ci == ROUNDED:
-            lower, upper = np.rint(lower), np.rint(upper)
+            lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
         ranks[0, k] = 0.5 * (pairs + 1)
         if ci != NO_LIMITS:
             ranks[1, k], ranks[2, k] = lower, upper + 1.0

@@ -36,7 +36,7 @@ def slope_ranks(scores, quantile, ci, ranks):
         half_width = 0.5 * quantile * math.sqrt(max(score_variance(scores, k), 0.0))
         lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
         if ci == ROUNDED:
-            lower, upper = np.rint(lower), np.rint(upper)
+            lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
         ranks[0, k] = 0.5 * (pairs + 1)
         ranks[1, k] = lower if ci != NO_LIMITS else np.nan
         ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
