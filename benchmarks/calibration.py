@@ -3,7 +3,6 @@
 Not a race: `python -m benchmarks calibration --write` puts the tables into docs/calibration.md.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +72,16 @@ def rates(change: float, quick: bool) -> list[tuple[Any, ...]]:
     return rows
 
 
+def tenths(share: float) -> str:
+    """Percent to the digit that is known."""
+    return f"{share:.1%}"
+
+
 def table(title: str, change: float, notes: list[str], quick: bool, **kwargs: Any) -> Table:
     """Rejections in percent under one trend."""
     lengths = LENGTHS[:1] if quick else LENGTHS
     columns: dict[str, Any] = {"method": str}
-    columns |= {f"r1={r1:g} n={n}": partial(format, format_spec=".1%") for r1 in PERSISTENCE for n in lengths}
+    columns |= {f"r1={r1:g} n={n}": tenths for r1 in PERSISTENCE for n in lengths}
     return Table(title, columns, rates(change, quick), notes, **kwargs)
 
 

@@ -385,7 +385,7 @@ def test_usage_errors_end_with_2(tmp_path, record):
         (["record.nc", "out.txt"], "must end in .nc or .zarr"),
         (["record.nc", "record.nc", "--overwrite"], "is also an input"),
         (["record.nc", "old.nc"], "'old.nc' exists"),
-        (["record.nc", "out.nc", "--method", "seasonal"], "month"),
+        (["record.nc", "out.nc", "--method", "seasonal", "--period", "week"], "is not known; use one of 'month'"),
         (["record.nc", "out.nc", "--method", "tfpw", "--lag", "2"], "takes no lag"),
         (["record.nc", "/sys/kernel/out.nc"], "permission denied"),
     ],

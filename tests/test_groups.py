@@ -235,7 +235,10 @@ def test_a_thousand_random_records_have_the_seasonal_answers_of_the_slow_version
     for n, period, cells in ((23, 4, 400), (24, 3, 300), (17, 6, 300)):
         y = hard_table(n, cells, seed=n)
         result = gt.seasonal_mann_kendall(xr.DataArray(y, dims=("time", "x")), period=period, per="step", **options)
-        answers = [reference_groups.seasonal_mann_kendall(y[:, x], np.arange(float(n)), period=period, **options) for x in range(cells)]
+        answers = [
+            reference_groups.seasonal_mann_kendall(y[:, x], np.arange(float(n)), period=period, **options)
+            for x in range(cells)
+        ]
         assert_cells(result, answers)
 
 

@@ -76,6 +76,7 @@ def open_grid(
     (4,)
     >>> round(float(tas.gridtrend.theil_sen().slope[0, 0]), 2)
     0.1
+    >>> folder.cleanup()
     """
     inputs = [paths] if isinstance(paths, str | Path) else list(paths)
     dataset = open_input(inputs, dim, [variable] if variable else [])

@@ -59,7 +59,9 @@ def check_target(path: str | Path, inputs: Iterable[str | Path] = (), *, overwri
         if target.is_dir() != (target.suffix == ".zarr"):
             raise OutputError(f"the output '{path}' is {'a folder' if target.is_dir() else 'no folder'}")
         if not overwrite:
-            raise OutputError(f"the output '{path}' exists: choose another name, or replace it with --overwrite")
+            raise OutputError(
+                f"the output '{path}' exists: choose another name, or replace it (overwrite=True, --overwrite)"
+            )
     if not target.parent.is_dir():
         raise OutputError(f"the folder '{path.parent}' does not exist: create it, or write elsewhere")
     if reason := _why_not_writable(target.parent):
