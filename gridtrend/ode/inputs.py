@@ -179,6 +179,8 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
             "positions, then their velocities."
         )
     acceleration = System(rhs, states, parameters, rest[0], "acceleration", rest[1])
+    if (acceleration.digest, "hides") in _RETURNED:
+        return System(rhs, states, parameters, rest[0], "rate", rest[1])
     try:
         returned = _returned(rhs, states[:half], parameters)
         _check_count(returned, half, f"there are {half} positions: {', '.join(states[:half])}")
@@ -194,6 +196,7 @@ def _second_order(rhs: Any, states: tuple[str, ...], parameters: tuple[str, ...]
     try:
         returned = _returned(rhs, states, parameters, half)
         if signatures.hands_on_velocities(returned, half):
+            _RETURNED[acceleration.digest, "hides"] = returned
             return System(rhs, states, parameters, rest[0], "rate", rest[1])
     except userfunction.COMPILE_ERRORS:
         pass

@@ -104,7 +104,13 @@ def segments(start, guess, n, nk, nq, parameters):
 
 
 def arrival(begin, n, clock):
-    """What happens to a cell after each try; says whether it is finished."""
+    """Whether something happens to a cell after a try, and what; that says whether the cell is finished."""
+
+    # Merged into the loop: a call that passes all arrays takes longer than a step.
+    @lane
+    def due(tile, j, max_steps):
+        t, h, end = rows(tile, clock, 3, j)
+        return t == end or tile[(clock + 5) * WIDTH + j] >= max_steps or not h > _SHORTEST * abs(t)
 
     @lanes
     def trouble(tile, j, max_steps):
@@ -134,7 +140,7 @@ def arrival(begin, n, clock):
         # A cell that is lost is missing from here on, as results are until they are written.
         return segment[j] == last or status[cell] != DONE
 
-    return settle
+    return due, settle
 
 
 def loop(start, advance, guess, events, n, nk, nq, parameters):
@@ -143,7 +149,7 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
     before = clock + 6
     remember, notice, watching = events(n + nk, before)
     begin, enter = segments(start, guess, n, nk, nq, parameters)
-    settle = arrival(begin, n, clock)
+    due, settle = arrival(begin, n, clock)
 
     @outermost
     def run(
@@ -156,8 +162,12 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
         while finished < cells.size:
             for j in range(WIDTH):
                 cell = owner[j]
-                if cell >= 0 and settle(
-                    tile, j, cell, segment, forcing, knots, knot, linear, stops, moments, max_steps, out, status
+                if (
+                    cell >= 0
+                    and due(tile, j, max_steps)
+                    and settle(
+                        tile, j, cell, segment, forcing, knots, knot, linear, stops, moments, max_steps, out, status
+                    )
                 ):
                     n_steps[cell] = np.int32(tile[(clock + 4) * WIDTH + j])
                     finished += 1
