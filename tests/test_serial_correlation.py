@@ -246,6 +246,14 @@ def test_attributes_say_what_was_done():
     assert gt.mann_kendall(noise(30, 2, 0.0), method="3pw").attrs["slope_of"] == "whitened series"
 
 
+@pytest.mark.parametrize("method", ["prewhitening", "3pw"])
+def test_results_of_whitened_series_are_named_after_the_data(method):
+    da = noise(30, 2, 0.5).rename("tas").assign_attrs(units="K")
+    for name, result in gt.mann_kendall(da, method=method).data_vars.items():
+        assert "tas" in result.attrs["long_name"], name
+        assert "whitened" not in result.attrs["long_name"], name
+
+
 def test_steps_skip_what_the_axis_leaves_out():
     from gridtrend.grid.timeaxis import time_axis
 

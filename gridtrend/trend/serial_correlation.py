@@ -86,21 +86,23 @@ class Record:
 
     def whitened(self, mode: int, bound: float = BAND) -> xr.Dataset:
         """The series without lag-1 autocorrelation, and the latter."""
-        result = apply(
+        return apply(
             prewhitening.whitened_series, self.da, self.line_slope,
             dim=self.dim, axis=self.axis, steps=self.axis.steps, mode=mode,
             bound=0.0 if self.compat else bound, compress=self.compat,
         )  # fmt: skip
-        # The tests that follow are tests of the data, and named so.
-        result["whitened"] = result["whitened"].rename(self.da.name).assign_attrs(self.da.attrs)
-        return result
+
+    def series(self, whitened: xr.Dataset) -> xr.DataArray:
+        """The whitened series under the name of the data: what follows are tests of these."""
+        return whitened["whitened"].drop_attrs().assign_attrs(self.da.attrs).rename(self.da.name)
 
     def tested(self, whitened: xr.Dataset) -> xr.Dataset:
         """The plain test of a whitened series, which may have lost its first value."""
         test = self.test | {"min_valid": max(self.test["min_valid"] - 1, 1)}
         axis = replace(self.axis, order=None)
-        result = apply(mann_kendall.mann_kendall, whitened["whitened"], dim=self.dim, axis=axis, **test)
-        result = result.assign(exact_p(whitened["whitened"], self.dim, axis, test, self.p_method))
+        series = self.series(whitened)
+        result = apply(mann_kendall.mann_kendall, series, dim=self.dim, axis=axis, **test)
+        result = result.assign(exact_p(series, self.dim, axis, test, self.p_method))
         known = self.plain["n_valid"] >= self.test["min_valid"]
         judged = {name: result[name].where(known, 0 if name == "trend" else float("nan")) for name in TESTED}
         return result[list(TESTED)].assign(judged).assign(r1=whitened["r1"])
@@ -203,7 +205,7 @@ OWN_SLOPE = ("vctfpw", "3pw")
 def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
     """Theil-Sen slope, limits and intercept of a whitened series."""
     result = apply(
-        slopes.theil_sen, series["whitened"],
+        slopes.theil_sen, record.series(series),
         dim=record.dim, axis=replace(record.axis, order=None), min_valid=record.test["min_valid"], **record.line,
     )  # fmt: skip
     attrs = result["intercept"].attrs
