@@ -10,6 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GROUPS = ("trend", "long", "start", "path", "growth", "scale", "family", "neural", "spectral", "bvp", "ode")
+# These start many processes, a minute's worth each.
+PROCESSES = ("start", "path", "scale")
+groups = pytest.mark.parametrize(
+    "group", [pytest.param(group, marks=[pytest.mark.slow] * (group in PROCESSES)) for group in GROUPS]
+)
 PEERS = {
     "pymannkendall": "pymannkendall loop",
     "xarrayMannKendall": "xarrayMannKendall",
@@ -91,12 +96,12 @@ def test_long_records_are_compared_with_and_without_ties(quick_run):
     assert {"theil_sen, continuous", "theil_sen, half zeros", "kendall_tau of two fields"} <= tasks
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@groups
 def test_answers_agree_in_every_row(group, quick_run):
     assert [row["peer"] for row in quick_run(group)[1]["comparisons"] if row["disagree"]] == []
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@groups
 def test_every_table_is_filled_and_printed(group, quick_run):
     done, found = quick_run(group)
     titles = [table["title"] for table in found["tables"]]
@@ -114,6 +119,7 @@ def test_comparisons_and_bandwidth_set_the_limit(quick_run):
     assert all(0 < row["one comparison a pair"] < row["takes"] for row in rows)
 
 
+@pytest.mark.slow
 def test_command_line_reads_and_writes_beside_xarray(quick_run):
     names = [row["what"] for row in figures(quick_run("path")[1], "file to file")]
     assert {"xarray: read, write", "gridtrend trend"} <= set(names)
@@ -124,6 +130,7 @@ def test_memory_of_a_long_series_stays_far_below_that_of_its_pairs(quick_run):
         assert row["extra memory"] is None or row["extra memory"] < row["all slopes would take"] / 10
 
 
+@pytest.mark.slow
 def test_what_is_read_is_counted(quick_run):
     for row in figures(quick_run("scale")[1], "a record through less memory"):
         assert row["each chunk unpacked"] == 1
