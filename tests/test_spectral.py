@@ -157,7 +157,7 @@ def test_coherence_is_that_of_scipy(window, taper):
     expected = scipy.signal.coherence(x.values, y.values, **options)[1]
     found = gt.coherence(x, y, window=window, hop=window - window // 2, taper=taper)
     # At frequency zero the data are detrended: a ratio of roundings.
-    assert_close(found[1:], expected[1:], 1e-11)
+    assert_close(found[1:], expected[1:], RTOL)
 
 
 def test_complex_data_have_two_sides():
