@@ -280,7 +280,7 @@ HARD = {
 
 
 @pytest.mark.parametrize("kind", HARD)
-@pytest.mark.parametrize("n", [12, 13, 14, 30, 150, SHORT - 1, SHORT + 1])
+@pytest.mark.parametrize("n", [12, 13, 14, 30, 66, 100, 150, SHORT - 1, SHORT + 1])
 @pytest.mark.parametrize("spacing", ["even", "uneven"])
 def test_slopes_of_hard_series_are_exact_order_statistics(kind, n, spacing):
     rng = np.random.default_rng(n)

@@ -28,6 +28,8 @@ from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbour
 LIST = 2048
 # Values whose median stands for that of all.
 SAMPLE = 64
+# Centring may cost a value this share of itself: values a few thousand times smaller than the centre lose more.
+DIGITS = 2.0**-40
 # Trials that trust the density of slopes, later ones halve the bracket now and then; and at most.
 GUIDED, TRIALS = 8, 300
 
@@ -104,14 +106,20 @@ def scaled(a):
     """Anomalies from about the median in units of the largest; and that unit.
 
     Small numbers are rounded less, no square vanishes, and one value far away (a forgotten fill value) takes no digits
-    from the others, as it would through the mean.
+    from the others, as it would through the mean. Values that the median would swallow, in series over many orders of
+    magnitude, are left as they are.
     """
     sample = a[:: a.size // SAMPLE + 1].copy()
     centre = median(sample, sample.size)
     anomalies = a - centre
-    largest = 0.0
+    largest, swallowed = 0.0, False
     for i in range(a.size):
         largest = max(largest, abs(anomalies[i]))
+        swallowed |= abs(anomalies[i] + centre - a[i]) > DIGITS * abs(a[i])
+    if swallowed:
+        anomalies, largest = a.copy(), 0.0
+        for i in range(a.size):
+            largest = max(largest, abs(a[i]))
     for i in range(a.size):
         anomalies[i] /= largest
     return anomalies, largest
