@@ -11,7 +11,7 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import bvp, spectral, trend
+from gridtrend import trend
 from gridtrend.trend.variables import numeric_variables
 
 
@@ -50,15 +50,15 @@ class _Methods:
     regional_mann_kendall = _method(trend.regional_mann_kendall)
     multivariate_mann_kendall = _method(trend.multivariate_mann_kendall)
     partial_mann_kendall = _method(trend.partial_mann_kendall)
-    sliding_fft = _method(spectral.sliding_fft)
-    inverse_sliding_fft = _method(spectral.inverse_sliding_fft)
-    spectrogram = _method(spectral.spectrogram)
-    welch = _method(spectral.welch)
-    cross_spectrum = _method(spectral.cross_spectrum)
-    coherence = _method(spectral.coherence)
-    band_power = _method(spectral.band_power)
-    harmonic = _method(spectral.harmonic)
-    red_noise = _method(spectral.red_noise)
+    sliding_fft = _Later("spectral", "sliding_fft")
+    inverse_sliding_fft = _Later("spectral", "inverse_sliding_fft")
+    spectrogram = _Later("spectral", "spectrogram")
+    welch = _Later("spectral", "welch")
+    cross_spectrum = _Later("spectral", "cross_spectrum")
+    coherence = _Later("spectral", "coherence")
+    band_power = _Later("spectral", "band_power")
+    harmonic = _Later("spectral", "harmonic")
+    red_noise = _Later("spectral", "red_noise")
 
     def integrate(self: Any, rhs: Any, t: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.ode.integrate(rhs, ds, t, ...)`: these are the states that it starts from."""
@@ -105,6 +105,8 @@ class DatasetAccessor(_Methods):
 
     def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
+        from gridtrend import bvp
+
         return bvp.solve_linear(**bvp.with_variables(self._ds, {"A": A, "q": q, **options}))
 
 

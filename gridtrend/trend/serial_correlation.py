@@ -94,7 +94,7 @@ class Record:
 
     def series(self, whitened: xr.Dataset) -> xr.DataArray:
         """The whitened series under the name of the data: what follows are tests of these."""
-        return whitened["whitened"].drop_attrs().assign_attrs(self.da.attrs).rename(self.da.name)
+        return whitened["whitened"].drop_attrs(deep=False).assign_attrs(self.da.attrs).rename(self.da.name)
 
     def tested(self, whitened: xr.Dataset) -> xr.Dataset:
         """The plain test of a whitened series, which may have lost its first value."""

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
+from gridtrend.grid.kernel import inlined, jit, kernel, routine
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, mid_ranks, residual_series
@@ -49,13 +49,17 @@ def score_variance_of_noise(n, hurst):
     return 2.0 / math.pi * total
 
 
+# For the table, which Python makes: kept on disk as kernels are, so that later processes compile nothing.
+_table_entry = routine("float64(int64, float64)")(score_variance_of_noise.py_func)
+
+
 @functools.cache
 def growth_table():
     """Chebyshev coefficients in H, for each of `LENGTHS`, of the logarithm of var S over that of independent values."""
     nodes = np.cos(np.pi * (np.arange(EXPONENTS) + 0.5) / EXPONENTS)
     exponents = LOWEST + (HIGHEST - LOWEST) * 0.5 * (nodes + 1.0)
     table = [
-        [math.log(score_variance_of_noise(n, hurst) * 18.0 / (n * (n - 1) * (2 * n + 5))) for hurst in exponents]
+        [math.log(_table_entry(n, hurst) * 18.0 / (n * (n - 1) * (2 * n + 5))) for hurst in exponents]
         for n in LENGTHS.tolist()
     ]
     return np.polynomial.chebyshev.chebfit(nodes, np.transpose(table), EXPONENTS - 1).T.copy()
