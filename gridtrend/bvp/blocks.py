@@ -121,15 +121,15 @@ class LinearProblem:
             system = system.real() if self.is_complex else system
             cells = Cells.of(system, self.trim)
             y, error, residual, status = self._solve(system, cells)
-        y, error, residual = (cells.restore(part) for part in (y, error, residual))
+        error, residual = (cells.restore(part) for part in (error, residual))
         if self.is_complex:
-            y = y[0::2] + 1j * y[1::2]
+            y = [real + 1j * imaginary for real, imaginary in zip(y[0::2], y[1::2], strict=True)]
             error, residual = (np.hypot(part[0::2], part[1::2]) for part in (error, residual))
-        states = [np.moveaxis(state, 0, -1) for state in y[: self.n_states]]
+        states = [np.moveaxis(cells.restore(state), 0, -1) for state in y[: self.n_states]]
         ahead = [np.moveaxis(part[: self.n_states], 0, -1) for part in (error, residual)]
         return (*states, *ahead, cells.restore(status))
 
-    def _solve(self, system: System, cells: "Cells") -> tuple[Array, ...]:
+    def _solve(self, system: System, cells: "Cells") -> "Solution":
         tables = Tables.of(system, cells, self.mesh.x.size)
         if not self.trim:
             return run(system, tables, self.mesh, self.order)
@@ -222,7 +222,11 @@ def source_places(system: System) -> list[int]:
     return [0, 1] if system.n == 2 else sorted(system.sources)
 
 
-def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None = None) -> tuple[Array, ...]:
+# States (nodes, side, cell), error and residual (state, side, cell), status (side, cell).
+Solution = tuple[list[Array], Array, Array, Array]
+
+
+def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None = None) -> Solution:
     """Solve all cells on one mesh.
 
     Parameters
@@ -240,18 +244,19 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
 
     Returns
     -------
-    y : (state, nodes, side, cell)
+    y : list of (nodes, side, cell), one a state
     error, residual : (state, side, cell)
     status : (side, cell), int8
     """
     at = np.array(places(system), np.int64).reshape(-1, 2)
     _, n_sides, n_cells = tables.ends[0].shape
-    y = np.empty((system.n, mesh.x.size, n_sides, n_cells))
+    # Arrays of their own: results that are dropped one by one, and pages that the next call finds warm.
+    y = [np.empty((mesh.x.size, n_sides, n_cells)) for _ in range(system.n)]
     error, residual = np.zeros((2, system.n, n_sides, n_cells))
     status = np.zeros((n_sides, n_cells), np.int8)
     following = mesh.next_rule(order) if order else None
     kernel.compiled(np.float64)(
-        *(_addresses(group) for group in (tables.entries, tables.sources, tables.ends)),
+        *(_addresses(group) for group in (tables.entries, tables.sources, tables.ends, y)),
         np.ascontiguousarray(mesh.x),
         np.searchsorted(at[:, 0], np.arange(system.n + 1)),
         np.ascontiguousarray(at[:, 1]),
@@ -263,17 +268,17 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
         *mesh.rule(max(order, 2)),
         *(following or mesh.rule(2)),
         np.int64(SWEEPS[order]),
-        *(y, error, residual, status),
+        *(error, residual, status),
     )
     if order and following is None:
         error[:] = np.nan
     return y, error, residual, status
 
 
-def run_trimmed(system: System, tables: Tables, mesh: Mesh, order: int) -> tuple[Array, ...]:
+def run_trimmed(system: System, tables: Tables, mesh: Mesh, order: int) -> Solution:
     """Solve cells whose coefficients are missing at one or both ends, each on the nodes that it has."""
     n_cells = tables.ends[0].shape[2]
-    y = np.full((system.n, mesh.x.size, 1, n_cells), np.nan)
+    y = [np.full((mesh.x.size, 1, n_cells), np.nan) for _ in range(system.n)]
     error, residual = np.full((2, system.n, 1, n_cells), np.nan)
     status = np.full((1, n_cells), MISSING, np.int8)
     valid = np.ones((mesh.x.size, n_cells), bool)
@@ -287,7 +292,8 @@ def run_trimmed(system: System, tables: Tables, mesh: Mesh, order: int) -> tuple
         if part.smallest_piece >= order:
             chosen = np.flatnonzero(whole & (start == first) & (stop == last))
             found = run(system, tables.part(slice(first, last), chosen), part, order)
-            y[:, first:last, :, chosen] = found[0]
+            for whole_state, state in zip(y, found[0], strict=True):
+                whole_state[first:last, :, chosen] = state
             error[..., chosen], residual[..., chosen], status[..., chosen] = found[1:]
     return y, error, residual, status
 

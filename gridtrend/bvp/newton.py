@@ -167,7 +167,7 @@ class Iteration:
             [np.ascontiguousarray(part)[:, None] for part in g],
             [np.ascontiguousarray(a)[:, None] for a in (*coefficients, *lack)],
         )
-        return run(self.system, tables, self.problem.mesh, 0, self.as_given)[0][:, :, 0]
+        return np.array([state[:, 0] for state in run(self.system, tables, self.problem.mesh, 0, self.as_given)[0]])
 
     def _update(self, y: Array, some: Array, rule: Rule) -> tuple[Array, Array]:
         """The update that a rule asks for, and the largest defects by state."""

@@ -254,6 +254,34 @@ def value_at(typing, address):
     return signature, generate
 
 
+@intrinsic
+def store_value_at(typing, address, value):
+    """Write a float64 to an address."""
+    signature = types.void(types.int64, types.float64)
+
+    def generate(context, builder, signature, args):
+        builder.store(args[1], builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def prefetch(typing, address):
+    """Ask for the cache line of an address, which need not exist, without waiting for it."""
+    signature = types.void(types.int64)
+
+    def generate(context, builder, signature, args):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        of_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, of_type, "llvm.prefetch.p0i8")
+        # To read; into the second cache; data.
+        builder.call(function, [builder.inttoptr(args[0], byte), *(ir.Constant(number, flag) for flag in (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 def _everywhere(builder, vector, value):
     undefined = ir.Constant(vector.ir, ir.Undefined)
     one = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))

@@ -9,7 +9,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.bvp.kernels.substitution import solve
+from gridtrend.bvp.kernels import pair
+from gridtrend.bvp.kernels.substitution import backward_sweep, forward_sweep, last_states
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
     NARROW,
@@ -70,27 +71,21 @@ def with_states(room, y):
                 room.size, room.mean, room.scale, room.flow, room.defect)  # fmt: skip
 
 
-@inlined
+@jit
+def rest(equations, room):
+    """States of zero, whose derivatives are the sources."""
+    n, n_sources = equations.n, equations.sources.size
+    for i in range(equations.x.size):
+        for s in range(n):
+            store(room.y, i * n + s, spread(0.0))
+            store(room.f, i * n + s, spread(0.0))
+        for j in range(n_sources):
+            store(room.f, i * n + equations.sources[j], load_narrow(equations.q, i * n_sources + j))
+
+
+@jit
 def derivatives(equations, y, f):
     """F = A y + q at every node."""
-    if equations.n == 2:
-        _derivatives_pair(equations.a, equations.q, y, f)
-    else:
-        _derivatives(equations, y, f)
-
-
-@jit
-def _derivatives_pair(a, q, y, f):
-    for i in range(y.shape[0] // 2):
-        u, v = load_narrow(y, 2 * i), load_narrow(y, 2 * i + 1)
-        for s in range(2):
-            at = 4 * i + 2 * s
-            total = add(multiply(load_narrow(a, at), u), multiply(load_narrow(a, at + 1), v))
-            store(f, 2 * i + s, add(total, load_narrow(q, 2 * i + s)))
-
-
-@jit
-def _derivatives(equations, y, f):
     n, n_entries, n_sources = equations.n, equations.cols.size, equations.sources.size
     for i in range(equations.x.size):
         for s in range(n):
@@ -107,37 +102,9 @@ def _derivatives(equations, y, f):
             store(f, i * n + s, total)
 
 
-@inlined
-def defects(rule, n, y, f, g, top):
+@jit
+def defects(weights, first, n, y, f, g, top):
     """G = integral of f over each interval by the rule, less the step that y makes; `top` its largest magnitudes."""
-    if n == 2:
-        _defects_pair(rule.weights, rule.first, y, f, g, top)
-    else:
-        _defects(rule.weights, rule.first, n, y, f, g, top)
-
-
-@jit
-def _defects_pair(weights, first, y, f, g, top):
-    most_u, most_v = spread(0.0), spread(0.0)
-    for i in range(first.size):
-        u = subtract(load_narrow(y, 2 * i), load_narrow(y, 2 * i + 2))
-        v = subtract(load_narrow(y, 2 * i + 1), load_narrow(y, 2 * i + 3))
-        at = 2 * first[i]
-        for k in range(weights.shape[1]):
-            weight = spread(weights[i, k])
-            u = add(u, multiply(weight, load_narrow(f, at)))
-            v = add(v, multiply(weight, load_narrow(f, at + 1)))
-            at += 2
-        store(g, 2 * i, u)
-        store(g, 2 * i + 1, v)
-        u, v = magnitude(u), magnitude(v)
-        most_u, most_v = where_less(most_u, u, u, most_u), where_less(most_v, v, v, most_v)
-    store(top, 0, most_u)
-    store(top, 1, most_v)
-
-
-@jit
-def _defects(weights, first, n, y, f, g, top):
     for s in range(n):
         store(top, s, spread(0.0))
     for i in range(first.size):
@@ -166,13 +133,26 @@ def largest(values, n, top, mean):
 
 
 @inlined
-def update(equations, factors, rule, room):
-    """Fill `room.d` with the update that a rule and the right-hand sides at the ends ask for, `room.size` with its size."""
-    derivatives(equations, room.y, room.f)
-    defects(rule, equations.n, room.y, room.f, room.d, room.defect)
-    solve(factors.forward, factors.back, factors.inverse, equations.n, equations.x.size,
-          room.carried, room.at_right, room.d)  # fmt: skip
-    largest(room.d, equations.n, room.size, room.mean)
+def update(equations, factors, rule, at_rest, target, room):
+    """Fill `target` with the update that a rule and the right-hand sides at the ends ask for, `room.size` with its size.
+
+    `at_rest` tells that all states are zero and `room.f` the sources: `target` may then be the states themselves.
+    """
+    n, n_nodes = equations.n, equations.x.size
+    if n == 2 and room.carried.shape[0] == 1:
+        if not at_rest:
+            pair.derivatives(equations.a, equations.q, room.y, room.f)
+        pair.forward_sweep(rule.weights, rule.first, room.y, room.f, factors.forward, room.carried, target, room.defect)
+        last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
+        pair.backward_sweep(factors.back, n_nodes, target, room.size, room.mean)
+    else:
+        if not at_rest:
+            derivatives(equations, room.y, room.f)
+        defects(rule.weights, rule.first, n, room.y, room.f, target, room.defect)
+        forward_sweep(factors.forward, n, n_nodes, room.carried, target)
+        last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
+        backward_sweep(factors.back, n, n_nodes, target)
+        largest(target, n, room.size, room.mean)
 
 
 @jit

@@ -14,10 +14,10 @@ from collections import namedtuple
 
 import numpy as np
 
+from gridtrend.bvp.kernels import pair
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import (
     NARROW,
-    add,
     divide,
     load_narrow,
     magnitude,
@@ -28,12 +28,12 @@ from gridtrend.grid.lanes import (
     where_less,
 )
 
-# What elimination leaves, and the smallest pivot of each lane at the right end.
-Factors = namedtuple("Factors", "forward back inverse pivot")
+# What elimination leaves, the smallest pivot of each lane at the right end, and the largest |h / 2 a| of each entry.
+Factors = namedtuple("Factors", "forward back inverse pivot reach")
 
 
 @jit
-def new_factors(n, n_left, n_nodes):
+def new_factors(n, n_left, n_nodes, n_entries):
     """Room for the factors of a tile."""
     m = n + n_left
     return Factors(
@@ -41,11 +41,12 @@ def new_factors(n, n_left, n_nodes):
         np.empty(((n_nodes - 1) * n * n, NARROW)),
         np.empty((n * n, NARROW)),
         np.empty(NARROW),
+        np.empty((n_entries, NARROW)),
     )
 
 
 @inlined
-def _box_rows(h, i, a, starts, cols, n, box):
+def _box_rows(h, i, a, starts, cols, n, box, reach):
     """Fill `box` with [-1 - h/2 A_i, 1 - h/2 A_i+1], the rows of interval `i` (n rows of 2 n)."""
     half = spread(0.5 * h)
     for row in range(2 * n * n):
@@ -56,23 +57,27 @@ def _box_rows(h, i, a, starts, cols, n, box):
         store(box, at + n + s, spread(1.0))
         for e in range(starts[s], starts[s + 1]):
             c = at + cols[e]
-            store(box, c, subtract(load_narrow(box, c), multiply(half, load_narrow(a, i * cols.size + e))))
-            c += n
-            store(box, c, subtract(load_narrow(box, c), multiply(half, load_narrow(a, (i + 1) * cols.size + e))))
+            for node in range(i, i + 2):
+                term = multiply(half, load_narrow(a, node * cols.size + e))
+                size, most = magnitude(term), load_narrow(reach, e)
+                store(reach, e, where_less(most, size, size, most))
+                store(box, c, subtract(load_narrow(box, c), term))
+                c += n
 
 
 @inlined
-def factor(x, a, starts, cols, n, left, forward, back):
+def factor(x, a, starts, cols, n, left, factors, ahead):
     """Eliminate all intervals; on return `left` holds the rows that reach the right end.
 
     Entries `starts[s]` to `starts[s + 1]` of row s of the matrix stand in the columns `cols`; two states have all four.
     """
     n_left = left.shape[0] // n
     scales = scale_rows(left, n_left, n)
+    forward = factors.forward
     if n == 2 and n_left == 1:
-        _factor_pair(x, a, left, forward, back)
+        pair.factor(x, a, left, forward, factors.back, factors.reach, ahead)
     else:
-        _factor(x, a, starts, cols, n, left, forward, back)
+        _factor(x, a, starts, cols, n, left, forward, factors.back, factors.reach)
     # Values of conditions are given as they are, not scaled.
     for r in range(n + n_left):
         for c in range(n_left):
@@ -97,72 +102,15 @@ def scale_rows(left, n_left, n):
 
 
 @jit
-def _factor_pair(x, a, left, forward, back):
-    """Two states with one row carried: w = p x q annihilates the columns p, q of the left node.
-
-    Its components are the minors of the three rows of (p, q), so the largest tells which two rows to keep.
-    """
-    zero, one = spread(0.0), spread(1.0)
-    p0, q0 = load_narrow(left, 0), load_narrow(left, 1)
-    for i in range(x.size - 1):
-        half = spread(0.5 * (x[i + 1] - x[i]))
-        p1 = subtract(subtract(zero, one), multiply(half, load_narrow(a, 4 * i)))
-        q1 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 1)))
-        p2 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 2)))
-        q2 = subtract(subtract(zero, one), multiply(half, load_narrow(a, 4 * i + 3)))
-        w0 = subtract(multiply(p1, q2), multiply(p2, q1))
-        w1 = subtract(multiply(p2, q0), multiply(p0, q2))
-        w2 = subtract(multiply(p0, q1), multiply(p1, q0))
-        m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
-        m12 = where_less(m1, m2, m2, m1)
-        largest = where_less(m1, m2, w2, w1)
-        largest = where_less(m0, m12, largest, w0)
-        inverse = divide(one, largest)
-        # The inverse of the minor in the component that is largest, zero in the others.
-        e0 = where_less(m0, m12, zero, inverse)
-        rest = where_less(m0, m12, inverse, zero)
-        e1 = where_less(m1, m2, zero, rest)
-        e2 = where_less(m1, m2, rest, zero)
-        # Rows of the inverse of the two rows kept: q x e and e x p.
-        t00 = subtract(multiply(q1, e2), multiply(q2, e1))
-        t01 = subtract(multiply(q2, e0), multiply(q0, e2))
-        t02 = subtract(multiply(q0, e1), multiply(q1, e0))
-        t10 = subtract(multiply(e1, p2), multiply(e2, p1))
-        t11 = subtract(multiply(e2, p0), multiply(e0, p2))
-        t12 = subtract(multiply(e0, p1), multiply(e1, p0))
-        scale = magnitude(inverse)
-        w0, w1, w2 = multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
-        r10 = subtract(one, multiply(half, load_narrow(a, 4 * i + 4)))
-        r11 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 5)))
-        r20 = subtract(zero, multiply(half, load_narrow(a, 4 * i + 6)))
-        r21 = subtract(one, multiply(half, load_narrow(a, 4 * i + 7)))
-        p0 = add(multiply(w1, r10), multiply(w2, r20))
-        q0 = add(multiply(w1, r11), multiply(w2, r21))
-        store(forward, 9 * i, t00)
-        store(forward, 9 * i + 1, t01)
-        store(forward, 9 * i + 2, t02)
-        store(forward, 9 * i + 3, t10)
-        store(forward, 9 * i + 4, t11)
-        store(forward, 9 * i + 5, t12)
-        store(forward, 9 * i + 6, w0)
-        store(forward, 9 * i + 7, w1)
-        store(forward, 9 * i + 8, w2)
-        store(back, 4 * i, add(multiply(t01, r10), multiply(t02, r20)))
-        store(back, 4 * i + 1, add(multiply(t01, r11), multiply(t02, r21)))
-        store(back, 4 * i + 2, add(multiply(t11, r10), multiply(t12, r20)))
-        store(back, 4 * i + 3, add(multiply(t11, r11), multiply(t12, r21)))
-    store(left, 0, p0)
-    store(left, 1, q0)
-
-
-@jit
-def _factor(x, a, starts, cols, n, left, forward, back):
+def _factor(x, a, starts, cols, n, left, forward, back, reach):
     """Any number of states: Gauss-Jordan on the left node of each interval, rows pivoted in each lane by itself."""
     n_left = left.shape[0] // n
     box = np.empty((2 * n * n, NARROW))
     work = np.empty(((n + n_left) * (3 * n + n_left), NARROW))
+    for e in range(cols.size):
+        store(reach, e, spread(0.0))
     for i in range(x.size - 1):
-        _box_rows(x[i + 1] - x[i], i, a, starts, cols, n, box)
+        _box_rows(x[i + 1] - x[i], i, a, starts, cols, n, box, reach)
         _eliminate(box, left, n, n_left, work, forward, back, i)
 
 

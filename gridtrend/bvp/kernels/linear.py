@@ -20,22 +20,19 @@ from gridtrend.bvp.kernels.correction import (
     new_lanes,
     new_room,
     relative,
+    rest,
     update,
     with_states,
     worth_more,
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors
-from gridtrend.bvp.kernels.fields import CELL, SIDE, fill, pour
+from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
 from gridtrend.grid.lanes import (
     NARROW,
     load_narrow,
-    magnitude,
-    multiply,
-    spread,
     store,
     subtract,
-    where_less,
 )
 
 # Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
@@ -43,51 +40,48 @@ SUSPICIOUS = 1e-8
 REFINED = 1e-4
 # Sweeps of correction at most, where those of the order leave a part of the error.
 MOST_SWEEPS = 12
-# Tiles that are filled, and written, at once.
-TOGETHER = 8
 # What the next update of a tile is for.
 SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
 
 @kernel(
-    "(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),"
+    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),"
     "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
-    "llldllllll" + "dldldll",
-    Output("y", "states", dims=("state", "x", "side")),
+    "lllldllllll" + "dldldll",
     Output("error", "estimated error", dims=("state", "side")),
     Output("residual", "residual", dims=("state", "side")),
     Output("status", "status", dtype="i1", dims=("side",)),
 )
-def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_seen, n_left,
+def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sources, n, n_seen, n_left,
                  box_weights, box_first, weights, first, next_weights, next_first, sweeps,
-                 y, error, residual, status):  # fmt: skip
+                 error, residual, status):  # fmt: skip
     """Solve all cells; `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors."""
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
-    n_a, n_q, n_y, n_ends = x.size * cols.size, x.size * sources.size, x.size * n, n * n + n
+    n_y = x.size * n
     # Right-hand sides that share a matrix follow each other, tile by tile.
-    n_tiles = TOGETHER if y.shape[2] == 1 else 1
-    a, q = np.empty((n_tiles * n_a, NARROW)), np.empty((n_tiles * n_q, NARROW))
-    states, all_ends = np.empty((n_tiles * n_y, NARROW)), np.empty((n_tiles * n_ends, NARROW))
-    factors, room = new_factors(n, n_left, x.size), new_room(n, n_left, x.size)
+    n_tiles = TOGETHER if status.shape[0] == 1 else 1
+    a, q = np.empty((x.size * cols.size, NARROW)), np.empty((x.size * sources.size, NARROW))
+    states, ends = np.empty((n_tiles * n_y, NARROW)), np.empty((n * n + n, NARROW))
+    factors, room = new_factors(n, n_left, x.size, cols.size), new_room(n, n_left, x.size)
     rho, flags = np.empty(NARROW), np.empty(NARROW, np.int64)
+    equations = Equations(x, a, starts, cols, q, sources, n, n_seen)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
-    for start in range(0, y.shape[3], n_tiles * NARROW):
-        used = min(n_tiles * NARROW, y.shape[3] - start)
-        if start == 0 or not shared:
-            fill(a_fields, x.size, 0, start, NARROW if shared else used, a)
-        for side in range(y.shape[2]):
-            fill(end_fields, 1, side, start, used, all_ends)
-            fill(q_fields, x.size, side, start, used, q)
-            for tile in range((used + NARROW - 1) // NARROW):
-                own = 0 if shared else tile
-                ends = all_ends[tile * n_ends : (tile + 1) * n_ends]
-                equations = Equations(x, a[own * n_a : (own + 1) * n_a], starts, cols,
-                                      q[tile * n_q : (tile + 1) * n_q], sources, n, n_seen)  # fmt: skip
+    # What the next tiles need is asked for while these are at work.
+    n_ahead = a_fields.shape[0] if n_tiles > 1 else 0
+    for start in range(0, status.shape[1], n_tiles * NARROW):
+        stop = min(start + n_tiles * NARROW, status.shape[1])
+        for side in range(status.shape[0]):
+            for first_cell in range(start, stop, NARROW):
+                used, tile = min(NARROW, stop - first_cell), (first_cell - start) // NARROW
+                fill(end_fields, 1, side, first_cell, used, ends)
+                fill(q_fields, x.size, side, first_cell, used, q)
                 here = with_states(room, states[tile * n_y : (tile + 1) * n_y])
-                if side == 0 and (not shared or start + tile == 0):
-                    stiffness(equations, rho)
+                if side == 0 and (not shared or first_cell == 0):
+                    fill(a_fields, x.size, 0, first_cell, used, a)
                     left = ends[: n_left * n].copy()
-                    factor(x, equations.a, starts, cols, n, left, factors.forward, factors.back)
+                    ahead = Ahead(a_fields[:n_ahead], q_fields[:n_ahead], start + n_tiles * NARROW, tile * x.size)
+                    factor(x, a, starts, cols, n, left, factors, ahead)
+                    stiffness(equations, factors.reach, rho)
                     close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
                 set_ends(ends, n, n_left, here)
                 for k in range(NARROW):
@@ -95,19 +89,8 @@ def solve_linear(a_fields, q_fields, end_fields, x, starts, cols, sources, n, n_
                 iterate(equations, factors, box, rule, following, sweeps, here, flags)
                 if sweeps > 0:
                     gain(n, n_seen, here, flags)
-                first_cell = start + tile * NARROW
-                write(
-                    equations,
-                    here,
-                    flags,
-                    side,
-                    first_cell,
-                    min(NARROW, y.shape[3] - first_cell),
-                    error,
-                    residual,
-                    status,
-                )
-            pour(states, n, side, start, used, y)
+                write(equations, here, flags, side, first_cell, used, error, residual, status)
+            pour(states, side, start, stop - start, y_fields, x.size)
 
 
 @inlined
@@ -118,19 +101,19 @@ def iterate(equations, factors, box, rule, following, sweeps, room, flags):
     """
     lanes, chosen = new_lanes(), np.empty((1, NARROW))
     purpose, sweep, taken = SCHEME, 0, box
-    clear(room.y)
+    rest(equations, room)
     while True:
-        update(equations, factors, taken, room)
+        at_rest = purpose == SCHEME
+        update(equations, factors, taken, at_rest, room.y if at_rest else room.d, room)
         # The conditions are met from here on.
         room.carried[:] = 0.0
         room.at_right[:] = 0.0
         if purpose == SCHEME:
-            copy(room.d, room.y)
             copy(room.size, room.scale)
             # NaN is not below anything: neighbours without a solution decide nothing.
             purpose = REFINEMENT if (factors.pivot < SUSPICIOUS).any() else CORRECTION
             if sweeps > 0 or purpose == REFINEMENT:
-                copy(room.d, room.kept)
+                copy(room.y, room.kept)
                 flow(equations, room)
         elif purpose == REFINEMENT:
             # A step of iterative refinement does not change what the equations determine.
@@ -162,13 +145,6 @@ def is_shared(fields):
     return not (fields[:, SIDE].any() or fields[:, CELL].any())
 
 
-@jit
-def clear(values):
-    """Fill with zeros."""
-    for row in range(values.shape[0]):
-        store(values, row, spread(0.0))
-
-
 @inlined
 def set_ends(ends, n, n_left, room):
     """Values of the conditions as right-hand sides."""
@@ -181,28 +157,19 @@ def set_ends(ends, n, n_left, room):
 
 
 @jit
-def stiffness(equations, rho):
+def stiffness(equations, reach, rho):
     """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
-    n, x = equations.n, equations.x
-    n_entries = equations.cols.size
-    top, power, square = np.empty((n_entries, NARROW)), np.empty((n, n)), np.empty((n, n))
-    for e in range(n_entries):
-        most = spread(0.0)
-        for i in range(x.size - 1):
-            both = magnitude(load_narrow(equations.a, i * n_entries + e))
-            after = magnitude(load_narrow(equations.a, (i + 1) * n_entries + e))
-            both = multiply(where_less(both, after, after, both), spread(abs(x[i + 1] - x[i])))
-            most = where_less(most, both, both, most)
-        store(top, e, most)
+    n = equations.n
+    power, square = np.empty((n, n)), np.empty((n, n))
     for k in range(NARROW):
         if n == 2:
-            mean, half = 0.5 * (top[0, k] + top[3, k]), 0.5 * (top[0, k] - top[3, k])
-            rho[k] = mean + math.sqrt(half * half + top[1, k] * top[2, k])
+            mean, half = reach[0, k] + reach[3, k], reach[0, k] - reach[3, k]
+            rho[k] = mean + math.sqrt(half * half + 4.0 * reach[1, k] * reach[2, k])
             continue
         power[:] = 0.0
         for s in range(n):
             for e in range(equations.starts[s], equations.starts[s + 1]):
-                power[s, equations.cols[e]] = top[e, k]
+                power[s, equations.cols[e]] = 2.0 * reach[e, k]
         rho[k] = _spectral_radius(power, square, n)
 
 

@@ -7,15 +7,8 @@ from gridtrend.grid.lanes import NARROW, add, load_narrow, multiply, spread, sto
 
 
 @inlined
-def solve(forward, back, inverse, n, n_nodes, carried, at_right, d):
-    """Solve for the states `d`, which holds the right-hand sides of the intervals.
-
-    Those of the conditions stand in `carried`, which is overwritten, and `at_right`.
-    """
-    if n == 2 and carried.shape[0] == 1:
-        _forward_pair(forward, n_nodes, carried, d)
-    else:
-        _forward(forward, n, n_nodes, carried, d)
+def last_states(inverse, n, n_nodes, carried, at_right, d):
+    """States at the last node, from what has been carried there and the values of the conditions."""
     n_left = carried.shape[0]
     last = (n_nodes - 1) * n
     for r in range(n):
@@ -24,14 +17,11 @@ def solve(forward, back, inverse, n, n_nodes, carried, at_right, d):
             value = load_narrow(carried, c) if c < n_left else load_narrow(at_right, c - n_left)
             total = add(total, multiply(load_narrow(inverse, r * n + c), value))
         store(d, last + r, total)
-    if n == 2:
-        _backward_pair(back, n_nodes, d)
-    else:
-        _backward(back, n, n_nodes, d)
 
 
 @jit
-def _forward(forward, n, n_nodes, carried, d):
+def forward_sweep(forward, n, n_nodes, carried, d):
+    """Right-hand sides `d` of the intervals, those of the left conditions `carried`, going forward; both overwritten."""
     n_left = carried.shape[0]
     m = n + n_left
     result = np.empty((m, NARROW))
@@ -51,7 +41,8 @@ def _forward(forward, n, n_nodes, carried, d):
 
 
 @jit
-def _backward(back, n, n_nodes, d):
+def backward_sweep(back, n, n_nodes, d):
+    """All states, going back from those at the last node."""
     for i in range(n_nodes - 2, -1, -1):
         for r in range(n):
             total = load_narrow(d, i * n + r)
@@ -60,35 +51,3 @@ def _backward(back, n, n_nodes, d):
                     total, multiply(load_narrow(back, (i * n + r) * n + c), load_narrow(d, (i + 1) * n + c))
                 )
             store(d, i * n + r, total)
-
-
-@jit
-def _forward_pair(forward, n_nodes, carried, d):
-    c = load_narrow(carried, 0)
-    for i in range(n_nodes - 1):
-        u, v = load_narrow(d, 2 * i), load_narrow(d, 2 * i + 1)
-        for r in range(2):
-            at = i * 9 + r * 3
-            total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
-            store(d, 2 * i + r, add(total, multiply(load_narrow(forward, at), c)))
-        at = i * 9 + 6
-        total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
-        c = add(total, multiply(load_narrow(forward, at), c))
-    store(carried, 0, c)
-
-
-@jit
-def _backward_pair(back, n_nodes, d):
-    u, v = load_narrow(d, 2 * n_nodes - 2), load_narrow(d, 2 * n_nodes - 1)
-    for i in range(n_nodes - 2, -1, -1):
-        at = 4 * i
-        above = subtract(
-            load_narrow(d, 2 * i), add(multiply(load_narrow(back, at), u), multiply(load_narrow(back, at + 1), v))
-        )
-        v = subtract(
-            load_narrow(d, 2 * i + 1),
-            add(multiply(load_narrow(back, at + 2), u), multiply(load_narrow(back, at + 3), v)),
-        )
-        u = above
-        store(d, 2 * i, u)
-        store(d, 2 * i + 1, v)

@@ -1,0 +1,151 @@
+"""Two states with one condition at either end: what is asked for most, so each pass along the mesh does all it can.
+
+Elimination and substitution are those of `elimination` and `substitution`, written out: all numbers of a node stay in registers.
+The matrix has all four entries and both sources: rows 4 i to 4 i + 3 of `a`, 2 i and 2 i + 1 of `q`.
+"""
+
+from gridtrend.bvp.kernels.fields import call_for
+from gridtrend.grid.kernel import inlined, jit
+from gridtrend.grid.lanes import (
+    add,
+    divide,
+    load_narrow,
+    magnitude,
+    multiply,
+    spread,
+    store,
+    subtract,
+    where_less,
+)
+
+
+@inlined
+def _larger(a, b):
+    return where_less(a, b, b, a)
+
+
+@jit
+def derivatives(a, q, y, f):
+    """F = A y + q at every node."""
+    for i in range(y.shape[0] // 2):
+        u, v = load_narrow(y, 2 * i), load_narrow(y, 2 * i + 1)
+        for s in range(2):
+            total = add(multiply(load_narrow(a, 4 * i + 2 * s), u), multiply(load_narrow(a, 4 * i + 2 * s + 1), v))
+            store(f, 2 * i + s, add(total, load_narrow(q, 2 * i + s)))
+
+
+@jit
+def factor(x, a, left, forward, back, reach, ahead):
+    """Eliminate all intervals. One row (p0, q0) is carried; w = p x q annihilates the columns p, q of the left node.
+
+    Components of w are the minors of the three rows of (p, q), so the largest tells which two rows to keep.
+    """
+    zero, one = spread(0.0), spread(1.0)
+    p0, q0 = load_narrow(left, 0), load_narrow(left, 1)
+    most11, most12, most21, most22 = zero, zero, zero, zero
+    for i in range(x.size - 1):
+        call_for(ahead, i)
+        half = spread(0.5 * (x[i + 1] - x[i]))
+        a11, a12 = multiply(half, load_narrow(a, 4 * i)), multiply(half, load_narrow(a, 4 * i + 1))
+        a21, a22 = multiply(half, load_narrow(a, 4 * i + 2)), multiply(half, load_narrow(a, 4 * i + 3))
+        b11, b12 = multiply(half, load_narrow(a, 4 * i + 4)), multiply(half, load_narrow(a, 4 * i + 5))
+        b21, b22 = multiply(half, load_narrow(a, 4 * i + 6)), multiply(half, load_narrow(a, 4 * i + 7))
+        most11 = _larger(most11, _larger(magnitude(a11), magnitude(b11)))
+        most12 = _larger(most12, _larger(magnitude(a12), magnitude(b12)))
+        most21 = _larger(most21, _larger(magnitude(a21), magnitude(b21)))
+        most22 = _larger(most22, _larger(magnitude(a22), magnitude(b22)))
+        p1, q1 = subtract(subtract(zero, one), a11), subtract(zero, a12)
+        p2, q2 = subtract(zero, a21), subtract(subtract(zero, one), a22)
+        w0 = subtract(multiply(p1, q2), multiply(p2, q1))
+        w1 = subtract(multiply(p2, q0), multiply(p0, q2))
+        w2 = subtract(multiply(p0, q1), multiply(p1, q0))
+        m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
+        m12 = where_less(m1, m2, m2, m1)
+        largest = where_less(m0, m12, where_less(m1, m2, w2, w1), w0)
+        inverse = divide(one, largest)
+        # The inverse of the minor in the component that is largest, zero in the others.
+        e0 = where_less(m0, m12, zero, inverse)
+        rest = where_less(m0, m12, inverse, zero)
+        e1 = where_less(m1, m2, zero, rest)
+        e2 = where_less(m1, m2, rest, zero)
+        # Rows of the inverse of the two rows kept: q x e and e x p.
+        t00 = subtract(multiply(q1, e2), multiply(q2, e1))
+        t01 = subtract(multiply(q2, e0), multiply(q0, e2))
+        t02 = subtract(multiply(q0, e1), multiply(q1, e0))
+        t10 = subtract(multiply(e1, p2), multiply(e2, p1))
+        t11 = subtract(multiply(e2, p0), multiply(e0, p2))
+        t12 = subtract(multiply(e0, p1), multiply(e1, p0))
+        scale = magnitude(inverse)
+        w0, w1, w2 = multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
+        r11, r12, r21, r22 = subtract(one, b11), subtract(zero, b12), subtract(zero, b21), subtract(one, b22)
+        p0 = add(multiply(w1, r11), multiply(w2, r21))
+        q0 = add(multiply(w1, r12), multiply(w2, r22))
+        store(forward, 9 * i, t00)
+        store(forward, 9 * i + 1, t01)
+        store(forward, 9 * i + 2, t02)
+        store(forward, 9 * i + 3, t10)
+        store(forward, 9 * i + 4, t11)
+        store(forward, 9 * i + 5, t12)
+        store(forward, 9 * i + 6, w0)
+        store(forward, 9 * i + 7, w1)
+        store(forward, 9 * i + 8, w2)
+        store(back, 4 * i, add(multiply(t01, r11), multiply(t02, r21)))
+        store(back, 4 * i + 1, add(multiply(t01, r12), multiply(t02, r22)))
+        store(back, 4 * i + 2, add(multiply(t11, r11), multiply(t12, r21)))
+        store(back, 4 * i + 3, add(multiply(t11, r12), multiply(t12, r22)))
+    store(left, 0, p0)
+    store(left, 1, q0)
+    store(reach, 0, most11)
+    store(reach, 1, most12)
+    store(reach, 2, most21)
+    store(reach, 3, most22)
+
+
+@jit
+def forward_sweep(weights, first, y, f, forward, carried, d, top):
+    """Defects of the states y under a rule, their largest magnitudes in `top`, and what they leave in `d` going forward."""
+    most_u, most_v = spread(0.0), spread(0.0)
+    c = load_narrow(carried, 0)
+    for i in range(first.size):
+        u = subtract(load_narrow(y, 2 * i), load_narrow(y, 2 * i + 2))
+        v = subtract(load_narrow(y, 2 * i + 1), load_narrow(y, 2 * i + 3))
+        at = 2 * first[i]
+        for k in range(weights.shape[1]):
+            weight = spread(weights[i, k])
+            u = add(u, multiply(weight, load_narrow(f, at)))
+            v = add(v, multiply(weight, load_narrow(f, at + 1)))
+            at += 2
+        most_u, most_v = _larger(most_u, magnitude(u)), _larger(most_v, magnitude(v))
+        at = 9 * i
+        for r in range(2):
+            total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
+            store(d, 2 * i + r, add(total, multiply(load_narrow(forward, at), c)))
+            at += 3
+        total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
+        c = add(total, multiply(load_narrow(forward, at), c))
+    store(carried, 0, c)
+    store(top, 0, most_u)
+    store(top, 1, most_v)
+
+
+@jit
+def backward_sweep(back, n_nodes, d, top, mean):
+    """Going back from the states at the last node; largest and mean magnitude of each state."""
+    u, v = load_narrow(d, 2 * n_nodes - 2), load_narrow(d, 2 * n_nodes - 1)
+    most_u, most_v = magnitude(u), magnitude(v)
+    sum_u, sum_v = most_u, most_v
+    for i in range(n_nodes - 2, -1, -1):
+        at = 4 * i
+        above = add(multiply(load_narrow(back, at), u), multiply(load_narrow(back, at + 1), v))
+        below = add(multiply(load_narrow(back, at + 2), u), multiply(load_narrow(back, at + 3), v))
+        u, v = subtract(load_narrow(d, 2 * i), above), subtract(load_narrow(d, 2 * i + 1), below)
+        store(d, 2 * i, u)
+        store(d, 2 * i + 1, v)
+        size_u, size_v = magnitude(u), magnitude(v)
+        most_u, most_v = _larger(most_u, size_u), _larger(most_v, size_v)
+        sum_u, sum_v = add(sum_u, size_u), add(sum_v, size_v)
+    share = spread(1.0 / n_nodes)
+    store(top, 0, most_u)
+    store(top, 1, most_v)
+    store(mean, 0, multiply(sum_u, share))
+    store(mean, 1, multiply(sum_v, share))
