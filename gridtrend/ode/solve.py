@@ -185,21 +185,26 @@ def _dataset(
     states: dict[str, xr.DataArray], events: list[str], results: Any, clock: Clock, schedule: Schedule
 ) -> xr.Dataset:
     n = len(states)
-    status, n_steps, *crossed = results[n:]
+    status, n_steps, *crossed = (result.variable for result in results[n:])
     data = {}
-    for (name, initial), value in zip(states.items(), results[:n], strict=True):
-        value = value.rename({_SAVED: clock.dim}).transpose(clock.dim, ...)
-        data[name] = value.assign_attrs(initial.attrs)
+    for (name, initial), result in zip(states.items(), results[:n], strict=True):
+        value = result.variable
+        dims = {dim: clock.dim if dim == _SAVED else dim for dim in value.dims}
+        data[name] = xr.Variable(dims.values(), value.data, initial.attrs).transpose(clock.dim, ...)
     meanings = STATUS.split()
-    data["status"] = status.assign_attrs(
-        long_name="how the integration ended",
-        flag_values=np.arange(len(meanings), dtype=np.int8),
-        flag_meanings=" ".join(meanings),
-    )
-    data["n_steps"] = n_steps.assign_attrs(long_name="number of steps", units="1")
+    status.attrs = {
+        "long_name": "how the integration ended",
+        "flag_values": np.arange(len(meanings), dtype=np.int8),
+        "flag_meanings": " ".join(meanings),
+    }
+    n_steps.attrs = {"long_name": "number of steps", "units": "1"}
+    data |= {"status": status, "n_steps": n_steps}
     for name, times in zip(events, crossed, strict=True):
-        data[name] = times.assign_attrs(long_name=f"first time of {name.replace('_', ' ')}", **clock.unit_attrs())
-    return xr.Dataset(data).assign_coords({clock.dim: clock.labels(schedule.saved)})
+        times.attrs = {"long_name": f"first time of {name.replace('_', ' ')}", **clock.unit_attrs()}
+        data[name] = times
+    # Variables, not DataArrays: all have the coordinates of the first, and need no alignment.
+    coords = results[0].coords.merge({clock.dim: clock.labels(schedule.saved)}).coords
+    return xr.Dataset(data, coords)
 
 
 def _gathered(result: xr.Dataset, y0: xr.DataArray, names: list[str], state: str) -> xr.Dataset:
