@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.plot.frame import MISSING, finish, head, new_axes, save
 from gridtrend.plot.grids import place
-from gridtrend.plot.maps import MISSING, _finish, _head, _new_axes, _save
-from gridtrend.plot.words import _typographic
+from gridtrend.plot.words import typographic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +165,7 @@ def band_power_map(
     levels = _round_levels(values)
     colours = colormaps[cmap].with_extremes(bad=MISSING)
     if ax is None:
-        ax = _new_axes(grid, dpi)
+        ax = new_axes(grid, dpi)
     norm = BoundaryNorm(levels, colours.N, extend="both")
     mesh = ax.pcolormesh(grid.x, grid.y, values, cmap=colours, norm=norm, shading="nearest", rasterized=True)
     bar = ax.figure.colorbar(
@@ -179,10 +179,10 @@ def band_power_map(
     )
     bar.set_label(_with_units("variance", field), fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    _finish(ax, grid)
+    finish(ax, grid)
     said = str(field.attrs.get("long_name", "variance in a band"))
     marks = [] if field.notnull().all() else [Patch(label="grey: no complete window", facecolor=MISSING)]
-    _head(ax, said[:1].upper() + said[1:] if title is None else title, "", marks)
+    head(ax, said[:1].upper() + said[1:] if title is None else title, "", marks)
     return _done(ax, path, dpi)
 
 
@@ -221,7 +221,7 @@ def _times(coordinate: xr.DataArray) -> np.ndarray:
 
 
 def _with_units(name: str, of: xr.DataArray) -> str:
-    units = _typographic(str(of.attrs.get("units", "")).replace(")2", ")²"))
+    units = typographic(str(of.attrs.get("units", "")).replace(")2", ")²"))
     return f"{name} ({units})" if units and units != "1" else name
 
 
@@ -229,5 +229,5 @@ def _done(ax: Axes, path: str | os.PathLike[str] | None, dpi: float) -> Figure:
     figure = ax.get_figure(root=True)
     assert figure is not None
     if path is not None:
-        _save(figure, Path(path), dpi)
+        save(figure, Path(path), dpi)
     return figure

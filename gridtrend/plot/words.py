@@ -23,7 +23,7 @@ def readable(slope: xr.DataArray, per: str | None, period: tuple[str, str] | Non
     power = int(np.floor(np.log10(largest(values))))
     power = 0 if -2 <= power <= 3 else 3 * ((power + 1) // 3)
     scale = f"10{_superscript(power)}" if power else ""
-    unit = " ".join(filter(None, [scale, _typographic(units), time and f"per {time}"]))
+    unit = " ".join(filter(None, [scale, typographic(units), time and f"per {time}"]))
     name, of, _ = str(slope.attrs.get("long_name", "")).partition(" of ")
     label = name if of else "Sen slope"
     return values / 10.0**power, f"{label} ({unit})" if unit else label
@@ -35,7 +35,7 @@ def largest(values: np.ndarray) -> float:
     return float(np.quantile(sizes, 0.98)) or float(sizes.max()) or 1.0
 
 
-def _typographic(units: str) -> str:
+def typographic(units: str) -> str:
     """Return 'kg m⁻² s⁻¹' for 'kg m-2 s-1' and for 'kg m**-2 s**-1', '°C' for 'degC'."""
     units = re.sub(r"(?i)\b(deg(ree)?s?_?c|(deg(ree)?s?_?)?celsius)\b", "°C", units)
     power = r"(?<=[A-Za-z])(?<!\de)(?:\*\*|\^)?(-?\d+)"
