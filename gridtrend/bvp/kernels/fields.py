@@ -7,18 +7,9 @@ address, and strides in bytes along nodes, right-hand sides and cells.
 
 from collections import namedtuple
 
+from gridtrend.grid.addresses import prefetch, store_at, store_value_at, value_at, vector_at
 from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
-    NARROW,
-    load_narrow,
-    prefetch,
-    spread,
-    store,
-    store_at,
-    store_value_at,
-    value_at,
-    vector_at,
-)
+from gridtrend.grid.lanes import NARROW, load_narrow, spread, store
 
 ADDRESS, NODE, SIDE, CELL = 0, 1, 2, 3
 ITEM = 8
