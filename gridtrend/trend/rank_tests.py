@@ -221,8 +221,8 @@ def mann_kendall(
     if judge:
         record = Record(da, dim, axis, result, test, line, p_method, lag, resamples, seed, bool(compat))
         result = result.assign(judge(record))
-    else:
-        result = result.assign(exact_p(da, dim, axis, test, p_method))
+    elif exact := exact_p(da, dim, axis, test, p_method):
+        result = result.assign(exact)
     result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
     attrs = {
         "method": f"Mann-Kendall test, {method}",
@@ -237,9 +237,10 @@ def mann_kendall(
     if slope:
         result = finish_line(result, ci)
         attrs |= line_attrs(axis, intercept) | {"slope_of": "whitened series" if method in OWN_SLOPE else "series"}
-    else:
-        result = result.drop_vars(LINE, errors="ignore")
-    return result.assign_attrs(attrs | resampling)
+    elif judge:
+        result = result.drop_vars(LINE)
+    result.attrs |= attrs | resampling
+    return result
 
 
 def _check_method(
