@@ -91,7 +91,9 @@ class Part:
         from xarray.backends.store import StoreBackendEntrypoint
 
         # A scattered selection comes to the same chunk several times; a box is read by whole chunks, each once.
-        manager = CachingFileManager(_open_file, self.path, "" if keep_chunks else self.name, mode="r", lock=NETCDF_LOCK)
+        manager = CachingFileManager(
+            _open_file, self.path, "" if keep_chunks else self.name, mode="r", lock=NETCDF_LOCK
+        )
         return xr.open_dataset(
             NetCDF4DataStore(manager),
             engine=StoreBackendEntrypoint,

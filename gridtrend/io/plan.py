@@ -147,6 +147,8 @@ def plan_chunks(
     wanted = ("zarr" if passes > FEW_PASSES else "passes") if rechunk == "auto" else rechunk
     if passes > 1 and copies[wanted]:
         slabs, blocks = _slabs(array, dim, room.each / 2, disk, room.cells, asked or None)
+        # What is dask's already has chunks to exchange.
+        slabs = disk if wanted == "p2p" and array.chunks else slabs
         reading, passes = wanted, _passes(array, dim, slabs, disk)
     room.require(max(room.cell, 2 * chunk if slabs else 0))
     return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, room)
