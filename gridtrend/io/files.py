@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -189,7 +189,7 @@ def _as_slice(positions: np.ndarray) -> Any:
     return positions
 
 
-def _open_file(path: str, name: str, mode: str) -> Any:
+def _open_file(path: str, name: str, mode: Literal["r"]) -> Any:
     """Open a file, without a cache of what is unpacked for the variable `name`."""
     import netCDF4
 

@@ -1,6 +1,7 @@
 """Carry out a plan: a variable in memory, or lazy and in tiles that hold whole series."""
 
 import contextlib
+import errno
 import gc
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from gridtrend.io.errors import OutputError, RunError
 from gridtrend.io.plan import Plan, disk_chunks
 
 if TYPE_CHECKING:
@@ -95,7 +97,16 @@ def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledg
         )
     copy = zarr.open_array(str(path))
     slabs = array.chunk(plan.slabs, token=os.urandom(8).hex()).data
-    run([Target(f"copy of {array.name}", slabs, copy)], ledger=ledger, label=f"copying {array.name}", report=report)
+    target = Target(f"copy of {array.name}", slabs, copy)
+    try:
+        run([target], ledger=ledger, label=f"copying {array.name}", report=report)
+    except RunError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write the copy of '{array.name}' in '{scratch}': {os.strerror(error.errno or errno.EIO).lower()}; make room "
+            f"for {array.nbytes / 1e6:,.0f} MB, or read several times instead (--rechunk passes)"
+        ) from error
     tiles = tuple(plan.blocks.get(str(dim), size) for dim, size in array.sizes.items())
     return array.copy(data=dask.array.from_array(copy, chunks=tiles, name=f"copy-{os.urandom(8).hex()}"))
 
