@@ -1,7 +1,9 @@
 """Records larger than memory: plans, counted reads, copies, ledgers, and the same answer whichever way it is read."""
 
+import gc
 import itertools
 import os
+import pickle
 import re
 
 import dask
@@ -171,6 +173,38 @@ def test_files_are_closed_again(maps, values):
     before = len(os.listdir("/proc/self/fd"))
     assert np.array_equal(array, values)
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def open_files():
+    """Names of the files that this process has open."""
+    links = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return [os.readlink(link) for link in links if os.path.lexists(link)]
+
+
+def test_tiles_open_each_file_once_as_long_as_the_array_is_needed(columns, values, monkeypatch):
+    opened = []
+    real = files._open_file
+    monkeypatch.setattr(
+        files, "_open_file", lambda path, *rest, **mode: opened.append(path) or real(path, *rest, **mode)
+    )
+    array = io.open_input([columns])["tas"]
+    for start in (0, 5, 10, 15):
+        assert np.array_equal(array[:, start : start + 5], values[:, start : start + 5])
+    assert len(opened) == len(set(opened)) == 6
+    assert set(opened) <= set(open_files())
+    copy = pickle.loads(pickle.dumps(array.variable._data))
+    del array
+    gc.collect()
+    assert not set(opened) & set(open_files())
+    assert np.array_equal(copy.get_duck_array(), values)
+
+
+def test_files_that_are_evicted_are_opened_again(columns, values):
+    with xr.set_options(file_cache_maxsize=2):
+        array = io.open_input([columns])["tas"]
+        for start in (0, 5, 10, 15):
+            assert np.array_equal(array[:, start : start + 5], values[:, start : start + 5])
+            assert sum("columns" in path for path in open_files()) <= 2
 
 
 @pytest.mark.parametrize("key", [np.s_[3], np.s_[2:20:5], np.s_[:, 4, :], np.s_[[20, 1, 9]], np.s_[::-1, 3:9, [5, 2]]])

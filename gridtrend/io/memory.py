@@ -87,10 +87,12 @@ class Room:
         needed = processes + self.variables * (2 * max(1, self.processes) * self.chunk + self.threads * least)
         # What is unpacked at once grows with the limit, up to a quarter of it.
         needed = max(needed, processes + self.variables * self.threads * least * 4 / 3)
-        own = f"{self.processes} processes take {_mb(processes)} before they hold any data; " if self.processes else ""
+        who = "the process takes" if self.processes == 1 else f"{self.processes} processes take"
+        own = f"{who} {_mb(processes)} before any data; " if self.processes else ""
         raise InputError(
             f"a memory limit of {_mb(self.limit or 0)} is too small: {own}with chunks of {_mb(self.chunk)} in the files and "
-            f"{self.threads} threads, {_mb(needed)} is the least that works. Allow that, or take fewer threads or workers"
+            f"{self.threads} {'thread' if self.threads == 1 else 'threads'}, {_mb(needed)} is the least that works. "
+            "Allow that, or take fewer threads or workers"
         )
 
     def total(self, busy: int, of_each: float) -> float:
