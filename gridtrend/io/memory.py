@@ -1,5 +1,6 @@
 """What a run may take of the memory, and what it takes whatever the plan: the one home of such figures."""
 
+import functools
 import math
 import os
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Room:
     processes: int = 0
     variables: int = 1
 
-    @property
+    @functools.cached_property
     def data(self) -> float:
         """Bytes for data."""
         if self.limit is None:
