@@ -144,7 +144,7 @@ def test_work_in_blocks_gives_the_same_as_work_in_one_piece(tmp_path, record, mo
     run("trend", record, tmp_path / "whole.nc")
     monkeypatch.setattr("gridtrend.io.plan.SMALL_WORK", 0)
     run("trend", record, tmp_path / "blocks.nc", "--threads", 2)
-    monkeypatch.setattr("gridtrend.io.available_memory", lambda: 2000.0)
+    monkeypatch.setattr("gridtrend.io.memory.available_memory", lambda: 2000.0)
     run("trend", record, tmp_path / "parts.nc")
     whole, *others = (opened(tmp_path / f"{name}.nc") for name in ("whole", "blocks", "parts"))
     for other in others:

@@ -6,6 +6,7 @@ Whatever happens, there is no half file under the final name, and a run that is 
 import json
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -231,6 +232,43 @@ def test_a_disk_that_is_full_is_one_line_and_no_store(record, tmp_path):
     assert said.startswith("gridtrend: error: cannot write ")
     assert said.count("\n") == 1
     assert os.listdir(tmp_path) == []
+
+
+# In a namespace of its own, a file system may be mounted without rights, and goes when the script ends.
+FULL = """
+mkdir -p "$1/room" && mount -t tmpfs -o size=1200k tmpfs "$1/room" || exit 77
+run() { "$2" -m gridtrend trend "$3" "$1/room/out.zarr" --chunks lat=1 --rechunk passes -q --threads 1 $4; }
+run "$@"
+echo "first $? $(ls -A "$1/room")" >&2
+mount -o remount,size=100m "$1/room"
+run "$@" --resume
+echo "then $? $(ls -A "$1/room")" >&2
+cp -r "$1/room/out.zarr" "$1"
+"""
+
+
+def test_a_disk_that_fills_up_in_the_middle_costs_nothing_that_was_done(record, tmp_path):
+    arguments = ["sh", "-c", FULL, "sh", str(tmp_path), sys.executable, str(record[0])]
+    try:
+        done = subprocess.run(
+            ["unshare", "--map-root-user", "--mount", *arguments],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no `unshare` to mount a small file system with")
+    if done.returncode == 77 or done.stderr.startswith("unshare"):
+        pytest.skip(f"file systems may not be mounted here: {done.stderr}")
+    said = done.stderr.splitlines()
+    error = (
+        r"gridtrend: error: cannot write .*: no space left on device; .* finished parts are kept: .*--resume goes on"
+    )
+    assert re.fullmatch(error, said[0])
+    assert said[1:] == ["first 1 .out.zarr.part", "then 0 out.zarr"]
+    assert same(tmp_path / "out.zarr", record[1])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

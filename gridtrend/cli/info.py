@@ -52,9 +52,8 @@ def _about(record: Record, name: str, resources: Resources) -> list[str]:
     from gridtrend import io
 
     array, dim = record.dataset[name], record.dim
-    means = resources.at_hand()
     space = io.free_space(Path.cwd())
-    plan = record.plan(name, means.threads, resources=resources, means=means, space=space)
+    plan = record.plan(name, resources.at_hand(), resources=resources, space=space)
     files = io.files_of(array.variable)
     chunks = _sizes(io.disk_chunks(array))
     packed = array.encoding.get("dtype", array.dtype)
@@ -70,7 +69,7 @@ def _about(record: Record, name: str, resources: Resources) -> list[str]:
         + (f"blocks of {_sizes(plan.blocks)}" if plan.blocks else "one block"),
         (
             f"  plan: {plan.passes} {'pass' if plan.passes == 1 else 'passes'} over the input, {plan.tasks:,} "
-            f"{'task' if plan.tasks == 1 else 'tasks'}, {_peak(plan, resources)} MB at the peak, {_duration(plan.seconds)}"
+            f"{'task' if plan.tasks == 1 else 'tasks'}, {plan.memory / 1e6:,.0f} MB at the peak, {_duration(plan.seconds)}"
         ),
     ]
 
@@ -88,13 +87,6 @@ def _reading(plan: "Plan") -> str:
         "zarr": f"once, into a copy on disk of {plan.nbytes / 1e9:,.1f} GB at most, which is read by tiles",
         "p2p": "once, by workers that exchange parts until each has whole series",
     }[plan.reading]
-
-
-def _peak(plan: "Plan", resources: Resources) -> str:
-    from gridtrend import io
-
-    processes = 1 + (resources.workers or 0)
-    return f"{(plan.memory + processes * io.PROCESS_BYTES) / 1e6:,.0f}"
 
 
 def _duration(seconds: float) -> str:

@@ -46,10 +46,9 @@ class Record:
     def plan(
         self,
         name: str,
-        threads: int,
+        means: Means,
         *,
         resources: Resources | None = None,
-        means: Means | None = None,
         space: float = 0.0,
     ) -> "Plan":
         """How to read one variable, when all of them may be in memory at once.
@@ -58,29 +57,29 @@ class Record:
         ----------
         name : str
             The variable.
-        threads : int
-            How many compute.
-        resources, means : optional
-            What was asked for, and what there is.
+        means : Means
+            What there is.
+        resources : Resources, optional
+            What was asked for.
         space : float
             Bytes that copies may take on disk.
         """
         from gridtrend import io
 
         resources = resources or Resources()
-        known = means.nbytes if means else None
-        limit = (io.available_memory() / 2 if known is None else known) / len(self.names)
         chunks = dict(resources.chunks)
         io.check_tiles(self.dataset[name], self.dim, chunks)
         return io.plan_chunks(
             self.dataset[name],
             self.dim,
-            memory_limit=limit,
-            threads=threads,
+            memory_limit=means.nbytes,
+            threads=means.threads,
             chunks=chunks,
             rechunk=resources.rechunk,
             space=space / len(self.names),
             in_memory=not resources.clustered,
+            processes=means.processes,
+            variables=len(self.names),
         )
 
 

@@ -10,8 +10,6 @@ from typing import Any
 import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-# Less than this leaves no room for tiles.
-LEAST_BYTES = 32e6
 
 
 @dataclass(frozen=True)
@@ -59,16 +57,8 @@ class Resources:
 
     def at_hand(self) -> "Means":
         """What there is before any cluster has been started or joined."""
-        processes = 1 + (self.workers or 0)
         threads = (self.workers or 0) * self.threads_per_worker or self.threads or available_threads()
-        return Means(threads, self._budget(processes, None))
-
-    def _budget(self, processes: int, known: float | None) -> float | None:
-        from gridtrend import io
-
-        if self.memory_limit is None:
-            return known
-        return max(self.memory_limit - processes * io.PROCESS_BYTES, LEAST_BYTES)
+        return Means(threads, self.memory_limit, 1 + (self.workers or 0))
 
     @contextlib.contextmanager
     def running(self, say: Callable[[str], None]) -> Iterator["Means"]:
@@ -90,16 +80,26 @@ class Resources:
                 yield self.at_hand()
             return
         with cluster.join(self.scheduler, scheduler_file=self.scheduler_file, say=say) as crew_found:
-            spare = crew_found.memory / 2 or None
-            yield Means(crew_found.threads, self._budget(0, spare) if self.memory_limit else spare)
+            yield Means(crew_found.threads, self.memory_limit or crew_found.memory / 2 or None, 0)
 
 
 @dataclass(frozen=True)
 class Means:
-    """Threads in all, and the bytes that data may take in all of them; None where half of the machine's is fine."""
+    """What there is.
+
+    Parameters
+    ----------
+    threads : int
+        In all processes.
+    nbytes : float, optional
+        What may be taken; half of what the machine has to spare where it is not said.
+    processes : int
+        How many processes `nbytes` is for; 0 where it is for data alone.
+    """
 
     threads: int
-    nbytes: float | None
+    nbytes: float | None = None
+    processes: int = 0
 
 
 def available_threads() -> int:

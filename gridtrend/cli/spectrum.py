@@ -11,6 +11,7 @@ import click
 
 from gridtrend.cli.plot import check_map, map_paths
 from gridtrend.cli.record import Record, available_threads, open_record, record_options
+from gridtrend.cli.resources import Means
 from gridtrend.cli.terminal import Progress, notes
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def _results(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
     results = []
     for name in record.names:
         array = record.dataset[name]
-        found = analyse(io.read(array, record.plan(name, job.threads), progress), record.dim, job)
+        found = analyse(io.read(array, record.plan(name, Means(job.threads)), progress), record.dim, job)
         own = {"long_name", "units"}
         for variable in found.data_vars.values():
             variable.attrs = {key: value for key, value in variable.attrs.items() if key in own}

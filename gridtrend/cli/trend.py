@@ -300,10 +300,7 @@ def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Se
     if job.resume:
         return work.ledger.agree(facts)
     space = io.free_space(work.scratch)
-    plans = {
-        name: record.plan(name, means.threads, resources=job.resources, means=means, space=space)
-        for name in record.names
-    }
+    plans = {name: record.plan(name, means, resources=job.resources, space=space) for name in record.names}
     work.ledger.begin(facts, plans)
     return plans
 

@@ -1,7 +1,7 @@
 """From files and to files: open inputs, find what is in them, plan the reading, write results.
 
 `inputs` opens (from `remote` systems too), `join` makes one record of many `files`, `coordinates` finds time and
-variables, `selection` cuts, `plan` decides on tiles and `read` carries that out; `metadata` describes results, `outputs`
+variables, `selection` cuts, `plan` decides on tiles by the `memory` there is and `read` carries that out; `metadata` describes results, `outputs`
 writes them, `regions` computes them piece by piece and the `ledger` knows which are done; `errors` are what goes wrong.
 """
 
@@ -11,14 +11,14 @@ from gridtrend.io.files import files_of
 from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
 from gridtrend.io.ledger import Workspace, fingerprint, free_space, workspace
+from gridtrend.io.memory import available_memory
 from gridtrend.io.metadata import add_grid, describe, history_line
 from gridtrend.io.outputs import check_output, check_target, write
-from gridtrend.io.plan import PROCESS_BYTES, WAYS, Plan, available_memory, check_tiles, disk_chunks, plan_chunks
+from gridtrend.io.plan import WAYS, Plan, check_tiles, disk_chunks, plan_chunks
 from gridtrend.io.reading import read
 from gridtrend.io.selection import select
 
 __all__ = [
-    "PROCESS_BYTES",
     "WAYS",
     "InputError",
     "OutputError",

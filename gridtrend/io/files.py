@@ -1,16 +1,19 @@
 """A variable in one or many files as one array that is read by parts: opened, read piece by piece, closed again.
 
-Files that stay open hold caches of unpacked chunks, and there may be thousands of them. An array of this kind is small,
-pickles, and goes to every worker; an error in reading tells file, variable and range.
+Opening a file reads megabytes of it and takes as long as unpacking a chunk, so that what tiles are read from stays open:
+as many files as xarray keeps (its option `file_cache_maxsize`), without caches of unpacked chunks, until the array is
+forgotten. An array of this kind is small, pickles, and goes to every worker; an error in reading tells file, variable and
+range.
 """
 
+import contextlib
 import itertools
 import math
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -52,28 +55,48 @@ class Part:
     store: xr.Variable | None = None
     size: int | None = None
 
-    def read(self, key: tuple[Any, ...], out: np.ndarray) -> None:
-        """Read what `key` selects (an index for each dimension) into `out`."""
+    def read(self, key: tuple[Any, ...], out: np.ndarray, opened: dict[str, xr.Dataset]) -> None:
+        """Read what `key` selects (an index for each dimension) into `out`.
+
+        `opened` holds files that are open already, and takes those that will be needed again.
+        """
         try:
             if self.store is not None:
                 _copy(self.store, key, self.chunks, out)
                 return
-            with NETCDF_LOCK, self._open() as dataset:
-                _copy(dataset[self.name].variable, key, self.chunks, out)
+            with NETCDF_LOCK, self._variable(key, opened) as variable:
+                _copy(variable, key, self.chunks, out)
         except (OSError, RuntimeError, KeyError) as error:
             raise InputError(
                 f"'{self.path}' cannot be read: variable '{self.name}', {self._range(key)}: {self._reason(error)}"
             ) from error
 
-    def _open(self) -> xr.Dataset:
-        from xarray.backends import NetCDF4BackendEntrypoint
-
+    @contextlib.contextmanager
+    def _variable(self, key: tuple[Any, ...], opened: dict[str, xr.Dataset]) -> Iterator[xr.Variable]:
         if self.size is not None and os.path.getsize(self.path) != self.size:
             # The netCDF library reads zeros beyond the end of a netCDF-3 file, without a word.
             raise OSError("its size has changed")
+        contiguous = all(_is_run(index) for index in key)
+        dataset = opened.pop(self.path, None) if contiguous else None
+        if dataset is None:
+            dataset = self._open(keep_chunks=not contiguous)
+        yield dataset[self.name].variable
+        if contiguous and any(len(range(*k.indices(size))) < size for k, size in zip(key, self.shape, strict=True)):
+            opened[self.path] = dataset
+        else:
+            dataset.close()
+
+    def _open(self, *, keep_chunks: bool) -> xr.Dataset:
+        from xarray.backends import CachingFileManager, NetCDF4DataStore
+        from xarray.backends.store import StoreBackendEntrypoint
+
+        # A scattered selection comes to the same chunk several times; a box is read by whole chunks, each once.
+        manager = CachingFileManager(
+            _open_file, self.path, "" if keep_chunks else self.name, mode="r", lock=NETCDF_LOCK
+        )
         return xr.open_dataset(
-            self.path,
-            engine=NetCDF4BackendEntrypoint,
+            NetCDF4DataStore(manager),
+            engine=StoreBackendEntrypoint,
             cache=False,
             decode_times=False,
             decode_timedelta=False,
@@ -116,6 +139,10 @@ class FilesArray(BackendArray):
         shape[axis] = sum(lengths)
         self.shape = tuple(shape)
         self.dtype = np.result_type(*{part.dtype.newbyteorder("=") for part in parts})
+        self._opened: dict[str, xr.Dataset] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FilesArray, (self.parts, self.axis)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
@@ -130,8 +157,14 @@ class FilesArray(BackendArray):
             if places.size:
                 inside, outside = list(map(_listed, key)), [slice(None)] * len(key)
                 inside[self.axis], outside[self.axis] = _as_slice(positions[places] - start), _as_slice(places)
-                _read_into(part, tuple(inside), out, tuple(outside))
+                self._read_part(part, tuple(inside), out, tuple(outside))
         return out[tuple(0 if np.ndim(index) == 0 and not isinstance(index, slice) else slice(None) for index in key)]
+
+    def _read_part(self, part: Part, inside: tuple[Any, ...], out: np.ndarray, outside: tuple[Any, ...]) -> None:
+        target = out[outside]
+        part.read(inside, target, self._opened)
+        if not np.shares_memory(target, out):
+            out[outside] = target
 
 
 def files_of(variable: xr.Variable) -> list[str]:
@@ -156,16 +189,23 @@ def _as_slice(positions: np.ndarray) -> Any:
     return positions
 
 
-def _read_into(part: Part, inside: tuple[Any, ...], out: np.ndarray, outside: tuple[Any, ...]) -> None:
-    target = out[outside]
-    part.read(inside, target)
-    if not np.shares_memory(target, out):
-        out[outside] = target
+def _open_file(path: str, name: str, mode: Literal["r"]) -> Any:
+    """Open a file, without a cache of what is unpacked for the variable `name`."""
+    import netCDF4
+
+    file = netCDF4.Dataset(path, mode=mode)
+    if name and isinstance(file[name].chunking(), list):
+        file[name].set_var_chunk_cache(size=0, nelems=1, preemption=0.0)
+    return file
+
+
+def _is_run(index: Any) -> bool:
+    return isinstance(index, slice) and index.step in (None, 1)
 
 
 def _copy(variable: xr.Variable, key: tuple[Any, ...], chunks: tuple[int, ...], out: np.ndarray) -> None:
     """Read by pieces of whole disk chunks, so that what is unpacked beside the result stays small."""
-    if not all(isinstance(index, slice) and index.step in (None, 1) for index in key):
+    if not all(_is_run(index) for index in key):
         out[...] = variable[key].values
         return
     spans = [index.indices(size)[:2] for index, size in zip(key, variable.shape, strict=True)]

@@ -9,7 +9,7 @@ import xarray as xr
 from gridtrend.io.coordinates import find_dim, find_variables, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.inputs import open_input
-from gridtrend.io.plan import PROCESS_BYTES, check_tiles, plan_chunks
+from gridtrend.io.plan import check_tiles, plan_chunks
 from gridtrend.io.reading import read
 from gridtrend.io.selection import select as select_part
 
@@ -78,6 +78,8 @@ def open_grid(
     0.1
     >>> folder.cleanup()
     """
+    from dask.utils import parse_bytes
+
     inputs = [paths] if isinstance(paths, str | Path) else list(paths)
     dataset = open_input(inputs, dim, [variable] if variable else [])
     dim = find_dim(dataset, dim)
@@ -89,15 +91,17 @@ def open_grid(
         dataset = select_part(dataset, name, str(wanted))
     array = dataset[names[0]]
     check_tiles(array, dim, chunks or {})
-    threads, memory, clustered = _means(memory_limit)
+    limit = None if memory_limit is None else float(parse_bytes(memory_limit))
+    threads, processes, known = _means()
     plan = plan_chunks(
         array,
         dim,
-        memory_limit=memory,
+        memory_limit=limit or known,
         threads=threads,
         chunks=chunks,
-        rechunk=("p2p" if clustered else "passes") if rechunk == "auto" else rechunk,
-        in_memory=not clustered,
+        rechunk=("p2p" if processes else "passes") if rechunk == "auto" else rechunk,
+        in_memory=not processes,
+        processes=max(processes, 1) if limit else 0,
     )
     if not plan.whole:
         return read(array, plan)
@@ -105,22 +109,16 @@ def open_grid(
     return array.chunk().chunk({name: plan.blocks.get(str(name), -1) for name in array.dims})
 
 
-def _means(memory_limit: float | str | None) -> tuple[int, float | None, bool]:
-    """Threads, bytes for data, and whether workers have them, on the scheduler that dask is set to."""
+def _means() -> tuple[int, int, float | None]:
+    """Threads, workers, and the bytes that these may fill, on the scheduler that dask is set to."""
     import os
 
     import dask
     from dask.base import get_scheduler
-    from dask.utils import parse_bytes
 
     client: Any = getattr(get_scheduler(), "__self__", None)
-    limit = None if memory_limit is None else float(parse_bytes(memory_limit))
     if client is None:
-        threads = dask.config.get("num_workers", None) or os.cpu_count() or 1
-        return threads, limit and max(limit - PROCESS_BYTES, limit / 10), False
+        return dask.config.get("num_workers", None) or os.cpu_count() or 1, 0, None
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     threads = sum(worker["nthreads"] for worker in workers) or 1
-    known = sum(worker["memory_limit"] or 0 for worker in workers) / 2
-    if limit is not None:
-        known = max(limit - PROCESS_BYTES * len(workers), limit / 10)
-    return threads, known or None, True
+    return threads, len(workers), sum(worker["memory_limit"] or 0 for worker in workers) / 2 or None

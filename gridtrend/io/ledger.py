@@ -80,7 +80,9 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:
-            self._file.close()
+            # A line that a full disk did not take is not taken now either; its region is done again.
+            with contextlib.suppress(OSError):
+                self._file.close()
             self._file = None
 
 

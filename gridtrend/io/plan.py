@@ -2,16 +2,14 @@
 
 import itertools
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.io.errors import InputError
-from gridtrend.io.files import PIECE_BYTES
+from gridtrend.io.memory import RESULT_BYTES, Room
 
 # Pairs of values below which one thread is done before dask has been imported.
 SMALL_WORK = 200_000_000
@@ -21,10 +19,6 @@ BLOCK_BYTES = 16_000_000
 TILE_BYTES = 160_000_000
 # Schedulers slow down beyond tens of thousands of tasks: tiles of larger records are larger, as far as memory goes.
 MOST_TILES = 20_000
-# What a result takes for each cell while it waits to be written.
-RESULT_BYTES = 100
-# A process of its own, with its libraries and compiled kernels, before it holds any data (measured: 270 MB).
-PROCESS_BYTES = 320_000_000
 # Reading so often is still cheaper than a copy on disk, which is written once and read once more.
 FEW_PASSES = 2
 # For the estimate of time only: unpacked bytes a second of one process, scratch bytes, pairs of one thread.
@@ -54,7 +48,7 @@ class Plan:
     tasks : int
         Pieces of work that dask gets.
     memory : float
-        Bytes in use at the peak, without those of the processes themselves.
+        Bytes in use at the peak, with those of the processes themselves where it is known how many there are.
     seconds : float
         A rough guess.
     """
@@ -86,6 +80,8 @@ def plan_chunks(
     rechunk: str = "auto",
     space: float = 0.0,
     in_memory: bool = True,
+    processes: int = 0,
+    variables: int = 1,
 ) -> Plan:
     """Decide how to read a variable whose series along `dim` are needed whole.
 
@@ -100,7 +96,7 @@ def plan_chunks(
     dim : str
         Dimension of the series.
     memory_limit : float, optional
-        Bytes that the data may take, in all threads; by default half of what the machine has to spare.
+        Bytes that may be taken, in all threads; by default half of what the machine has to spare.
     threads : int
         How many threads share the tiles.
     chunks : mapping, optional
@@ -112,29 +108,37 @@ def plan_chunks(
         Bytes that such a copy may take on disk.
     in_memory : bool
         Whether the variable may be read whole here; not where workers read it.
+    processes : int
+        How many processes the limit is for, with what they take before they hold any data; 0 if it is for data alone.
+    variables : int
+        How many variables like this one share the limit.
 
     Returns
     -------
     Plan
+
+    Raises
+    ------
+    InputError
+        If the limit is too small for anything; it says what is the least that works.
     """
-    budget = available_memory() / 2 if memory_limit is None else memory_limit
+    disk = disk_chunks(array)
+    chunk = array.dtype.itemsize * math.prod(disk.values()) if disk else 0
+    room = Room(
+        array.nbytes, _series_bytes(array, dim), chunk, threads, memory_limit, processes=processes, variables=variables
+    )
     n = array.sizes[dim]
     cells = array.size // max(n, 1)
-    pairs = cells * n * (n - 1) // 2
-    bare = Plan(nbytes=array.nbytes, cells=cells, pairs=pairs)
+    bare = Plan(nbytes=array.nbytes, cells=cells, pairs=cells * n * (n - 1) // 2)
     asked = _asked(array, dim, chunks) if chunks else {}
-    fits = in_memory and array.nbytes + min(PIECE_BYTES, array.nbytes) <= budget
+    fits = in_memory and array.nbytes + cells * RESULT_BYTES + room.unpacking <= room.data
     if fits and (rechunk == "auto" or not asked):
-        a_block = min(BLOCK_BYTES // _series_bytes(array, dim), cells // (4 * threads))
-        blocks = asked or ({} if pairs <= SMALL_WORK else _tile(array, dim, max(a_block, 1), {}))
-        return _costed(replace(bare, blocks=blocks), array, dim, threads)
-    spare = max(budget - min(2 * PIECE_BYTES, budget / 4), 1)
-    most = max(1, int(spare / threads / (_series_bytes(array, dim) + RESULT_BYTES)))
-    disk = disk_chunks(array)
+        blocks = asked or ({} if bare.pairs <= SMALL_WORK else _tile(array, dim, _block_cells(room, cells), {}))
+        return _costed(replace(bare, blocks=blocks), array, dim, room)
     column = math.prod(size for name, size in disk.items() if name != dim)
     # Tiles must be whole chunks, unless that leaves no room for them, or nothing to do for most threads.
-    follow = column <= min(most, max(1, cells // threads))
-    a_tile = min(most, _tile_bytes(array) // _series_bytes(array, dim), cells // (2 * threads))
+    follow = column <= min(room.cells, max(1, cells // threads))
+    a_tile = min(room.cells, _tile_bytes(array) // room.series, cells // (2 * threads))
     blocks = asked or _tile(array, dim, max(a_tile, column if follow else 1), disk if follow else {})
     passes = _passes(array, dim, blocks, disk)
     reading = "tiles" if passes == 1 else "passes"
@@ -142,9 +146,17 @@ def plan_chunks(
     copies = {"zarr": space >= array.nbytes, "p2p": True, "passes": False}
     wanted = ("zarr" if passes > FEW_PASSES else "passes") if rechunk == "auto" else rechunk
     if passes > 1 and copies[wanted]:
-        slabs, blocks = _slabs(array, dim, spare / threads / 2, disk, most, asked or None)
+        slabs, blocks = _slabs(array, dim, room.each / 2, disk, room.cells, asked or None)
+        # What is dask's already has chunks to exchange.
+        slabs = disk if wanted == "p2p" and array.chunks else slabs
         reading, passes = wanted, _passes(array, dim, slabs, disk)
-    return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, threads)
+    room.require(max(room.cell, 2 * chunk if slabs else 0))
+    return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, room)
+
+
+def _block_cells(room: Room, cells: int) -> int:
+    """Cells of a block of what is in memory."""
+    return max(1, min(BLOCK_BYTES // room.series, cells // (4 * room.threads)))
 
 
 def _asked(array: xr.DataArray, dim: str, chunks: Mapping[str, int]) -> dict[str, int]:
@@ -225,17 +237,16 @@ def _dividing(slabs: Mapping[str, int], dim: str, cells: int) -> dict[str, int]:
     return dict(reversed(blocks.items()))
 
 
-def _costed(plan: Plan, array: xr.DataArray, dim: str, threads: int) -> Plan:
+def _costed(plan: Plan, array: xr.DataArray, dim: str, room: Room) -> Plan:
     """Fill in what a plan takes."""
     n = array.sizes[dim]
     tiles = math.prod(-(-array.sizes[name] // k) for name, k in plan.blocks.items()) if plan.blocks else 1
     slabs = math.prod(-(-length // plan.slabs[str(name)]) for name, length in array.sizes.items()) if plan.slabs else 0
-    busy = min(threads, tiles)
-    tile = (_series_bytes(array, dim) + RESULT_BYTES) * (math.prod(plan.blocks.values()) if plan.blocks else plan.cells)
+    busy = min(room.threads, tiles)
     slab = 2 * array.dtype.itemsize * math.prod(plan.slabs.values()) if plan.slabs else 0
-    memory = busy * max(tile, slab) + 2 * min(PIECE_BYTES, plan.nbytes)
+    memory = room.total(busy, max(room.cell * math.prod(plan.blocks.values()), slab))
     if plan.whole:
-        memory = plan.nbytes + plan.cells * RESULT_BYTES + min(2 * PIECE_BYTES, plan.nbytes)
+        memory = room.total(1, plan.nbytes + plan.cells * RESULT_BYTES)
     seconds = plan.passes * plan.nbytes / READ_RATE + plan.cells * n * min(n, LONG) / 2 / PAIR_RATE / busy
     if plan.slabs:
         seconds += 2 * plan.nbytes / SCRATCH_RATE
@@ -248,23 +259,6 @@ def disk_chunks(array: xr.DataArray) -> dict[str, int]:
         return {str(name): max(sizes) for name, sizes in array.chunksizes.items()}
     sizes = array.encoding.get("chunksizes") or array.encoding.get("chunks") or ()
     return {str(name): int(size) for name, size in zip(array.dims, sizes, strict=False)}
-
-
-def available_memory() -> float:
-    """Bytes that this process could take without making the machine swap, as far as can be told."""
-    amounts = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                amounts.append(float(line.split()[1]) * 1024)
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            amounts.append(float(limit) - float(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except OSError:
-        pass
-    if not amounts and "SC_PHYS_PAGES" in os.sysconf_names:
-        amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2)
-    return min(amounts, default=4e9)
 
 
 def check_tiles(array: xr.DataArray, dim: str, chunks: Mapping[str, int]) -> None:
