@@ -9,7 +9,7 @@ import click
 
 from gridtrend.cli.plot import require_matplotlib
 from gridtrend.cli.terminal import notes
-from gridtrend.cli.trend import Job, run
+from gridtrend.cli.trend import TrendJob, run
 
 SAMPLE = "E1_north_america.nc"
 
@@ -30,10 +30,10 @@ def demo(arguments: list[str], /, directory: str) -> None:
     result, picture = (str(Path(directory, f"gridtrend_demo.{suffix}")) for suffix in ("nc", "png"))
     with notes(quiet=False):
         run(
-            Job(
+            TrendJob(
                 inputs=[source],
                 output=result,
-                map_path=picture,
+                picture=picture,
                 command=shlex.join(["gridtrend", *arguments]),
                 overwrite=True,
             )

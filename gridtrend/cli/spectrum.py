@@ -3,14 +3,14 @@
 import contextlib
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.plot import check_map, map_paths
-from gridtrend.cli.record import Record, available_threads, open_record, record_options
+from gridtrend.cli.job import Job, begin, described
+from gridtrend.cli.record import Record, available_threads, record_options
 from gridtrend.cli.resources import Means
 from gridtrend.cli.terminal import Progress, notes
 
@@ -21,46 +21,24 @@ UNITS = ("step", "second", "minute", "hour", "day", "week", "month", "year")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run: what is read, what is computed, what is left behind.
+class SpectrumJob(Job):
+    """A run of `gridtrend spectrum`.
 
     Parameters
     ----------
-    inputs, output : str
-        Files.
-    variables, dim, selections
-        As `open_record` takes them.
-    analysis : dict
-        Arguments that all spectra take.
     band : tuple of str, optional
         Shortest and longest period of a band.
     through_time : bool
         Whether spectra of all windows are kept, not their mean.
     alpha : float
         Of the level of red noise.
-    plot_path : str, optional
-        Where to draw a picture.
-    command : str
-        The call, for the history.
-    overwrite, quiet : bool
-        Whether existing files are replaced, and progress is hidden.
     threads : int
         How many threads compute.
     """
 
-    inputs: Sequence[str]
-    output: str
-    variables: Sequence[str] = ()
-    dim: str | None = None
-    selections: Sequence[tuple[str, str]] = ()
-    analysis: dict[str, Any] = field(default_factory=dict)
     band: tuple[str, str] | None = None
     through_time: bool = False
     alpha: float = 0.05
-    plot_path: str | None = None
-    command: str = "gridtrend spectrum"
-    overwrite: bool = False
-    quiet: bool = False
     threads: int = 1
 
 
@@ -140,7 +118,7 @@ def _taper(context: click.Context, parameter: click.Parameter, value: str) -> An
 )
 @click.option(
     "--plot",
-    "plot_path",
+    "picture",
     metavar="PICTURE.png",
     help="Draw the spectrogram, or a map of the band, too; with several variables PICTURE_NAME.png.",
 )
@@ -172,19 +150,19 @@ def spectrum(
     """
     if chosen["band"] and chosen["through_time"]:
         raise click.UsageError("--band is through time already; leave --through-time out")
-    if chosen["plot_path"] and not (chosen["band"] or chosen["through_time"]):
+    if chosen["picture"] and not (chosen["band"] or chosen["through_time"]):
         raise click.UsageError("--plot draws a spectrogram (with --through-time) or the map of a band (with --band)")
     analysis = {"window": window, "hop": hop, "taper": taper, "detrend": None if detrend == "none" else detrend}
     analysis |= {"sampling": sampling, "per": per, "nan_policy": nan_policy}
     command = shlex.join(["gridtrend", *arguments])
-    job = Job(analysis=analysis, command=command, threads=threads or available_threads(), quiet=quiet, **chosen)
+    job = SpectrumJob(analysis=analysis, command=command, threads=threads or available_threads(), quiet=quiet, **chosen)
     with notes(quiet):
         said = run(job)
     if not quiet:
         click.echo(said, err=True)
 
 
-def run(job: Job) -> str:
+def run(job: SpectrumJob) -> str:
     """Do a job from file to file.
 
     Returns
@@ -192,35 +170,29 @@ def run(job: Job) -> str:
     str
         One line about what was done.
     """
-    from gridtrend import __version__, io
+    from gridtrend import io
 
     started = time.monotonic()
-    inputs = io.list_inputs(job.inputs)
-    target = io.check_output(job.output, inputs, overwrite=job.overwrite)
-    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
-    pictures = map_paths(job.plot_path, record.names) if job.plot_path else {}
-    for path in pictures.values():
-        check_map(path, inputs, overwrite=job.overwrite)
+    begun = begin(job)
+    record = begun.record
     for name in record.names:
         # What is wrong with the call is told before anything is read.
         analyse(record.dataset[name].chunk(), record.dim, job)
     progress = Progress(job.quiet)
     try:
-        result = _results(record, job, progress)
-        history = io.history_line(job.command, __version__)
-        result = io.describe(result, record.dataset, history, f"Spectra of {', '.join(record.names)}")
+        result = described(_results(record, job, progress), record, job, "Spectra")
         lazy = any(variable.chunks for variable in result.variables.values())
         with progress.of_tasks(job.threads) if lazy else contextlib.nullcontext():
-            io.write(result, target, overwrite=job.overwrite, report=progress)
+            io.write(result, begun.target, overwrite=job.overwrite, report=progress)
     finally:
         progress.clear()
-    for variable, picture in pictures.items():
+    for variable, picture in begun.pictures.items():
         _draw(job, picture, variable)
     took = time.monotonic() - started
     return f"{', '.join(record.names)}: {record.period}: {job.output} written in {took:.1f} s"
 
 
-def analyse(array: "xr.DataArray", dim: str, job: Job) -> "xr.Dataset":
+def analyse(array: "xr.DataArray", dim: str, job: SpectrumJob) -> "xr.Dataset":
     """The spectra of one variable, as a Dataset."""
     from gridtrend.spectral import band_power, red_noise, spectrogram
 
@@ -231,13 +203,10 @@ def analyse(array: "xr.DataArray", dim: str, job: Job) -> "xr.Dataset":
     return red_noise(array, dim, alpha=job.alpha, **job.analysis)
 
 
-def _results(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
-    import xarray as xr
-
+def _results(record: Record, job: SpectrumJob, progress: Progress) -> "Iterator[xr.Dataset]":
     from gridtrend import io
     from gridtrend.spectral.setup import with_bounds
 
-    results = []
     for name in record.names:
         array = record.dataset[name]
         found = analyse(io.read(array, record.plan(name, Means(job.threads)), progress), record.dim, job)
@@ -249,11 +218,10 @@ def _results(record: Record, job: Job, progress: Progress) -> "xr.Dataset":
             found = with_bounds(found)
         if len(record.names) > 1:
             found = found.rename({each: f"{name}_{each}" for each in found.data_vars})
-        results.append(io.add_grid(found, array, record.dataset))
-    return xr.merge(results, compat="override", join="override", combine_attrs="override")
+        yield io.add_grid(found, array, record.dataset)
 
 
-def _draw(job: Job, path: str, name: str | None) -> None:
+def _draw(job: SpectrumJob, path: str, name: str | None) -> None:
     from gridtrend import io
     from gridtrend.plot import band_power_map, spectrogram_plot
 

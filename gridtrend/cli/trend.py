@@ -2,14 +2,15 @@
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.plot import check_map, draw_map, map_paths
-from gridtrend.cli.record import Record, open_record, record_options
+from gridtrend.cli.job import Begun, Job, begin, described
+from gridtrend.cli.plot import draw_map
+from gridtrend.cli.record import Record, record_options
 from gridtrend.cli.resources import Means, Resources, resource_options
 from gridtrend.cli.terminal import Progress, note, notes
 
@@ -29,47 +30,23 @@ ALTERNATIVES = ("two-sided", "increasing", "decreasing", "greater", "less")
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run: what is read, what is computed, what is left behind.
+class TrendJob(Job):
+    """A run of `gridtrend trend`.
 
     Parameters
     ----------
-    inputs, output : str
-        Files.
-    variables, dim, selections
-        As `open_record` takes them.
     test : str
         Name of the function.
-    analysis : dict
-        Its arguments.
     field_test : dict
         Arguments of `field_significance`, if it is wanted.
-    map_path : str, optional
-        Where to draw a map.
-    command : str
-        The call, for the history.
-    overwrite : bool
-        Whether existing files are replaced.
-    quiet : bool
-        Whether progress is hidden.
     resume : bool
         Whether to go on with what an earlier run left.
     resources : Resources
         What may be used.
     """
 
-    inputs: Sequence[str]
-    output: str
-    variables: Sequence[str] = ()
-    dim: str | None = None
-    selections: Sequence[tuple[str, str]] = ()
     test: str = "mann_kendall"
-    analysis: dict[str, Any] = field(default_factory=dict)
     field_test: dict[str, Any] = field(default_factory=dict)
-    map_path: str | None = None
-    command: str = "gridtrend trend"
-    overwrite: bool = False
-    quiet: bool = False
     resume: bool = False
     resources: Resources = field(default_factory=Resources)
 
@@ -206,7 +183,7 @@ def trend(
         raise click.UsageError("--period belongs to --method seasonal")
     if chosen["resume"] and not chosen["output"].endswith(".zarr"):
         raise click.UsageError("--resume needs an OUTPUT that ends in .zarr: a netCDF file is written anew each time")
-    job = Job(
+    job = TrendJob(
         test="seasonal_mann_kendall" if method == "seasonal" else "mann_kendall",
         analysis=({"period": period or "month"} if method == "seasonal" else {"method": method, "lag": lag})
         | {
@@ -217,7 +194,7 @@ def trend(
             "alternative": alternative,
             "slope": not no_slope,
         },
-        map_path=map_path,
+        picture=map_path,
         command=shlex.join(["gridtrend", *arguments]),
         quiet=quiet,
         **chosen,
@@ -228,7 +205,7 @@ def trend(
         click.echo(said, err=True)
 
 
-def run(job: Job) -> str:
+def run(job: TrendJob) -> str:
     """Do a job from file to file.
 
     Returns
@@ -236,31 +213,25 @@ def run(job: Job) -> str:
     str
         One line about what was done.
     """
-    from gridtrend import __version__, io
+    from gridtrend import io
 
     started = time.monotonic()
-    inputs = io.list_inputs(job.inputs)
-    target = io.check_output(job.output, inputs, overwrite=job.overwrite)
-    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
-    maps = map_paths(job.map_path, record.names) if job.map_path else {}
-    for path in maps.values():
-        check_map(path, inputs, overwrite=job.overwrite)
+    begun = begin(job)
+    record = begun.record
     _check_times(record, job.analysis.get("per", "year"))
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
     try:
         with (
             job.resources.running(say) as means,
-            io.workspace(target, resume=job.resume, overwrite=job.overwrite) as work,
+            io.workspace(begun.target, resume=job.resume, overwrite=job.overwrite) as work,
         ):
-            plans = _plans(record, job, means, work, inputs)
-            result = _analyse(record, job, plans, work, progress)
-            history = io.history_line(job.command, __version__)
-            result = io.describe(result, record.dataset, history, f"Trends of {', '.join(record.names)}")
-            io.write(result, target, overwrite=job.overwrite, report=progress, work=work)
+            plans = _plans(begun, job, means, work)
+            result = described(_results(record, job, plans, work, progress), record, job, "Trends")
+            io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
         progress.clear()
-    for name, path in maps.items():
+    for name, path in begun.pictures.items():
         draw_map(job.output, path, name)
     cells = sum(record.dataset[name].size // record.steps for name in record.names)
     took = time.monotonic() - started
@@ -282,13 +253,14 @@ def _check_times(record: Record, per: str) -> None:
     time_axis(array, dim, per)
 
 
-def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Sequence[str]) -> "dict[str, Plan]":
+def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":
     """How each variable is read: decided now, or as an earlier run decided that is to be resumed."""
     from gridtrend import __version__, io
 
+    record = begun.record
     facts = {
         "gridtrend": __version__,
-        "inputs": io.fingerprint(inputs),
+        "inputs": io.fingerprint(begun.inputs),
         "options": {
             "variables": record.names,
             "dim": record.dim,
@@ -305,12 +277,11 @@ def _plans(record: Record, job: Job, means: Means, work: "Workspace", inputs: Se
     return plans
 
 
-def _analyse(record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspace", progress: Progress) -> "xr.Dataset":
-    import xarray as xr
-
+def _results(
+    record: Record, job: TrendJob, plans: "dict[str, Plan]", work: "Workspace", progress: Progress
+) -> "Iterator[xr.Dataset]":
     from gridtrend import io
 
-    results = []
     for name in record.names:
         array = record.dataset[name]
         series = io.read(array, plans[name], progress, scratch=work.scratch, ledger=work.ledger)
@@ -319,5 +290,4 @@ def _analyse(record: Record, job: Job, plans: "dict[str, Plan]", work: "Workspac
         trends = getattr(subject.gridtrend, job.test)(record.dim, **job.analysis)
         if job.field_test:
             trends = trends.assign(trends.gridtrend.field_significance(**job.field_test).data_vars)
-        results.append(io.add_grid(trends, array, record.dataset))
-    return xr.merge(results, compat="override", join="override", combine_attrs="override")
+        yield io.add_grid(trends, array, record.dataset)

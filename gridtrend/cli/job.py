@@ -1,0 +1,90 @@
+"""What commands from file to file have in common: a job, how it begins, and what it says of what it made."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gridtrend.cli.plot import check_map, map_paths
+from gridtrend.cli.record import Record, open_record
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: what is read, what is computed, what is left behind.
+
+    Parameters
+    ----------
+    inputs, output : str
+        Files.
+    variables, dim, selections
+        As `open_record` takes them.
+    analysis : dict
+        Arguments of what is computed.
+    picture : str, optional
+        Where to draw.
+    command : str
+        The call, for the history.
+    overwrite : bool
+        Whether existing files are replaced.
+    quiet : bool
+        Whether progress is hidden.
+    """
+
+    inputs: Sequence[str]
+    output: str
+    variables: Sequence[str] = ()
+    dim: str | None = None
+    selections: Sequence[tuple[str, str]] = ()
+    analysis: dict[str, Any] = field(default_factory=dict)
+    picture: str | None = None
+    command: str = "gridtrend"
+    overwrite: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A job whose names have been found good: nothing but coordinates has been read.
+
+    Parameters
+    ----------
+    inputs, target
+        Paths, as `io` takes them.
+    record : Record
+        What is analysed.
+    pictures : dict of variable to path
+        What is drawn; the variable is None where there is one.
+    """
+
+    inputs: list[str]
+    target: Path
+    record: Record
+    pictures: dict[str | None, str]
+
+
+def begin(job: Job) -> Begun:
+    """Find and open what a job names, and refuse what cannot be written, before anything is read."""
+    from gridtrend import io
+
+    inputs = io.list_inputs(job.inputs)
+    target = io.check_output(job.output, inputs, overwrite=job.overwrite)
+    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
+    pictures = map_paths(job.picture, record.names) if job.picture else {}
+    for path in pictures.values():
+        check_map(path, inputs, overwrite=job.overwrite)
+    return Begun(inputs, target, record, pictures)
+
+
+def described(results: "Iterable[xr.Dataset]", record: Record, job: Job, what: str) -> "xr.Dataset":
+    """Results of all variables as one Dataset that says where it comes from."""
+    import xarray as xr
+
+    from gridtrend import __version__, io
+
+    result = xr.merge(list(results), compat="override", join="override", combine_attrs="override")
+    history = io.history_line(job.command, __version__)
+    return io.describe(result, record.dataset, history, f"{what} of {', '.join(record.names)}")
