@@ -309,6 +309,19 @@ def test_each_of_several_variables_gets_its_map(tmp_path, make_grid):
     run("plot", tmp_path / "out.nc", tmp_path / "one.png", "-v", "pr")
 
 
+def test_variables_that_are_no_maps_are_told_before_the_run(tmp_path, make_grid):
+    pytest.importorskip("matplotlib")
+    levels = make_grid().expand_dims(level=[1000.0, 850.0])
+    both = save(xr.Dataset({"pr": make_grid(), "ua": levels}), tmp_path / "both.nc")
+    one = save(xr.Dataset({"ua": levels}), tmp_path / "one.nc")
+    said = run("trend", both, tmp_path / "out.nc", "--plot", tmp_path / "map.png")
+    assert "no map of 'ua': a map has two dimensions, and its cells level (2), " in said
+    assert (tmp_path / "map_pr.png").exists()
+    said = fails("trend", one, tmp_path / "new.nc", "--plot", tmp_path / "new.png")
+    assert "choose a part with --select" in said and not (tmp_path / "new.nc").exists()
+    run("trend", one, tmp_path / "new.nc", "--plot", tmp_path / "new.png", "--select", "level=850")
+
+
 def test_the_demo_leaves_a_result_and_a_map_and_says_five_lines(tmp_path):
     pytest.importorskip("iris_sample_data")
     pytest.importorskip("matplotlib")

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +221,7 @@ def run(job: TrendJob) -> str:
     _check_times(record, job.analysis.get("per", "year"))
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
+    maps = _maps(begun, say)
     try:
         with (
             job.resources.running(say) as means,
@@ -231,7 +232,7 @@ def run(job: TrendJob) -> str:
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
         progress.clear()
-    for name, path in begun.pictures.items():
+    for name, path in maps.items():
         draw_map(job.output, path, name)
     cells = sum(record.dataset[name].size // record.steps for name in record.names)
     took = time.monotonic() - started
@@ -251,6 +252,26 @@ def _check_times(record: Record, per: str) -> None:
             "ask for slopes per time step with --per step, or correct the units in the file"
         )
     time_axis(array, dim, per)
+
+
+def _maps(begun: Begun, say: Callable[[str], None]) -> dict[str | None, str]:
+    """The maps to draw: of variables with two dimensions beside that of the series, which is known before the run."""
+    from gridtrend import io
+
+    maps, told = {}, ""
+    for name, path in begun.pictures.items():
+        known = name or begun.record.names[0]
+        sizes = begun.record.dataset[known].sizes
+        seen = [f"{dim} ({size})" for dim, size in sizes.items() if size > 1 and dim != begun.record.dim]
+        if len(seen) == 2:
+            maps[name] = path
+            continue
+        told = f"no map of '{known}': a map has two dimensions, and its cells {', '.join(seen) or 'none'}"
+        if len(begun.pictures) > 1:
+            say(told)
+    if told and not maps:
+        raise io.InputError(f"{told}; choose a part with --select, or leave --plot out")
+    return maps
 
 
 def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":
