@@ -37,7 +37,8 @@ def watch(arguments: Sequence[str], **environment: str) -> Watched:
         time.sleep(0.02)
     took = time.perf_counter() - start
     assert child.stdout is not None
-    output = child.stdout.read()
+    with child.stdout as stream:
+        output = stream.read()
     if child.returncode:
         raise RuntimeError(f"{' '.join(arguments)[:200]} ended with {child.returncode}: {output}")
     return Watched(took, peak, sum(read.values()), output)

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import gridtrend as gt
+from benchmarks.scale import made, run, same
 from gridtrend import io
 from gridtrend.io import files
 from gridtrend.io.ledger import Ledger
@@ -163,6 +164,16 @@ def test_no_two_tasks_write_into_one_chunk_of_a_copy(tmp_path, values, shape, li
             whole = plan.slabs[name] == array.sizes[name]
             assert whole or plan.slabs[name] % plan.blocks[name] == 0
     assert np.array_equal(io.read(array, plan, scratch=tmp_path), values)
+
+
+@pytest.mark.slow
+def test_a_record_goes_through_less_memory_than_it_has(tmp_path):
+    with made((60, 720, 1440), (1, None, None)) as folder:
+        done, counts = run(folder, "out.zarr", "--memory-limit", "400MB")
+        run(folder, "whole.zarr", "--memory-limit", "8GB")
+        assert same(folder / "out.zarr", folder / "whole.zarr")
+    assert counts == [1, 1]
+    assert done.memory <= 400e6
 
 
 # --- many files ------------------------------------------------------------------------------------

@@ -65,6 +65,10 @@ class Resources:
         """Have dask run on the threads or workers that were asked for."""
         import dask
 
+        from gridtrend import io
+
+        if self.memory_limit:
+            io.return_freed_memory()
         if not self.clustered:
             means = self.at_hand()
             with dask.config.set(scheduler="threads", num_workers=means.threads):
