@@ -413,6 +413,16 @@ def test_two_runs_on_one_output_exclude_each_other(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_signal_before_the_first_work_leaves_no_folder(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gridtrend.io.ledger.Workspace", interrupted)
+    with pytest.raises(KeyboardInterrupt), io.workspace(tmp_path / "out.zarr"):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
 def test_only_what_is_missing_is_computed_again(tmp_path, values):
     array = xr.DataArray(values, dims=("time", "lat", "lon"), name="tas")
     computed = []

@@ -145,21 +145,39 @@ def workspace(target: Path, *, resume: bool = False, overwrite: bool = False) ->
         If another run is at work, or an earlier one left work that is neither to be resumed nor thrown away.
     """
     folder = target.with_name(f".{target.name}.part")
-    with _alone(folder, target):
-        work = Workspace(target, folder)
-        try:
-            _settle(work, folder, resume, overwrite)
-            work.scratch.mkdir(exist_ok=True)
-            yield work
-        except BaseException as error:
+    try:
+        with _alone(folder, target):
+            work = Workspace(target, folder)
+            try:
+                _settle(work, folder, resume, overwrite)
+                work.scratch.mkdir(exist_ok=True)
+                yield work
+            except BaseException as error:
+                work.ledger.close()
+                if target.suffix == ".zarr" and len(work.ledger):
+                    error.add_note(f"{len(work.ledger)} finished parts are kept: the same call with --resume goes on")
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
             work.ledger.close()
-            if target.suffix == ".zarr" and len(work.ledger):
-                error.add_note(f"{len(work.ledger)} finished parts are kept: the same call with --resume goes on")
-            else:
+            shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        # A signal may have come between the making of the folder and the first work in it.
+        _sweep(folder)
+        raise
+
+
+def _sweep(folder: Path) -> None:
+    """Remove a folder in which there is nothing but a lock that nobody holds."""
+    with contextlib.suppress(FileNotFoundError):
+        if not set(os.listdir(folder)) <= {"lock"}:
+            return
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
+        try:
+            if _locked(handle):
                 shutil.rmtree(folder, ignore_errors=True)
-            raise
-        work.ledger.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)
 
 
 def _settle(work: Workspace, folder: Path, resume: bool, overwrite: bool) -> None:
