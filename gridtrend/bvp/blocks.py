@@ -250,7 +250,7 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
     """
     at = np.array(places(system), np.int64).reshape(-1, 2)
     _, n_sides, n_cells = tables.ends[0].shape
-    # Arrays of their own: results that are dropped one by one, and pages that the next call finds warm.
+    # Arrays of their own: a state that is dropped gives back its memory, whatever becomes of the others.
     y = [np.empty((mesh.x.size, n_sides, n_cells)) for _ in range(system.n)]
     error, residual = np.zeros((2, system.n, n_sides, n_cells))
     status = np.zeros((n_sides, n_cells), np.int8)

@@ -1,12 +1,15 @@
 """What commands from file to file have in common: a job, how it begins, and what it says of what it made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from gridtrend.cli.plot import check_map, map_paths
 from gridtrend.cli.record import Record, open_record
+from gridtrend.cli.terminal import notes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -88,3 +91,11 @@ def described(results: "Iterable[xr.Dataset]", record: Record, job: Job, what: s
     result = xr.merge(list(results), compat="override", join="override", combine_attrs="override")
     history = io.history_line(job.command, __version__)
     return io.describe(result, record.dataset, history, f"{what} of {', '.join(record.names)}")
+
+
+def carry_out(run: Callable[[Any], str], job: Job) -> None:
+    """Run a job, its warnings shown as notes, and say the line that it returns."""
+    with notes(job.quiet):
+        said = run(job)
+    if not job.quiet:
+        click.echo(said, err=True)

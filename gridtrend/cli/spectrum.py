@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.job import Job, begin, described
+from gridtrend.cli.job import Job, begin, carry_out, described
 from gridtrend.cli.record import Record, available_threads, record_options
 from gridtrend.cli.resources import Means
-from gridtrend.cli.terminal import Progress, notes
+from gridtrend.cli.terminal import Progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -156,10 +156,7 @@ def spectrum(
     analysis |= {"sampling": sampling, "per": per, "nan_policy": nan_policy}
     command = shlex.join(["gridtrend", *arguments])
     job = SpectrumJob(analysis=analysis, command=command, threads=threads or available_threads(), quiet=quiet, **chosen)
-    with notes(quiet):
-        said = run(job)
-    if not quiet:
-        click.echo(said, err=True)
+    carry_out(run, job)
 
 
 def run(job: SpectrumJob) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.job import Begun, Job, begin, described
+from gridtrend.cli.job import Begun, Job, begin, carry_out, described
 from gridtrend.cli.plot import draw_map
 from gridtrend.cli.record import Record, record_options
 from gridtrend.cli.resources import Means, Resources, resource_options
-from gridtrend.cli.terminal import Progress, note, notes
+from gridtrend.cli.terminal import Progress, note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -199,10 +199,7 @@ def trend(
         quiet=quiet,
         **chosen,
     )
-    with notes(quiet):
-        said = run(job)
-    if not quiet:
-        click.echo(said, err=True)
+    carry_out(run, job)
 
 
 def run(job: TrendJob) -> str:
