@@ -29,6 +29,7 @@ HOMES = {
         "grid/lanes.py",
         "grid/addresses.py",
         "grid/dual.py",
+        "grid/vectormath.py",
         "grid/userfunction.py",
         "ode/kernels/tuples.py",
         "ode/kernels/matrices.py",

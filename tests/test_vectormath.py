@@ -1,5 +1,9 @@
 """Elementary functions that vectorise have the accuracy that they state."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -81,3 +85,33 @@ def test_a_loop_over_them_runs_many_values_at_a_time():
     if "xmm" not in assembly:
         pytest.skip("the names of instructions are those of x86")
     assert "mulpd" in assembly
+
+
+PROGRAM = """
+import sys
+import numpy as np
+from gridtrend.grid import vectormath
+from gridtrend.grid.kernel import jit
+
+@jit
+def over(x, out):
+    for i in range(x.size):
+        values = (vectormath.exp(x[i]), vectormath.tanh(x[i]), vectormath.sin(x[i]), vectormath.cos(x[i]))
+        for j in range(4):
+            out[j, i] = values[j]
+
+x = np.random.default_rng(0).normal(0, 30, 10_000)
+out = np.empty((4, x.size))
+over(x, out)
+sys.stdout.buffer.write(out.tobytes())
+"""
+
+
+def test_a_processor_that_cannot_fuse_gives_the_same_bits():
+    def results(**environment):
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=os.environ | environment, capture_output=True, check=True
+        )
+        return run.stdout
+
+    assert results() == results(NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")

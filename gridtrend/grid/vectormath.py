@@ -2,10 +2,10 @@
 
 A loop over contiguous values that calls `math.exp` or `math.tanh` runs one value at a time, because those are functions
 of the C library; one that calls these runs as many at a time as registers hold. Measured on an AVX2 core, in millions
-of values a second: exp 530 (`numpy.exp` 100), tanh 450 (`numpy.tanh` 50).
+of values a second: exp 700 (`numpy.exp` 100), tanh 600 (`numpy.tanh` 50), sin 1,200.
 
 Everything here is callable from compiled code only, on scalars of type float64. Results do not depend on the machine:
-products and sums are rounded one by one.
+a product and a sum are rounded as one where `fma` says so, else one by one.
 
 | function | error at most | range |
 |---|---|---|
@@ -24,6 +24,8 @@ whose first term left out is below 3e-18, summed in pairs (Estrin), and 2**k wri
 import math
 
 import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
 
 from gridtrend.grid.kernel import inlined
 
@@ -36,27 +38,37 @@ _EXPONENT_BIAS, _MANTISSA_BITS = 1023, 52
 _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12, _C13 = (1.0 / math.factorial(n) for n in range(3, 14))
 
 
+@intrinsic
+def fma(typing, a, b, c):
+    """`a * b + c`, rounded once: one instruction where the machine has it, and the same bits where it has not."""
+
+    def generate(context, builder, signature, args):
+        return builder.fma(*args)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
 @inlined
 def _reduced(x):
     """2**k and exp(r) - 1, where exp(x) = 2**k exp(r); for |x| <= 708."""
-    shifted = x * _LOG2_E + _ROUNDING
+    shifted = fma(x, _LOG2_E, _ROUNDING)
     k = shifted - _ROUNDING
-    r = (x - k * _LN_2_HIGH) - k * _LN_2_LOW
+    r = fma(k, -_LN_2_LOW, fma(k, -_LN_2_HIGH, x))
     bits = np.float64(shifted).view(np.int64) + _EXPONENT_BIAS
     power = np.int64(bits << _MANTISSA_BITS).view(np.float64)
     r2 = r * r
     r4 = r2 * r2
-    low = (0.5 + r * _C3) + r2 * (_C4 + r * _C5)
-    middle = (_C6 + r * _C7) + r2 * (_C8 + r * _C9)
-    high = (_C10 + r * _C11) + r2 * (_C12 + r * _C13)
-    return power, r + r2 * (low + r4 * (middle + r4 * high))
+    low = fma(r2, fma(r, _C5, _C4), fma(r, _C3, 0.5))
+    middle = fma(r2, fma(r, _C9, _C8), fma(r, _C7, _C6))
+    high = fma(r2, fma(r, _C13, _C12), fma(r, _C11, _C10))
+    return power, fma(r2, fma(r4, fma(r4, high, middle), low), r)
 
 
 @inlined
 def exp(x):
     """The exponential function."""
     power, rest = _reduced(min(max(x, -708.0), 708.0))
-    return power + power * rest
+    return fma(power, rest, power)
 
 
 @inlined
@@ -64,7 +76,7 @@ def tanh(x):
     """The hyperbolic tangent, from exp(-2|x|) - 1, which loses no digits where x is small."""
     # Beyond 40 the tangent is 1 to the last digit.
     power, rest = _reduced(max(-2.0 * abs(x), -80.0))
-    difference = (power - 1.0) + power * rest
+    difference = fma(power, rest, power - 1.0)
     return math.copysign(difference / (-2.0 - difference), x)
 
 
@@ -72,13 +84,12 @@ def tanh(x):
 def sigmoid(x):
     """The logistic function 1 / (1 + exp(-x))."""
     power, rest = _reduced(min(max(-x, -708.0), 708.0))
-    return 1.0 / (1.0 + (power + power * rest))
+    return 1.0 / (1.0 + fma(power, rest, power))
 
 
-# pi in two parts: the product of the first with a number below 2**23 is exact, and the second so small that its own
-# rounding does not count.
 _1_PI = 0.3183098861837907
-_PI_HIGH, _PI_LOW = 3.141592651605606, 1.984187159361081e-09
+# pi to 53 digits, and what is left of it.
+_PI, _PI_REST = math.pi, 1.2246467991473532e-16
 # sin(r) = r + r**3 (s_0 + s_1 r**2 + ...) on [-pi/2, pi/2], interpolated at Chebyshev nodes: within 1.3e-18.
 _S0, _S1, _S2, _S3 = -0.16666666666666666, 0.008333333333333316, -0.00019841269841254966, 2.7557319219160833e-06
 _S4, _S5, _S6, _S7 = -2.505210761669045e-08, 1.6058977292642743e-10, -7.643969663988074e-13, 2.7314368769379893e-15
@@ -90,12 +101,15 @@ _SQRT_HALF_BITS, _SMALLEST_NORMAL = 0x3FE6A09E667F3BCD, 2.2250738585072014e-308
 
 
 @inlined
-def _sine_of_part(r, shifted):
-    """(-1)**k sin(r) for |r| <= pi/2, where k stands in the lowest bits of `shifted`."""
+def _sine_of_rest(k, x, shifted):
+    """(-1)**k sin(r), where r = x - k pi, |r| <= pi/2, and the lowest bits of `shifted` hold k too."""
+    r = fma(k, -_PI_REST, fma(k, -_PI, x))
     z = r * r
     z2 = z * z
-    rest = (_S0 + z * _S1) + z2 * (_S2 + z * _S3) + (z2 * z2) * ((_S4 + z * _S5) + z2 * (_S6 + z * _S7))
-    value = r + r * (z * rest)
+    low = fma(z2, fma(z, _S3, _S2), fma(z, _S1, _S0))
+    high = fma(z2, fma(z, _S7, _S6), fma(z, _S5, _S4))
+    # The cube beside the sum, not behind it: how fast a loop runs depends on the longest chain of operations.
+    value = fma(r * z, fma(z2 * z2, high, low), r)
     sign = np.int64(np.float64(shifted).view(np.int64) << _SIGN_BIT)
     return np.int64(np.float64(value).view(np.int64) ^ sign).view(np.float64)
 
@@ -103,17 +117,15 @@ def _sine_of_part(r, shifted):
 @inlined
 def sin(x):
     """The sine."""
-    shifted = x * _1_PI + _ROUNDING
-    k = shifted - _ROUNDING
-    return _sine_of_part((x - k * _PI_HIGH) - k * _PI_LOW, shifted)
+    shifted = fma(x, _1_PI, _ROUNDING)
+    return _sine_of_rest(shifted - _ROUNDING, x, shifted)
 
 
 @inlined
 def cos(x):
     """The cosine: minus the sine of what is left beyond an odd multiple of pi/2."""
-    shifted = (x * _1_PI - 0.5) + _ROUNDING
-    k = (shifted - _ROUNDING) + 0.5
-    return -_sine_of_part((x - k * _PI_HIGH) - k * _PI_LOW, shifted)
+    shifted = fma(x, _1_PI, -0.5) + _ROUNDING
+    return -_sine_of_rest((shifted - _ROUNDING) + 0.5, x, shifted)
 
 
 @inlined
@@ -126,7 +138,7 @@ def tan(x):
 def cosh(x):
     """The hyperbolic cosine."""
     power, rest = _reduced(min(abs(x), 708.0))
-    whole = power + power * rest
+    whole = fma(power, rest, power)
     return 0.5 * whole + 0.5 / whole
 
 
@@ -134,7 +146,7 @@ def cosh(x):
 def sinh(x):
     """The hyperbolic sine, from exp(|x|) - 1, which loses no digits where x is small."""
     power, rest = _reduced(min(abs(x), 708.0))
-    difference = (power - 1.0) + power * rest
+    difference = fma(power, rest, power - 1.0)
     return math.copysign(0.5 * (difference + difference / (difference + 1.0)), x)
 
 

@@ -71,7 +71,7 @@ def loop(start, advance, events, n, nk, nq, parameters):
     @outermost
     def run(y0, p, forcing, knots, linear, stops, knot, moments, counts, atol, cells, out, status, n_steps, crossed):
         tile = np.zeros((before + n) * WIDTH)
-        forced = knots.size > 0
+        forced, steps = knots.size > 0, counts.sum()
         for first in range(0, cells.size, WIDTH):
             width = min(WIDTH, cells.size - first)
             for j in range(WIDTH):
@@ -102,6 +102,6 @@ def loop(start, advance, events, n, nk, nq, parameters):
                             status[cell] = NOT_CONVERGED
                         save(tile, j, cell, moments[s + 1], out, status)
             for j in range(width):
-                n_steps[cells[first + j]] = counts.sum()
+                n_steps[cells[first + j]] = steps
 
     return run
