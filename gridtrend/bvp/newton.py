@@ -103,7 +103,7 @@ class Iteration:
         )  # fmt: skip
         intervals = np.arange(problem.mesh.x.size - 1)
         # Defects are handed to the elimination as if they were sources at the left node of their interval.
-        self.as_given: Rule = (np.ones((intervals.size, 1)), intervals)
+        self.as_given: Rule = (np.tile([1.0, 0.0], (intervals.size, 1)), intervals)
 
     def solve(self) -> tuple[Array, ...]:
         """States, error, residual and status."""

@@ -185,12 +185,26 @@ def magnitude(typing, a):
     signature = a(a)
 
     def generate(context, builder, signature, args):
-        vector = signature.return_type
-        name = f"llvm.fabs.v{vector.lanes}f{vector.dtype.bitwidth}"
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector.ir, [vector.ir]), name)
-        return builder.call(function, args)
+        return _by_llvm(builder, "fabs", signature.return_type, args)
 
     return signature, generate
+
+
+@intrinsic
+def multiply_add(typing, a, b, c):
+    """`a b + c` for float vectors, rounded once, on every machine: for results that two loops must agree upon to the bit."""
+    signature = a(a, a, a)
+
+    def generate(context, builder, signature, args):
+        return _by_llvm(builder, "fma", signature.return_type, args)
+
+    return signature, generate
+
+
+def _by_llvm(builder, name, vector, args):
+    name = f"llvm.{name}.v{vector.lanes}f{vector.dtype.bitwidth}"
+    of_type = ir.FunctionType(vector.ir, [vector.ir] * len(args))
+    return builder.call(cgutils.get_or_insert_function(builder.module, of_type, name), args)
 
 
 @intrinsic

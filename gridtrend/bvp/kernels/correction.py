@@ -133,16 +133,19 @@ def largest(values, n, top, mean):
 
 
 @inlined
-def update(equations, factors, rule, at_rest, target, room):
+def update(equations, factors, rule, at_rest, swept, target, room):
     """Fill `target` with the update that a rule and the right-hand sides at the ends ask for, `room.size` with its size.
 
-    `at_rest` tells that all states are zero and `room.f` the sources: `target` may then be the states themselves.
+    `at_rest` tells that all states are zero and `room.f` the sources: `target` may then be the states themselves. `swept`
+    tells that it holds already what the sweep forward leaves.
     """
     n, n_nodes = equations.n, equations.x.size
     if n == 2 and room.carried.shape[0] == 1:
         if not at_rest:
             pair.derivatives(equations.a, equations.q, room.y, room.f)
-        pair.forward_sweep(rule.weights, rule.first, room.y, room.f, factors.forward, room.carried, target, room.defect)
+        if not swept:
+            pair.forward_sweep(rule.weights, rule.first, room.y, room.f, factors.forward,
+                               room.carried, target, room.defect)  # fmt: skip
         last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
         pair.backward_sweep(factors.back, n_nodes, target, room.size, room.mean)
     else:

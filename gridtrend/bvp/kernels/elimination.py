@@ -66,23 +66,21 @@ def _box_rows(h, i, a, starts, cols, n, box, reach):
 
 
 @inlined
-def factor(x, a, starts, cols, n, left, factors, ahead):
+def factor(equations, box, left, factors, room, ahead):
     """Eliminate all intervals; on return `left` holds the rows that reach the right end.
 
     Entries `starts[s]` to `starts[s + 1]` of row s of the matrix stand in the columns `cols`; two states have all four.
+    For two states with a condition at either end the first sweep, from states of zero, is done too: tells whether it was.
     """
-    n_left = left.shape[0] // n
-    scales = scale_rows(left, n_left, n)
-    forward = factors.forward
-    if n == 2 and n_left == 1:
-        pair.factor(x, a, left, forward, factors.back, factors.reach, ahead)
+    x, a, starts, cols, n = equations.x, equations.a, equations.starts, equations.cols, equations.n
+    forward, back, reach = factors.forward, factors.back, factors.reach
+    swept = n == 2 and left.shape[0] == n
+    if swept:
+        pair.eliminate(x, a, equations.q, box.weights, left, forward, back, reach,
+                       room.carried, room.y, room.defect, ahead)  # fmt: skip
     else:
-        _factor(x, a, starts, cols, n, left, forward, factors.back, factors.reach)
-    # Values of conditions are given as they are, not scaled.
-    for r in range(n + n_left):
-        for c in range(n_left):
-            for k in range(NARROW):
-                forward[r * (n + n_left) + c, k] *= scales[c, k]
+        _factor(x, a, starts, cols, n, left, forward, back, reach)
+    return swept
 
 
 @inlined

@@ -7,6 +7,8 @@ address, and strides in bytes along nodes, right-hand sides and cells.
 
 from collections import namedtuple
 
+import numpy as np
+
 from gridtrend.grid.addresses import prefetch, store_at, store_value_at, value_at, vector_at
 from gridtrend.grid.kernel import inlined, jit
 from gridtrend.grid.lanes import NARROW, load_narrow, spread, store
@@ -17,8 +19,15 @@ ITEM = 8
 # other lines and pages of memory.
 TOGETHER = 8
 
-# Fields of matrix and sources, the first cell of the next tiles, and how far the asking has come.
-Ahead = namedtuple("Ahead", "a q first step")
+# Rows of memory (one a field and node: address, and stride along cells), the first cell of the next tiles, and which rows to
+# ask for.
+Ahead = namedtuple("Ahead", "rows first start stop")
+
+
+@jit
+def unaligned(fields):
+    """Cells before the first that starts a cache line, for tiles from there on to take one line a node, not parts of two."""
+    return NARROW - (fields[0, ADDRESS] // ITEM) % NARROW
 
 
 @jit
@@ -41,17 +50,27 @@ def fill(fields, n_nodes, side, first, used, tile):
             address += fields[e, NODE]
 
 
+@jit
+def rows_of(fields, n_nodes):
+    """Address and stride along cells of every node of every field."""
+    rows = np.empty((fields.shape[0] * n_nodes, 2), np.int64)
+    for e in range(fields.shape[0]):
+        for i in range(n_nodes):
+            rows[e * n_nodes + i, 0] = fields[e, ADDRESS] + i * fields[e, NODE]
+            rows[e * n_nodes + i, 1] = fields[e, CELL]
+    return rows
+
+
 @inlined
 def call_for(ahead, i):
-    """Ask memory for line `i` of what the next tiles need, one for each field, so that it is at hand when they come.
-
-    There are `TOGETHER` lines a node, and as many tiles with which they can be asked for, node by node.
-    """
-    node, line = (ahead.step + i) // TOGETHER, (ahead.step + i) % TOGETHER
-    for fields in (ahead.a, ahead.q):
-        for e in range(fields.shape[0]):
-            address = fields[e, ADDRESS] + node * fields[e, NODE]
-            prefetch(address + (ahead.first + line * NARROW) * fields[e, CELL])
+    """Ask memory for a row of what the next tiles need, all their cells, so that it is at hand when they come."""
+    row = ahead.start + i
+    if row < ahead.stop:
+        address, stride = ahead.rows[row, 0], ahead.rows[row, 1]
+        address += ahead.first * stride
+        for _ in range(TOGETHER):
+            prefetch(address)
+            address += NARROW * stride
 
 
 @jit

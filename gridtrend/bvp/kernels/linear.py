@@ -25,8 +25,8 @@ from gridtrend.bvp.kernels.correction import (
     with_states,
     worth_more,
 )
-from gridtrend.bvp.kernels.elimination import close, factor, new_factors
-from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour
+from gridtrend.bvp.kernels.elimination import close, factor, new_factors, scale_rows
+from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour, rows_of, unaligned
 from gridtrend.grid.kernel import Output, inlined, jit, kernel
 from gridtrend.grid.lanes import (
     NARROW,
@@ -67,26 +67,28 @@ def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sour
     equations = Equations(x, a, starts, cols, q, sources, n, n_seen)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
     # What the next tiles need is asked for while these are at work.
-    n_ahead = a_fields.shape[0] if n_tiles > 1 else 0
-    for start in range(0, status.shape[1], n_tiles * NARROW):
-        stop = min(start + n_tiles * NARROW, status.shape[1])
+    rows = rows_of(np.concatenate((a_fields, q_fields)), x.size)
+    share = -(-rows.shape[0] // n_tiles) if n_tiles > 1 else 0
+    group = n_tiles * NARROW
+    for aligned in range(unaligned(y_fields) - group, status.shape[1], group):
+        start, stop = max(aligned, 0), min(aligned + group, status.shape[1])
         for side in range(status.shape[0]):
             for first_cell in range(start, stop, NARROW):
                 used, tile = min(NARROW, stop - first_cell), (first_cell - start) // NARROW
                 fill(end_fields, 1, side, first_cell, used, ends)
                 fill(q_fields, x.size, side, first_cell, used, q)
                 here = with_states(room, states[tile * n_y : (tile + 1) * n_y])
+                left, swept = ends[: n_left * n].copy(), False
+                set_ends(ends, n, scale_rows(left, n_left, n), here)
                 if side == 0 and (not shared or first_cell == 0):
                     fill(a_fields, x.size, 0, first_cell, used, a)
-                    left = ends[: n_left * n].copy()
-                    ahead = Ahead(a_fields[:n_ahead], q_fields[:n_ahead], start + n_tiles * NARROW, tile * x.size)
-                    factor(x, a, starts, cols, n, left, factors, ahead)
+                    ahead = Ahead(rows, stop, tile * share, min((tile + 1) * share, rows.shape[0]))
+                    swept = factor(equations, box, left, factors, here, ahead)
                     stiffness(equations, factors.reach, rho)
                     close(left, ends[n_left * n :], n, factors.inverse, factors.pivot)
-                set_ends(ends, n, n_left, here)
                 for k in range(NARROW):
                     flags[k] = STIFF if rho[k] > 2.0 else 0
-                iterate(equations, factors, box, rule, following, sweeps, here, flags)
+                iterate(equations, factors, box, rule, following, sweeps, swept, here, flags)
                 if sweeps > 0:
                     gain(n, n_seen, here, flags)
                 write(equations, here, flags, side, first_cell, used, error, residual, status)
@@ -94,17 +96,19 @@ def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sour
 
 
 @inlined
-def iterate(equations, factors, box, rule, following, sweeps, room, flags):
+def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags):
     """The solution of the box scheme, its corrections, and its error; the last update is left in `room`.
 
+    `swept` tells that the first sweep forward has been done with the elimination.
     There is one place that computes updates, because machine code of its size should exist once.
     """
     lanes, chosen = new_lanes(), np.empty((1, NARROW))
     purpose, sweep, taken = SCHEME, 0, box
-    rest(equations, room)
+    if not swept:
+        rest(equations, room)
     while True:
         at_rest = purpose == SCHEME
-        update(equations, factors, taken, at_rest, room.y if at_rest else room.d, room)
+        update(equations, factors, taken, at_rest, at_rest and swept, room.y if at_rest else room.d, room)
         # The conditions are met from here on.
         room.carried[:] = 0.0
         room.at_right[:] = 0.0
@@ -146,12 +150,13 @@ def is_shared(fields):
 
 
 @inlined
-def set_ends(ends, n, n_left, room):
-    """Values of the conditions as right-hand sides."""
+def set_ends(ends, n, scales, room):
+    """Values of the conditions as right-hand sides; left ones are scaled as their rows are."""
+    n_left = scales.shape[0]
     for r in range(n):
         for k in range(NARROW):
             if r < n_left:
-                room.carried[r, k] = ends[n * n + r, k]
+                room.carried[r, k] = ends[n * n + r, k] * scales[r, k]
             else:
                 room.at_right[r - n_left, k] = ends[n * n + r, k]
 
@@ -160,12 +165,13 @@ def set_ends(ends, n, n_left, room):
 def stiffness(equations, reach, rho):
     """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
     n = equations.n
-    power, square = np.empty((n, n)), np.empty((n, n))
-    for k in range(NARROW):
-        if n == 2:
+    if n == 2:
+        for k in range(NARROW):
             mean, half = reach[0, k] + reach[3, k], reach[0, k] - reach[3, k]
             rho[k] = mean + math.sqrt(half * half + 4.0 * reach[1, k] * reach[2, k])
-            continue
+        return
+    power, square = np.empty((n, n)), np.empty((n, n))
+    for k in range(NARROW):
         power[:] = 0.0
         for s in range(n):
             for e in range(equations.starts[s], equations.starts[s + 1]):

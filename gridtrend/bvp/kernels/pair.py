@@ -12,6 +12,7 @@ from gridtrend.grid.lanes import (
     load_narrow,
     magnitude,
     multiply,
+    multiply_add,
     spread,
     store,
     subtract,
@@ -34,13 +35,46 @@ def derivatives(a, q, y, f):
             store(f, 2 * i + s, add(total, load_narrow(q, 2 * i + s)))
 
 
-@jit
-def factor(x, a, left, forward, back, reach, ahead):
-    """Eliminate all intervals. One row (p0, q0) is carried; w = p x q annihilates the columns p, q of the left node.
+@inlined
+def _rows(p0, q0, p1, q1, p2, q2):
+    """What solves for two columns p, q of three rows, and what annihilates them: w = p x q, scaled.
 
-    Components of w are the minors of the three rows of (p, q), so the largest tells which two rows to keep.
+    Components of w are the minors of the rows, so the largest tells which two to keep.
     """
     zero, one = spread(0.0), spread(1.0)
+    w0 = subtract(multiply(p1, q2), multiply(p2, q1))
+    w1 = subtract(multiply(p2, q0), multiply(p0, q2))
+    w2 = subtract(multiply(p0, q1), multiply(p1, q0))
+    m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
+    m12 = where_less(m1, m2, m2, m1)
+    largest = where_less(m0, m12, where_less(m1, m2, w2, w1), w0)
+    inverse = divide(one, largest)
+    # The inverse of the minor in the component that is largest, zero in the others.
+    e0 = where_less(m0, m12, zero, inverse)
+    rest = where_less(m0, m12, inverse, zero)
+    e1 = where_less(m1, m2, zero, rest)
+    e2 = where_less(m1, m2, rest, zero)
+    # Rows of the inverse of the two rows kept: q x e and e x p.
+    t00 = subtract(multiply(q1, e2), multiply(q2, e1))
+    t01 = subtract(multiply(q2, e0), multiply(q0, e2))
+    t02 = subtract(multiply(q0, e1), multiply(q1, e0))
+    t10 = subtract(multiply(e1, p2), multiply(e2, p1))
+    t11 = subtract(multiply(e2, p0), multiply(e0, p2))
+    t12 = subtract(multiply(e0, p1), multiply(e1, p0))
+    scale = magnitude(inverse)
+    return t00, t01, t02, t10, t11, t12, multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
+
+
+@jit
+def eliminate(x, a, q, weights, left, forward, back, reach, carried, d, top, ahead):
+    """Eliminate all intervals, carrying one row (p0, q0), and make the first sweep forward, from states of zero, on the way.
+
+    In the same place as the elimination that sweep costs a third of what it costs alone. Both must agree to the bit: cells
+    that share a matrix are swept alone.
+    """
+    zero, one = spread(0.0), spread(1.0)
+    most_u, most_v = zero, zero
+    c = load_narrow(carried, 0)
     p0, q0 = load_narrow(left, 0), load_narrow(left, 1)
     most11, most12, most21, most22 = zero, zero, zero, zero
     for i in range(x.size - 1):
@@ -56,27 +90,7 @@ def factor(x, a, left, forward, back, reach, ahead):
         most22 = _larger(most22, _larger(magnitude(a22), magnitude(b22)))
         p1, q1 = subtract(subtract(zero, one), a11), subtract(zero, a12)
         p2, q2 = subtract(zero, a21), subtract(subtract(zero, one), a22)
-        w0 = subtract(multiply(p1, q2), multiply(p2, q1))
-        w1 = subtract(multiply(p2, q0), multiply(p0, q2))
-        w2 = subtract(multiply(p0, q1), multiply(p1, q0))
-        m0, m1, m2 = magnitude(w0), magnitude(w1), magnitude(w2)
-        m12 = where_less(m1, m2, m2, m1)
-        largest = where_less(m0, m12, where_less(m1, m2, w2, w1), w0)
-        inverse = divide(one, largest)
-        # The inverse of the minor in the component that is largest, zero in the others.
-        e0 = where_less(m0, m12, zero, inverse)
-        rest = where_less(m0, m12, inverse, zero)
-        e1 = where_less(m1, m2, zero, rest)
-        e2 = where_less(m1, m2, rest, zero)
-        # Rows of the inverse of the two rows kept: q x e and e x p.
-        t00 = subtract(multiply(q1, e2), multiply(q2, e1))
-        t01 = subtract(multiply(q2, e0), multiply(q0, e2))
-        t02 = subtract(multiply(q0, e1), multiply(q1, e0))
-        t10 = subtract(multiply(e1, p2), multiply(e2, p1))
-        t11 = subtract(multiply(e2, p0), multiply(e0, p2))
-        t12 = subtract(multiply(e0, p1), multiply(e1, p0))
-        scale = magnitude(inverse)
-        w0, w1, w2 = multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
+        t00, t01, t02, t10, t11, t12, w0, w1, w2 = _rows(p0, q0, p1, q1, p2, q2)
         r11, r12, r21, r22 = subtract(one, b11), subtract(zero, b12), subtract(zero, b21), subtract(one, b22)
         p0 = add(multiply(w1, r11), multiply(w2, r21))
         q0 = add(multiply(w1, r12), multiply(w2, r22))
@@ -93,12 +107,33 @@ def factor(x, a, left, forward, back, reach, ahead):
         store(back, 4 * i + 1, add(multiply(t01, r12), multiply(t02, r22)))
         store(back, 4 * i + 2, add(multiply(t11, r11), multiply(t12, r21)))
         store(back, 4 * i + 3, add(multiply(t11, r12), multiply(t12, r22)))
+        u = _integral(weights[i, 0], weights[i, 1], q, 2 * i)
+        v = _integral(weights[i, 0], weights[i, 1], q, 2 * i + 1)
+        most_u, most_v = _larger(most_u, magnitude(u)), _larger(most_v, magnitude(v))
+        store(d, 2 * i, _row(t00, t01, t02, c, u, v))
+        store(d, 2 * i + 1, _row(t10, t11, t12, c, u, v))
+        c = _row(w0, w1, w2, c, u, v)
     store(left, 0, p0)
     store(left, 1, q0)
     store(reach, 0, most11)
     store(reach, 1, most12)
     store(reach, 2, most21)
     store(reach, 3, most22)
+    store(carried, 0, c)
+    store(top, 0, most_u)
+    store(top, 1, most_v)
+
+
+@inlined
+def _integral(left, right, q, row):
+    """Integral of a source over an interval by a rule through its two nodes."""
+    return multiply_add(spread(right), load_narrow(q, row + 2), multiply(spread(left), load_narrow(q, row)))
+
+
+@inlined
+def _row(t0, t1, t2, c, u, v):
+    """A row of `forward` times what is carried and the right-hand sides of an interval."""
+    return multiply_add(t0, c, multiply_add(t1, u, multiply(t2, v)))
 
 
 @jit
@@ -112,17 +147,15 @@ def forward_sweep(weights, first, y, f, forward, carried, d, top):
         at = 2 * first[i]
         for k in range(weights.shape[1]):
             weight = spread(weights[i, k])
-            u = add(u, multiply(weight, load_narrow(f, at)))
-            v = add(v, multiply(weight, load_narrow(f, at + 1)))
+            u, v = multiply_add(weight, load_narrow(f, at), u), multiply_add(weight, load_narrow(f, at + 1), v)
             at += 2
         most_u, most_v = _larger(most_u, magnitude(u)), _larger(most_v, magnitude(v))
         at = 9 * i
         for r in range(2):
-            total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
-            store(d, 2 * i + r, add(total, multiply(load_narrow(forward, at), c)))
+            t0, t1, t2 = load_narrow(forward, at), load_narrow(forward, at + 1), load_narrow(forward, at + 2)
+            store(d, 2 * i + r, _row(t0, t1, t2, c, u, v))
             at += 3
-        total = add(multiply(load_narrow(forward, at + 1), u), multiply(load_narrow(forward, at + 2), v))
-        c = add(total, multiply(load_narrow(forward, at), c))
+        c = _row(load_narrow(forward, at), load_narrow(forward, at + 1), load_narrow(forward, at + 2), c, u, v)
     store(carried, 0, c)
     store(top, 0, most_u)
     store(top, 1, most_v)
