@@ -172,7 +172,7 @@ def comparison_table(rows: list[Row]) -> Table:
 def notes(rows: list[Row]) -> Iterator[str]:
     """What a reader must know to trust the table."""
     laps = sorted({row.laps for row in rows})
-    yield f"processor time on one thread, both sides in turn; medians of {' or '.join(map(str, laps))} runs"
+    yield f"processor time on one thread, both sides in turn, each warm; medians of {' or '.join(map(str, laps))} runs"
     yield "memory: what one run took beyond its input, at its peak, results included"
     if any(row.share < 1 for row in rows):
         yield "≈ timed on evenly spread rows of latitude and scaled to the whole field; its memory is that of these rows"
