@@ -36,6 +36,17 @@ jit = numba.njit(nogil=True, error_model="numpy")
 # within every caller, so that each layer of calls costs the time of all that lies below it once more.
 inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
 
+
+@inlined
+def assign(target: Any, source: Any) -> None:
+    """`target[:] = source` for vectors of one length.
+
+    Written as a slice it makes numba compile the messages for lengths that differ: 4 s of the first call of a function.
+    """
+    for i in range(source.size):
+        target[i] = source[i]
+
+
 # For loops over cells: a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
 # What Python never calls needs no wrapper, which takes longer to compile than a small function does.
 _fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}

@@ -27,7 +27,7 @@ from gridtrend.bvp.kernels.correction import (
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors, scale_rows
 from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour, rows_of, unaligned
-from gridtrend.grid.kernel import Output, inlined, jit, kernel
+from gridtrend.grid.kernel import Output, assign, inlined, jit, kernel
 from gridtrend.grid.lanes import (
     NARROW,
     load_narrow,
@@ -184,7 +184,10 @@ def _spectral_radius(power, square, n):
     """Gelfand's formula with the 32nd power of a matrix of no negative entries; overwrites it."""
     exponent, logarithm = 1.0, 0.0
     for _ in range(6):
-        size = power.max()
+        size = 0.0
+        for r in range(n):
+            for c in range(n):
+                size = max(size, power[r, c])
         if not size > 0.0:
             return 0.0
         logarithm += math.log(size) / exponent
@@ -195,7 +198,8 @@ def _spectral_radius(power, square, n):
                 for j in range(n):
                     total += (power[r, j] / size) * (power[j, c] / size)
                 square[r, c] = total
-        power[:] = square
+        for r in range(n):
+            assign(power[r], square[r])
     return math.exp(logarithm)
 
 

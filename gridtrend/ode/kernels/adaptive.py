@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import lane, lanes, outermost
+from gridtrend.grid.kernel import assign, lane, lanes, outermost
 from gridtrend.ode.kernels.tile import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, error_norm, rows, set_rows
 
@@ -180,7 +180,7 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
                         save(tile, j, owner[j], moments[0], out, status)
                     enter(tile, j, owner[j], forcing, knots, knot, linear, stops, first_step, rtol, atol)
             remember(tile)
-            times[:] = tile[clock * WIDTH : (clock + 1) * WIDTH]
+            assign(times, tile[clock * WIDTH : (clock + 1) * WIDTH])
             advance(tile, rtol, atol)
             if watching:
                 for j in range(WIDTH):

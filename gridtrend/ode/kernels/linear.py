@@ -6,7 +6,7 @@ the state at the end (Van Loan 1978, doi:10.1109/TAC.1978.1101743). It is found 
 
 import numpy as np
 
-from gridtrend.grid.kernel import lanes, outermost
+from gridtrend.grid.kernel import assign, lanes, outermost
 from gridtrend.ode.kernels.tile import NOT_LINEAR, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, rows
 
@@ -35,7 +35,8 @@ def exponential(m, work, result):
                 result[i, j] = work[i, j] / power + (1.0 if i == j else 0.0)
     for _ in range(squarings):
         multiply(result, result, work)
-        result[:] = work
+        for i in range(size):
+            assign(result[i], work[i])
 
 
 @lanes

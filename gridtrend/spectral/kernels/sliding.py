@@ -5,7 +5,7 @@ O(bins) a sample, where a transform takes O(bins log bins) a window: faster as l
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, kernel
+from gridtrend.grid.kernel import Output, assign, kernel
 
 
 @kernel(
@@ -27,7 +27,7 @@ def sliding_power(y, real, imaginary, cosine, sine, taps, start, hop, count, pow
         for k in range(wide):
             re[k] = real[k, cell]
             im[k] = imaginary[k, cell]
-        total[:] = start
+        assign(total, start)
         for window in range(count):
             if window > 0:
                 for t in range((window - 1) * hop, window * hop):

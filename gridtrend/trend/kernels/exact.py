@@ -13,7 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
+from gridtrend.grid.kernel import assign, inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
@@ -45,7 +45,7 @@ def new_kept(most):
     for m in range(most + 1):
         if m > 0:
             pairs = _append(room, pairs, m - 1, 1)
-        weights[starts[m] : starts[m + 1]] = room[0, : pairs // 2 + 1]
+        assign(weights[starts[m] :], room[0, : pairs // 2 + 1])
     return Kept(weights, starts)
 
 
@@ -80,8 +80,7 @@ def append_series(room, pairs, series, kept):
     if pairs == 0:
         # The first of all: what is known of distinct values need not be built again.
         placed = min(single, kept.starts.size - 2)
-        start, end = kept.starts[placed], kept.starts[placed + 1]
-        room[0, : end - start] = kept.weights[start:end]
+        assign(room[0], kept.weights[kept.starts[placed] : kept.starts[placed + 1]])
         pairs = placed * (placed - 1) // 2
     while placed < single:
         pairs = _append(room, pairs, placed, 1)

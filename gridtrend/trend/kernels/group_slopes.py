@@ -14,7 +14,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
+from gridtrend.grid.kernel import assign, inlined, jit
 from gridtrend.grid.lanes import (
     LANES,
     both_less,
@@ -107,8 +107,11 @@ def _search_lanes(tile, t, groups, sums, ranks, values):
     for target in range(ranks.shape[0]):
         rank, value = ranks[target], values[target]
         still_open = _open(bracket, rank, sums, value)
-        sample[:, :SAMPLE], size[:] = first_sample, first_size
-        base[:], span[:] = 0, sums.pairs
+        assign(size, first_size)
+        for k in range(LANES):
+            assign(sample[k], first_sample[k])
+        base[:] = 0
+        assign(span, sums.pairs)
         for attempt in range(ROUNDS):
             if not still_open:
                 break

@@ -99,7 +99,8 @@ def sum_scores(tile, t, groups, variant, scores, sums):
                 sums.spread[k] += 1
                 sums.z[k] += z
                 sums.z_squared[k] += z * z
-    sums.variance[:] /= 18.0
+    for k in range(LANES):
+        sums.variance[k] /= 18.0
 
 
 @jit

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, jit, kernel
+from gridtrend.grid.kernel import Output, assign, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
@@ -76,7 +76,7 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, level, r
             r, _ = lag_correlation(spread, present, span, variance, 1)
             if math.isnan(line[cell]) or not is_significant(r, m, bound):
                 r1[cell], level[cell] = 0.0 * line[cell], 0.0
-                whitened[:, cell] = tile[:, k]
+                assign(whitened[:, cell], tile[:, k])
                 continue
             r1[cell], level[cell] = r, origin
             count = whitened_values(x, at, m, r, white, kept)

@@ -130,8 +130,9 @@ def _first_known(search, below_zero, at_zero, size):
     """What is known before any count: how many slopes lie on either side of 0, and what least squares tell."""
     m = search.y.size
     known = Known(np.empty(size), np.empty(size, np.int64), np.full(1, 4), np.empty(1), np.empty(1), np.empty(1))
-    known.slope[:4] = (-np.inf, 0.0, 0.0, np.inf)
-    known.below[:4] = (0, below_zero, below_zero + at_zero, m * (m - 1) // 2)
+    slopes, below = (-np.inf, 0.0, 0.0, np.inf), (0, below_zero, below_zero + at_zero, m * (m - 1) // 2)
+    for k in range(4):
+        known.slope[k], known.below[k] = slopes[k], below[k]
     known.guess[0], known.spacing[0], known.density[0] = _first_guess(search.y_scaled, search.t_scaled)
     return known
 

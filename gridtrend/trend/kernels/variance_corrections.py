@@ -7,7 +7,7 @@ as that of an AR(1) process with the same first autocorrelation, whose full sum 
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
+from gridtrend.grid.kernel import assign, inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
@@ -89,7 +89,7 @@ def corrected_variance(
                 m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 if correction == HAMED_RAO:
                     mid_ranks(x, m, 0.0 if compress else ROUNDING * size, ranks)
-                    x[:m] = ranks[:m]
+                    assign(x, ranks[:m])
                 span, spread_variance = lay_out(x, at, m, spread, present)
                 factor, fallback = variance_factor_of(
                     correction, spread, present, span, spread_variance, m, lags, bound
