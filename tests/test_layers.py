@@ -151,3 +151,18 @@ def test_help_and_import_stay_quick():
                 for name in imports(ast.Module([node], []))
             }
             assert not top & heavy, module
+
+
+def is_number(node):
+    """Whether an expression is a literal or one of NumPy's constants."""
+    node = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Attribute) and node.attr in ("nan", "inf"))
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if "kernels" in module.parts], ids=str)
+def test_kernels_copy_no_array_as_a_slice(module):
+    # numba compiles the messages for shapes that differ along with it: 3 to 5 s of a first call. `assign` does without.
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Assign | ast.AugAssign) and not is_number(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            assert not [at for target in targets for at in ast.walk(target) if isinstance(at, ast.Slice)], node.lineno
