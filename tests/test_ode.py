@@ -371,6 +371,8 @@ def test_functions_of_a_script_run_on_worker_processes_and_compile_once_in_each(
 
 BAD = {
     "too few values": ({"rhs": lambda t, y, p: (y.omega,)}, r"returns 1 value, and y0 has 2 states: theta, omega"),
+    "a list": ({"rhs": lambda t, y, p: [y.omega, -y.theta]}, r"returns a list or an array.*return a, b"),
+    "an array": ({"rhs": lambda t, y, p: np.array([y.omega, -y.theta])}, r"returns a list or an array"),
     "nothing returned": ({"rhs": lambda t, y, p: None}, "returns nothing"),
     "an unknown parameter": ({"rhs": lambda t, y, p: (y.omega, -p.length)}, r"(?s)'length'.*p is \(g_over_l\)"),
     "too many parameters": ({"params": None}, r"(?s)expected 1, got 0.*p is \(\)"),

@@ -158,6 +158,11 @@ def _in_words(error: Exception, system: System) -> str:
 
 
 def _check_count(returned: Any, n: int, states: str) -> None:
+    if signatures.is_collection(returned):
+        raise ValueError(
+            f"rhs returns a list or an array, and {states}. Return a tuple of numbers, without brackets: return a, b; "
+            "or write them into a fourth argument: def rhs(t, y, p, dy): dy[0] = a."
+        )
     found = signatures.count(returned)
     if found == 0:
         raise ValueError(f"rhs returns nothing, and {states}. Return the rate of change of each, in that order.")

@@ -61,6 +61,11 @@ def count(returned):
     return len(returned) if isinstance(returned, types.BaseTuple) else 1
 
 
+def is_collection(returned):
+    """Whether a function returns a list or an array, given the type of what it returns."""
+    return isinstance(returned, types.IterableType) and not isinstance(returned, types.BaseTuple)
+
+
 def hands_on_velocities(returned, half):
     """Whether the first half of what is returned are the velocities, in order, and the rest are numbers."""
     kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else ()
