@@ -1,6 +1,7 @@
 """Compiled kernels on disk: always right, whoever writes and reads, and never needed."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gridtrend.grid.cache import folder
+from gridtrend.grid.cache import folder, reached
 
 # What each process does: the test alone, which compiles soonest, on data whose answer is known.
 CHILD = """
@@ -42,11 +43,12 @@ print(sum(name.startswith("gridtrend") for name in compiled))
 ROOT = str(Path(__file__).parents[1])
 
 
-def start(cache, **environment):
-    """Start a fresh interpreter that uses the kernels kept in `cache`."""
-    environment = os.environ | {"GRIDTREND_CACHE_DIR": str(cache), "PYTHONPATH": ROOT} | environment
+def start(cache, package=ROOT, **environment):
+    """Start a fresh interpreter that uses the kernels kept in `cache`, with the package that lies in a folder."""
+    environment = os.environ | {"GRIDTREND_CACHE_DIR": str(cache), "PYTHONPATH": str(package)} | environment
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-c", CHILD],
+        cwd=package,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -123,6 +125,34 @@ def test_machines_of_two_kinds_share_a_folder(kept):
     assert len(list(kept.parent.iterdir())) == 2
     assert compilations(start(kept.parent)) == 0
     assert compilations(start(kept.parent, NUMBA_CPU_NAME="generic")) == 0
+
+
+def test_only_what_a_kernel_is_compiled_from_makes_it_compile_again(warm, tmp_path):
+    cache, copy = tmp_path / "cache", tmp_path / "package"
+    shutil.copytree(warm, cache)
+    shutil.copytree(Path(ROOT, "gridtrend"), copy / "gridtrend", ignore=shutil.ignore_patterns("__pycache__"))
+    kernels = copy / "gridtrend/trend/kernels"
+
+    def edit(file, old, new):
+        text = (kernels / file).read_text()
+        assert old in text
+        (kernels / file).write_text(text.replace(old, new))
+
+    edit("mann_kendall.py", "\n\n\n", "\n\n\n# A comment.\n\n\n")
+    edit("siegel.py", "\n\n\n", "\n\n\nANOTHER = 1\n\n\n")
+    assert compilations(start(cache, copy)) == 0
+    edit("scores.py", "\n\n\n", "\n\n\nANOTHER = 1\n\n\n")
+    assert compilations(start(cache, copy)) > 0
+
+
+def test_the_key_covers_every_module_that_a_kernel_calls():
+    # The functions that numba compiled know their modules; the key follows imports.
+    child = CHILD[: CHILD.rindex("print(")] + "print(*{name for name in compiled if name.startswith('gridtrend')})"
+    environment = os.environ | {"GRIDTREND_CACHE_DIR": os.devnull, "PYTHONPATH": ROOT}
+    ran = subprocess.run([sys.executable, "-c", child], env=environment, text=True, capture_output=True, check=True)
+    names = set(ran.stdout.split())
+    assert "gridtrend.trend.kernels.scores" in names
+    assert names <= reached("gridtrend.grid.kernel", "gridtrend.trend.kernels.mann_kendall")
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.slow)])

@@ -1,6 +1,7 @@
 """The house keeps its shape: imports point one way, and each foreign package has one home."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def room(module):
     return module.parts[0].removesuffix(".py")
 
 
+@functools.cache
 def tree(module):
     return ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
 
@@ -116,8 +118,9 @@ def test_no_module_is_a_drawer_for_odds_and_ends(module):
 
 
 @modules
-def test_a_module_is_read_in_one_sitting(module):
-    assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= 330
+def test_a_module_holds_one_concept(module):
+    # One concept is one file, of whatever size it needs; beyond this there is more than one.
+    assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= 500
 
 
 def bodies(source):

@@ -7,6 +7,7 @@ it starts with the digest of its own bytes. Two processes that compile at once w
 a whole file or none; whatever cannot be read is compiled again; a folder that cannot be written costs time only.
 """
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -24,6 +25,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
+_PACKAGE = Path(__file__).parents[1]
 
 
 def folder() -> Path:
@@ -39,12 +41,63 @@ def folder() -> Path:
     return Path(base) / "gridtrend"
 
 
+def reached(*modules: str) -> set[str]:
+    """Modules of this package that others import, directly or through one another, themselves included.
+
+    Imports inside functions count too: kernels have none, and one more can only compile once too often.
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found and module != __name__:
+            found.add(module)
+            waiting += _imported(module)
+    return found
+
+
 @functools.cache
-def _source_digest(*folders: Path) -> bytes:
-    """Digest of every source file that a kernel in these folders can reach."""
+def _file(module: str) -> Path | None:
+    """The source file of a module of this package."""
+    package, *parts = module.split(".")
+    if package != _PACKAGE.name:
+        return None
+    path = _PACKAGE.joinpath(*parts)
+    found = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in found if file.is_file()), None)
+
+
+@functools.cache
+def _source(module: str) -> ast.Module:
+    """A module without what has no part in its machine code: comments, blank lines and docstrings."""
+    file = _file(module)
+    tree = ast.parse(file.read_bytes() if file else b"")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body[0] = ast.Pass()
+    return tree
+
+
+@functools.cache
+def _imported(module: str) -> tuple[str, ...]:
+    """The modules of this package that a module imports."""
+    names: list[str] = []
+    for node in ast.walk(_source(module)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # `from package import name`: the name is a module, or something that the package defines.
+            members = [f"{node.module}.{alias.name}" for alias in node.names]
+            names += [member if _file(member) else str(node.module) for member in members]
+    return tuple(name for name in names if _file(name))
+
+
+@functools.cache
+def _source_digest(*modules: str) -> bytes:
+    """Digest of the source of all that a kernel in these modules can reach."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for module in sorted(reached(*modules)):
+        digest.update(f"{module}\0{ast.dump(_source(module))}\0".encode())
     return digest.digest()
 
 
@@ -55,16 +108,16 @@ class MachineCode:
     ----------
     name : str
         Dotted name of the kernel.
-    sources : sequence of Path
-        Folders whose Python files the kernel is compiled from.
+    modules : tuple of str
+        The modules that it is compiled from: with all that they import they are part of its key.
     """
 
-    def __init__(self, name: str, sources: tuple[Path, ...]):
+    def __init__(self, name: str, modules: tuple[str, ...]):
         self._name = name
-        self._sources = sources
+        self._modules = modules
 
     def _path(self, signature: Any, codegen: Any) -> Path:
-        digest = hashlib.sha256(_source_digest(*self._sources))
+        digest = hashlib.sha256(_source_digest(*self._modules))
         machine = (numba.__version__, llvmlite.__version__, platform.python_version())
         for part in (self._name, signature, *machine, *codegen.magic_tuple()):
             digest.update(str(part).encode() + b"\0")
@@ -87,8 +140,9 @@ class MachineCode:
         """Keep a compiled function; a folder that cannot be written is not an error."""
         if result.library.has_dynamic_globals:
             return
-        payload = dumps(result._reduce())  # type: ignore[no-untyped-call]
-        with contextlib.suppress(OSError):
+        # The hooks that give a compiled function as bytes are private to numba: where they have changed, nothing is kept.
+        with contextlib.suppress(OSError, AttributeError, TypeError, NotImplementedError, pickle.PicklingError):
+            payload = dumps(result._reduce())  # type: ignore[no-untyped-call]
             path = self._path(signature, result.codegen)
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)

@@ -17,7 +17,6 @@ import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -222,13 +221,11 @@ def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
 
 
 def _from_here(body: Callable[..., Any], signature: Any) -> Any:
-    """Machine code of a function whose sources stand in its own folder, and in this one."""
-    return machine_code(
-        jit(body), signature, f"{body.__module__}.{body.__qualname__}", Path(inspect.getfile(body)).parent
-    )
+    """Machine code of a function that is compiled from its own module and what that imports."""
+    return machine_code(jit(body), signature, f"{body.__module__}.{body.__qualname__}", body.__module__)
 
 
-def machine_code(dispatcher: Any, signature: Any, name: str, *folders: Path) -> Any:
+def machine_code(dispatcher: Any, signature: Any, name: str, *modules: str) -> Any:
     """Compile a function for one signature, or read it from disk.
 
     Parameters
@@ -238,11 +235,11 @@ def machine_code(dispatcher: Any, signature: Any, name: str, *folders: Path) -> 
     signature : numba signature
         Types of its arguments.
     name : str
-        Stands for everything it is compiled from that is not in this folder or in `folders`.
-    *folders : Path
-        Folders whose Python files it is compiled from.
+        Stands for everything it is compiled from that is not in `modules`.
+    *modules : str
+        Modules of this package that it is compiled from, with all that they import.
     """
-    dispatcher._cache = MachineCode(name, (Path(__file__).parent, *folders))
+    dispatcher._cache = MachineCode(name, (__name__, *modules))
     dispatcher.compile(signature)
     dispatcher.disable_compile()
     return dispatcher

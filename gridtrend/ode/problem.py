@@ -3,7 +3,6 @@
 import threading
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -12,12 +11,15 @@ import numpy as np
 from gridtrend.grid import userfunction
 from gridtrend.grid.kernel import cells_first, cells_last, machine_code
 from gridtrend.ode.kernels import field as fields
+from gridtrend.ode.kernels import methods
 from gridtrend.ode.kernels.methods import METHODS, Parts
 from gridtrend.ode.kernels.signatures import of_loop
 from gridtrend.ode.kernels.tile import MISSING
 
 _LOOPS: dict[tuple[Any, ...], Any] = {}
 _LOCK = threading.RLock()
+# What a loop is compiled from in addition to the user's function, whose digest is part of the loop's name.
+_SOURCES = (methods.__name__, userfunction.__name__)
 
 
 @dataclass(frozen=True)
@@ -182,9 +184,8 @@ class Problem:
         with _LOCK:
             if key not in _LOOPS:
                 loop = METHODS[self.method].build(self.system.parts())
-                kernels = Path(__file__).with_name("kernels")
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
-                _LOOPS[key] = machine_code(loop, of_loop(arguments), name, kernels)
+                _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
         return _LOOPS[key]
 
 
