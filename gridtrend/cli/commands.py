@@ -7,7 +7,7 @@ from gridtrend.cli import demo, info, plot, spectrum, trend
 from gridtrend.cli.terminal import Group
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("gridtrend", cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="gridtrend %(version)s")
 def cli() -> None:
     """Is it changing, by how much, and how sure are we? Trends for every cell of a gridded record."""

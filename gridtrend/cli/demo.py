@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gridtrend.cli.plot import require_matplotlib
-from gridtrend.cli.terminal import notes
+from gridtrend.cli.terminal import notes, say
 from gridtrend.cli.trend import TrendJob, run
 
 SAMPLE = "E1_north_america.nc"
@@ -38,9 +38,8 @@ def demo(arguments: list[str], /, directory: str) -> None:
                 overwrite=True,
             )
         )
-        for line in findings(result):
-            click.echo(line)
-    click.echo(f"Left in {time.monotonic() - started:.1f} s: {result} (all results), {picture} (map)")
+        say(findings(result))
+    say([f"Left in {time.monotonic() - started:.1f} s: {result} (all results), {picture} (map)"])
 
 
 def sample_file() -> str:

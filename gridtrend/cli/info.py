@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridtrend.cli.arguments import inputs_argument
 from gridtrend.cli.record import Record, open_record, record_options
 from gridtrend.cli.resources import Resources, resource_options
-from gridtrend.cli.terminal import notes
+from gridtrend.cli.terminal import notes, say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,7 +22,7 @@ RESULT_BYTES_PER_CELL = 9 * 8 + 4 + 1
 
 
 @click.command(no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@inputs_argument
 @record_options
 @resource_options
 def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
@@ -34,7 +35,7 @@ def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
         lines = [", ".join(inputs), f"  {record.dim}: {record.period}, {_calendar(record)}"]
         for name in record.names:
             lines += _about(record, name, resources)
-    click.echo("\n".join(lines))
+    say(lines)
 
 
 def _calendar(record: Record) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from gridtrend.cli.outcome import after_writing
 from gridtrend.cli.plot import check_map, map_paths
 from gridtrend.cli.record import Record, open_record
-from gridtrend.cli.terminal import notes
+from gridtrend.cli.terminal import listed, note, notes, say
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -90,7 +89,7 @@ def described(results: "Iterable[xr.Dataset]", record: Record, job: Job, what: s
 
     result = xr.merge(list(results), compat="override", join="override", combine_attrs="override")
     history = io.history_line(job.command, __version__)
-    return io.describe(result, record.dataset, history, f"{what} of {', '.join(record.names)}")
+    return io.describe(result, record.dataset, history, f"{what} of {listed(record.names)}")
 
 
 def carry_out(run: Callable[[Any], str], job: Job) -> None:
@@ -98,4 +97,47 @@ def carry_out(run: Callable[[Any], str], job: Job) -> None:
     with notes(job.quiet):
         said = run(job)
     if not job.quiet:
-        click.echo(said, err=True)
+        say([said], err=True)
+
+
+def draw(job: Job, pictures: dict[str | None, str], draw_one: Callable[[str, str | None], None]) -> None:
+    """Draw what can be drawn of an output that is written; tell of the rest, or fail where that is all.
+
+    Parameters
+    ----------
+    job : Job
+        Its output is written.
+    pictures : dict of variable to path
+        What to draw.
+    draw_one : callable
+        Draws a picture, given its path and the variable.
+    """
+    failed: dict[str, ValueError] = {}
+    with after_writing(job.output):
+        for name, path in pictures.items():
+            try:
+                draw_one(path, name)
+            except ValueError as error:
+                failed[path] = error
+        if failed and len(failed) == len(pictures):
+            raise next(iter(failed.values()))
+    if failed and not job.quiet:
+        note(f"{listed(list(failed))} could not be drawn: {next(iter(failed.values()))}")
+
+
+def require_values(empty: dict[str, str], names: Sequence[str], output: str, *, quiet: bool) -> None:
+    """Tell of variables without any result, and why there are none; fail where no variable has any."""
+    from gridtrend import io
+
+    if not empty:
+        return
+    reasons = dict.fromkeys(empty.values())
+    told = "; ".join(
+        f"'{listed([name for name in empty if empty[name] == reason])}': {reason}" for reason in list(reasons)[:3]
+    )
+    if len(empty) == len(names):
+        raise io.InputError(
+            f"there is no result at all: {told}. '{output}' was written, and holds missing values alone"
+        )
+    if not quiet:
+        note(f"no result for {told}")

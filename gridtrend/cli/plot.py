@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
+from gridtrend.cli.arguments import PATH
 from gridtrend.cli.terminal import notes
 
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 
 
 @click.command(no_args_is_help=True)
-@click.argument("result")
-@click.argument("map_path", metavar="MAP.png")
+@click.argument("result", type=PATH)
+@click.argument("map_path", metavar="MAP.png", type=PATH)
 @click.option("-v", "--variable", metavar="NAME", help="Which variable, where RESULT holds several.")
 @click.option("-O", "--overwrite", is_flag=True, help="Replace an existing map.")
 def plot(result: str, map_path: str, variable: str | None, overwrite: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gridtrend.cli import values
 from gridtrend.cli.resources import Means, Resources, available_threads
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class Record:
             return f"{self.steps:,} steps"
         coordinate = self.dataset[self.dim]
         ends = coordinate.values[[0, -1]]
-        first, last = (str(end)[:10] if io.holds_dates(coordinate) else f"{end:g}" for end in ends)
+        if io.holds_dates(coordinate):
+            first, last = _dates(*ends)
+        else:
+            first, last = (f"{end:g}" if coordinate.dtype.kind in "iuf" else str(end) for end in ends)
         return f"{self.steps:,} steps from {first} to {last}"
 
     def plan(
@@ -83,6 +87,12 @@ class Record:
         )
 
 
+def _dates(first: Any, last: Any) -> list[str]:
+    """Two dates as days, with the time of day where the days are the same."""
+    days, times = zip(*(str(date).replace("T", " ").split(" ") for date in (first, last)), strict=True)
+    return [f"{day} {time[:8]}" for day, time in zip(days, times, strict=True)] if days[0] == days[1] else list(days)
+
+
 def open_record(
     inputs: Sequence[str],
     *,
@@ -107,13 +117,6 @@ def open_record(
     return Record(dataset, dim, names)
 
 
-def _pairs(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> list[tuple[str, str]]:
-    for value in values:
-        if not all(value.partition("=")):
-            raise click.BadParameter(f"'{value}' is not NAME=VALUE or NAME=FROM:TO, as in time=1960:2010")
-    return [(name.strip(), wanted.strip()) for name, _, wanted in (v.partition("=") for v in values)]
-
-
 def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that `open_record` takes."""
     decorators: list[Decorator] = [
@@ -131,7 +134,7 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "selections",
             multiple=True,
             metavar="NAME=FROM:TO",
-            callback=_pairs,
+            callback=values.selections,
             help="Keep a part, such as time=1960:2010, lat=-30:30 or level=850; may be repeated.",
         ),
     ]

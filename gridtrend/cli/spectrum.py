@@ -1,18 +1,22 @@
 """`gridtrend spectrum`: spectra of every cell, from file to file."""
 
 import contextlib
+import functools
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.job import Job, begin, carry_out, described
+from gridtrend.cli import values
+from gridtrend.cli.arguments import PATH, inputs_argument, output_argument
+from gridtrend.cli.job import Job, begin, carry_out, described, draw, require_values
+from gridtrend.cli.outcome import without_values
 from gridtrend.cli.record import Record, available_threads, record_options
 from gridtrend.cli.resources import Means
-from gridtrend.cli.terminal import Progress
+from gridtrend.cli.terminal import Progress, listed, note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,50 +46,29 @@ class SpectrumJob(Job):
     threads: int = 1
 
 
-def _length(context: click.Context, parameter: click.Parameter, value: str | None) -> int | str | None:
-    """Samples if it is a whole number, and else a duration."""
-    return int(value) if value is not None and value.strip().isdecimal() else value
-
-
-def _ends(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
-    if value is None:
-        return None
-    first, colon, last = (part.strip() for part in value.partition(":"))
-    if not (first and colon and last):
-        raise click.BadParameter(f"'{value}' is not SHORTEST:LONGEST, as in 2Y:7Y")
-    return _length(context, parameter, first), _length(context, parameter, last)
-
-
-def _taper(context: click.Context, parameter: click.Parameter, value: str) -> Any:
-    """A name, or a name and its parameters: tukey:0.25."""
-    name, *parameters = value.split(":")
-    try:
-        return (name, *map(float, parameters)) if parameters else name
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is not NAME or NAME:NUMBER, as in hann or tukey:0.25") from None
-
-
 @click.command(no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.argument("output")
+@inputs_argument
+@output_argument
 @click.option(
     "--window",
     required=True,
-    callback=_length,
+    callback=values.length,
     metavar="LENGTH",
     help="Length of the windows: samples, or a duration such as 20Y or 30D.",
 )
-@click.option("--hop", callback=_length, metavar="LENGTH", help="From one start to the next.  [default: half a window]")
+@click.option(
+    "--hop", callback=values.length, metavar="LENGTH", help="From one start to the next.  [default: half a window]"
+)
 @click.option(
     "--band",
-    callback=_ends,
+    callback=values.band,
     metavar="SHORTEST:LONGEST",
     help="The variance of these periods through time, such as 2Y:7Y, instead of a spectrum.",
 )
 @click.option("--through-time", is_flag=True, help="The spectrum of each window, instead of their mean.")
 @record_options
 @click.option(
-    "--taper", default="hann", show_default=True, callback=_taper, help="Weights of a window; tukey:0.25 for one."
+    "--taper", default="hann", show_default=True, callback=values.taper, help="Weights of a window; tukey:0.25 for one."
 )
 @click.option(
     "--detrend",
@@ -111,7 +94,8 @@ def _taper(context: click.Context, parameter: click.Parameter, value: str) -> An
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=values.Level(),
+    metavar="LEVEL",
     default=0.05,
     show_default=True,
     help="Probability with which red noise exceeds its level.",
@@ -120,10 +104,11 @@ def _taper(context: click.Context, parameter: click.Parameter, value: str) -> An
     "--plot",
     "picture",
     metavar="PICTURE.png",
+    type=PATH,
     help="Draw the spectrogram, or a map of the band, too; with several variables PICTURE_NAME.png.",
 )
 @click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
-@click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]")
+@click.option("--threads", type=values.Count(1), metavar="N", help="How many threads compute.  [default: one a core]")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
 @click.pass_obj
 def spectrum(
@@ -175,6 +160,7 @@ def run(job: SpectrumJob) -> str:
     for name in record.names:
         # What is wrong with the call is told before anything is read.
         analyse(record.dataset[name].chunk(), record.dim, job)
+    _check_lengths(record.dataset[record.names[0]], record.dim, job, (lambda _: None) if job.quiet else note)
     progress = Progress(job.quiet)
     try:
         result = described(_results(record, job, progress), record, job, "Spectra")
@@ -183,10 +169,39 @@ def run(job: SpectrumJob) -> str:
             io.write(result, begun.target, overwrite=job.overwrite, report=progress)
     finally:
         progress.clear()
-    for variable, picture in begun.pictures.items():
-        _draw(job, picture, variable)
+    measure = "band_power" if job.band else "power"
+    empty = without_values(result, job.output, record.names, measure, lambda _: "no window is without missing values")
+    require_values(empty, record.names, job.output, quiet=job.quiet)
+    known = {name: path for name, path in begun.pictures.items() if (name or record.names[0]) not in empty}
+    draw(job, known, functools.partial(_draw, job))
     took = time.monotonic() - started
-    return f"{', '.join(record.names)}: {record.period}: {job.output} written in {took:.1f} s"
+    return f"{listed(record.names)}: {record.period}: {job.output} written in {took:.1f} s"
+
+
+def _check_lengths(array: "xr.DataArray", dim: str, job: SpectrumJob, say: Callable[[str], None]) -> None:
+    """Refuse a band from long to short periods and a hop beyond the record; tell of samples between the windows."""
+    from gridtrend import io
+    from gridtrend.grid.sampling import regular
+
+    sampling = regular(array, dim, sampling=job.analysis["sampling"])
+    if job.band:
+        shortest, longest = (sampling.steps("band", end) for end in job.band)
+        if shortest >= longest:
+            first, last = job.band
+            raise io.InputError(
+                f"--band {first}:{last} does not run from a shorter to a longer period: write SHORTEST:LONGEST, as in "
+                + (f"{last}:{first}" if shortest > longest else "2Y:7Y")
+            )
+    hop = job.analysis["hop"]
+    if hop is None:
+        return
+    window, apart = sampling.samples("window", job.analysis["window"]), sampling.samples("hop", hop)
+    if apart >= sampling.size:
+        raise io.InputError(
+            f"--hop {hop} is as long as the record, which has {sampling.size:,} steps: give a shorter one"
+        )
+    if apart > window:
+        say(f"--hop {hop} is longer than a window: {apart - window:,} of {apart:,} steps between windows are not used")
 
 
 def analyse(array: "xr.DataArray", dim: str, job: SpectrumJob) -> "xr.Dataset":

@@ -6,15 +6,22 @@ import signal
 import sys
 import threading
 import time
+import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 import click
 
+from gridtrend.grid import dialect
+
 # netCDF4 swallows a KeyboardInterrupt that arrives in its compiled code: remember that there was one.
 _interrupted = threading.Event()
 INTERRUPTED = "interrupted; no unfinished file was left behind"
+# Unicode categories of controls, directions of writing, separators of lines, and of what no text may hold.
+STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+# So many names are listed; of more, the first ones.
+MOST_NAMES = 6
 
 
 class Failure(click.ClickException):
@@ -25,6 +32,12 @@ class Failure(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
         click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
+
+
+class Misuse(Failure):
+    """A call that is no call of a command: one line on stderr, exit code 2."""
+
+    exit_code = 2
 
 
 class Group(click.Group):
@@ -48,9 +61,14 @@ class Group(click.Group):
 
 @contextlib.contextmanager
 def failures() -> Iterator[None]:
-    """Turn every exception into a `Failure`."""
+    """Turn every exception into a `Failure`, whose message names options and not arguments of Python."""
     try:
-        yield
+        with dialect.command_line():
+            yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise Misuse(_usage(error)) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt as error:
@@ -59,6 +77,12 @@ def failures() -> Iterator[None]:
         if os.environ.get("GRIDTREND_DEBUG"):
             raise
         raise Failure(_with_notes(_explain(error), error)) from None
+
+
+def _usage(error: click.UsageError) -> str:
+    """What is wrong with a call, and where to read how it is made."""
+    where = error.ctx.command_path if error.ctx is not None else "gridtrend"
+    return f"{error.format_message().rstrip('.')}; see `{where} --help`"
 
 
 def _explain(error: Exception) -> str:
@@ -76,7 +100,41 @@ def _with_notes(message: str, error: BaseException) -> str:
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split())
+    return printable(" ".join(str(message).split()))
+
+
+def printable(text: object) -> str:
+    r"""Text from files and arguments, with everything that would steer a terminal written as an escape.
+
+    Examples
+    --------
+    >>> printable("K\x1b[2J\n")
+    'K\\x1b[2J\\x0a'
+    """
+    return "".join(_escaped(c) if unicodedata.category(c) in STEERING else c for c in str(text))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a line of readable length: the first ones, and how many more there are.
+
+    Examples
+    --------
+    >>> listed(["tas", "pr"]), listed([f"v{k}" for k in range(345)])
+    ('tas, pr', 'v0, v1, v2, v3, v4 and 340 more')
+    """
+    shown = names if len(names) <= MOST_NAMES else names[: MOST_NAMES - 1]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def say(lines: Sequence[object], *, err: bool = False) -> None:
+    """Print lines, none of which does more to the terminal than a line does."""
+    click.echo("\n".join(map(printable, lines)), err=err)
 
 
 def note(message: object) -> None:
@@ -117,7 +175,7 @@ class Progress:
             filled = 30 * done // max(total, 1)
             bar = "#" * filled + "." * (30 - filled)
             click.echo(
-                f"\r\x1b[K{label[:30]:<30} [{bar}] {100 * done // max(total, 1):3d} %",
+                f"\r\x1b[K{printable(label)[:30]:<30} [{bar}] {100 * done // max(total, 1):3d} %",
                 err=True,
                 nl=False,
             )

@@ -1,5 +1,6 @@
 """`gridtrend trend`: trends for every cell, from file to file."""
 
+import functools
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -8,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.job import Begun, Job, begin, carry_out, described
+from gridtrend.cli import values
+from gridtrend.cli.arguments import PATH, inputs_argument, output_argument
+from gridtrend.cli.job import Begun, Job, begin, carry_out, described, draw, require_values
+from gridtrend.cli.outcome import too_few, without_values
 from gridtrend.cli.plot import draw_map
 from gridtrend.cli.record import Record, record_options
 from gridtrend.cli.resources import Means, Resources, resource_options
-from gridtrend.cli.terminal import Progress, note
+from gridtrend.cli.terminal import Progress, listed, note
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,7 +29,6 @@ METHODS = (
     "seasonal",
 )
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
-CORRECTIONS = ("bh", "by", "bky", "walker")
 ALTERNATIVES = ("two-sided", "increasing", "decreasing", "greater", "less")
 
 
@@ -51,30 +54,9 @@ class TrendJob(Job):
     resources: Resources = field(default_factory=Resources)
 
 
-def _lag(text: str) -> int | str:
-    """A number of lags, or all."""
-    return text if text == "all" else int(text)
-
-
-def _period(text: str) -> int | str:
-    """A calendar's period, or a number of steps."""
-    return int(text) if text.isdecimal() else text
-
-
-def _field_test(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:
-    """Arguments of `field_significance` for METHOD[:ALPHA]."""
-    method, colon, level = (value or "").partition(":")
-    if not value:
-        return {}
-    if method not in CORRECTIONS:
-        raise click.BadParameter(f"'{method}' is not one of {', '.join(CORRECTIONS)}")
-    alpha = click.FloatRange(0, 1, min_open=True, max_open=True)(level if colon else "0.05", parameter, context)
-    return {"method": method, "alpha_global": alpha}
-
-
 @click.command(no_args_is_help=True)
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.argument("output")
+@inputs_argument
+@output_argument
 @record_options
 @click.option(
     "--method",
@@ -85,11 +67,14 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
     "how often each cries wolf), or by seasons.",
 )
 @click.option(
-    "--lag", type=_lag, metavar="N|all", help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use."
+    "--lag",
+    callback=values.lag,
+    metavar="N|all",
+    help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use.",
 )
 @click.option(
     "--period",
-    type=_period,
+    callback=values.period,
     metavar="month|season|N",
     help="What a year of --method seasonal consists of.  [default: month]",
 )
@@ -102,7 +87,8 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=values.Level(),
+    metavar="LEVEL",
     default=0.05,
     show_default=True,
     help="Level of significance, and of the confidence limits.",
@@ -116,7 +102,8 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
 )
 @click.option(
     "--min-valid",
-    type=click.IntRange(2),
+    type=values.Count(2),
+    metavar="N",
     default=4,
     show_default=True,
     help="Cells with fewer values get no result.",
@@ -134,7 +121,7 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
     "field_test",
     metavar="METHOD[:ALPHA]",
     default=None,
-    callback=_field_test,
+    callback=values.field_test,
     help="Also tell which cells stand out among all cells, and mark the map by that: bh, by or bky keep the share of "
     "false discoveries below ALPHA (bh:0.1 suits fields of alike neighbours), walker their probability.  "
     "[default of ALPHA: 0.05]",
@@ -143,6 +130,7 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
     "--plot",
     "map_path",
     metavar="MAP.png",
+    type=PATH,
     help="Draw a map too; with several variables MAP_NAME.png.",
 )
 @click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
@@ -215,7 +203,7 @@ def run(job: TrendJob) -> str:
     started = time.monotonic()
     begun = begin(job)
     record = begun.record
-    _check_times(record, job.analysis.get("per", "year"))
+    _check_times(record, job.analysis)
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
     maps = _maps(begun, say)
@@ -229,18 +217,20 @@ def run(job: TrendJob) -> str:
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
         progress.clear()
-    for name, path in maps.items():
-        draw_map(job.output, path, name)
+    require_values(empty := _without_trend(result, record, job), record.names, job.output, quiet=job.quiet)
+    known = {name: path for name, path in maps.items() if (name or record.names[0]) not in empty}
+    draw(job, known, functools.partial(draw_map, job.output))
     cells = sum(record.dataset[name].size // record.steps for name in record.names)
     took = time.monotonic() - started
-    return f"{', '.join(record.names)}: {cells:,} cells, {record.period}: {job.output} written in {took:.1f} s"
+    return f"{listed(record.names)}: {cells:,} cells, {record.period}: {job.output} written in {took:.1f} s"
 
 
-def _check_times(record: Record, per: str) -> None:
-    """Refuse, before anything is read, times that slopes per `per` cannot be computed from."""
+def _check_times(record: Record, analysis: dict[str, Any]) -> None:
+    """Refuse, before anything is read, what cannot be computed from the times of the record."""
     from gridtrend import io
     from gridtrend.grid.timeaxis import time_axis
 
+    per = analysis.get("per", "year")
     array, dim = record.dataset[record.names[0]], record.dim
     units = str(array[dim].attrs.get("units", "")) if dim in array.coords else ""
     if per != "step" and " since " in units:
@@ -248,27 +238,48 @@ def _check_times(record: Record, per: str) -> None:
             f"'{dim}' counts '{units}', which is no calendar date, so that slopes per {per} are unknown: "
             "ask for slopes per time step with --per step, or correct the units in the file"
         )
-    time_axis(array, dim, per)
+    positions = int(time_axis(array, dim, per).steps[-1]) + 1
+    period, lag = analysis.get("period"), analysis.get("lag")
+    if isinstance(period, int) and period >= positions:
+        raise io.InputError(
+            f"--period {period} leaves nothing to compare: the record has {positions:,} steps, and needs more than one "
+            "such period. Give the number of steps in a year"
+        )
+    if isinstance(lag, int) and lag >= positions:
+        raise io.InputError(f"--lag {lag} is as long as the record, which has {positions:,} steps: give a smaller one")
 
 
 def _maps(begun: Begun, say: Callable[[str], None]) -> dict[str | None, str]:
     """The maps to draw: of variables with two dimensions beside that of the series, which is known before the run."""
     from gridtrend import io
 
-    maps, told = {}, ""
+    maps, others = {}, {}
     for name, path in begun.pictures.items():
         known = name or begun.record.names[0]
         sizes = begun.record.dataset[known].sizes
         seen = [f"{dim} ({size})" for dim, size in sizes.items() if size > 1 and dim != begun.record.dim]
         if len(seen) == 2:
             maps[name] = path
-            continue
-        told = f"no map of '{known}': a map has two dimensions, and its cells {', '.join(seen) or 'none'}"
-        if len(begun.pictures) > 1:
-            say(told)
-    if told and not maps:
-        raise io.InputError(f"{told}; choose a part with --select, or leave --plot out")
+        else:
+            others[known] = ", ".join(seen) or "none"
+    if others:
+        first = next(iter(others))
+        whose = "its cells have" if len(others) == 1 else f"the cells of '{first}' have"
+        told = f"no map of '{listed(list(others))}': a map has two dimensions, and {whose} {others[first]}"
+        if not maps:
+            raise io.InputError(f"{told}; choose a part with --select, or leave --plot out")
+        say(told)
     return maps
+
+
+def _without_trend(result: "xr.Dataset", record: Record, job: TrendJob) -> dict[str, str]:
+    """Variables for which no cell has a trend, and why."""
+    measure = "slope" if job.analysis.get("slope", True) else "p_value"
+    nothing_else = "no cell has values that the test can compare"
+    if "period" in job.analysis:
+        nothing_else = f"no two values share a part of --period {job.analysis['period']}"
+    why = functools.partial(too_few, min_valid=job.analysis.get("min_valid", 4), nothing_else=nothing_else)
+    return without_values(result, job.output, record.names, measure, why)
 
 
 def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":

@@ -1,5 +1,6 @@
 """Cut a part out of a dataset: `time=1960:2010`, `lat=-30:30`, `level=850`."""
 
+import re
 from collections.abc import Hashable
 from typing import Any
 
@@ -7,9 +8,12 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.io.coordinates import find_dim, holds_dates
+from gridtrend.io.dates import dates_within
 from gridtrend.io.errors import InputError
 
 CF_NAMES = {"lat": "latitude", "lon": "longitude", "lev": "vertical", "level": "vertical"}
+# As people write it: no NaN, infinity or underscores, which Python reads too.
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 EASTWARD_UNITS = ("degrees_east", "degree_east", "degrees_E", "degree_E")
 
 
@@ -48,7 +52,7 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
         other = " or ".join(map(str, coordinate.dims)) or "another coordinate"
         raise InputError(f"cannot select by '{key}', which has {coordinate.ndim} dimensions: select by {other}")
     if holds_dates(coordinate):
-        positions = _dates_within(coordinate, wanted)
+        positions = dates_within(coordinate, wanted)
     else:
         low, high = _limits(coordinate, wanted)
         if _is_longitude(coordinate):
@@ -77,28 +81,14 @@ def _find_coordinate(dataset: xr.Dataset, name: str) -> Hashable:
     raise InputError(f"cannot select: {problem}. Use one of {known}")
 
 
-def _dates_within(coordinate: xr.DataArray, wanted: str) -> Any:
-    low, colon, high = (part.strip() for part in wanted.partition(":"))
-    steps = xr.DataArray(np.arange(coordinate.size), {"date": ("date", coordinate.values)}, ["date"])
-    try:
-        found = steps.sortby("date").sel(date=slice(low or None, (high if colon else low) or None))
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"cannot select '{wanted}' from '{coordinate.name}': write dates as 1960, 1960-05 or 1960-05-31, "
-            "and a range as 1960:2010"
-        ) from error
-    return np.sort(found.values)
-
-
 def _limits(coordinate: xr.DataArray, wanted: str) -> tuple[float, float]:
     low, colon, high = (part.strip() for part in wanted.partition(":"))
-    try:
-        first = float(low) if low else -np.inf
-        return first, first if not colon else float(high) if high else np.inf
-    except ValueError as error:
+    if not all(NUMBER.fullmatch(end) for end in (low, high) if end) or not (low or colon):
         raise InputError(
             f"cannot select '{wanted}' from '{coordinate.name}': write a number, or a range such as -30:30"
-        ) from error
+        )
+    first = float(low) if low else -np.inf
+    return first, first if not colon else float(high) if high else np.inf
 
 
 def _within(coordinate: xr.DataArray, low: float, high: float) -> Any:

@@ -1,0 +1,63 @@
+"""Messages in the words of whoever reads them: arguments in Python, options on the command line.
+
+Code that refuses an argument does not know who gave it. It composes its message with the functions below, which answer
+for the one who is there: `gridtrend ...` says so once, for its process; everything else is Python.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+# Of the process, and no context variable: the threads of dask, where some checks run, do not inherit those.
+_on_command_line = False
+
+
+@contextlib.contextmanager
+def command_line() -> Iterator[None]:
+    """Speak of options instead of arguments, in all threads, until the context is left."""
+    global _on_command_line
+    before, _on_command_line = _on_command_line, True
+    try:
+        yield
+    finally:
+        _on_command_line = before
+
+
+def either(python: str, command: str) -> str:
+    """The text for Python, or that for the command line.
+
+    Examples
+    --------
+    >>> either("drop it with da.drop_vars('time')", "use --per step")
+    "drop it with da.drop_vars('time')"
+    >>> with command_line():
+    ...     either("drop it with da.drop_vars('time')", "use --per step")
+    'use --per step'
+    """
+    return command if _on_command_line else python
+
+
+def given(name: str, value: Any, *, option: str | None = None) -> str:
+    """An argument with its value, as it is written in a call.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument in Python.
+    value : object
+        Sequences are written with colons on the command line.
+    option : str, optional
+        What the option is called, where it does not bear the name of the argument.
+
+    Examples
+    --------
+    >>> given("per", "decade"), given("taper", ("tukey", 0.25))
+    ("per='decade'", "taper=('tukey', 0.25)")
+    >>> with command_line():
+    ...     given("per", "decade"), given("taper", ("tukey", 0.25)), given("period", ("2Y", "7Y"), option="band")
+    ('--per decade', '--taper tukey:0.25', '--band 2Y:7Y')
+    """
+    if not _on_command_line:
+        return f"{name}={value!r}"
+    written = ":".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    return f"--{(option or name).replace('_', '-')} {written}"
