@@ -2,12 +2,15 @@
 
 import contextlib
 import functools
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import click
+
+from gridtrend.cli.values import Count, whole_number
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -118,18 +121,19 @@ def _bytes(context: click.Context, parameter: click.Parameter, value: str | None
 
     try:
         found = float(parse_bytes(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         found = 0.0
-    if found < 1e6:
+    if not 1e6 <= found < math.inf:
         raise click.BadParameter(f"'{value}' is not an amount of memory, such as 2GB or 500MB")
     return found
 
 
 def _sizes(context: click.Context, parameter: click.Parameter, value: str | None) -> list[tuple[str, int]]:
     pairs = [item.partition("=") for item in value.split(",")] if value else []
-    if not all(name.strip() and size.strip().isdigit() and int(size) > 0 for name, _, size in pairs):
-        raise click.BadParameter(f"'{value}' is not NAME=SIZE,..., such as lat=90,lon=180")
-    return [(name.strip(), int(size)) for name, _, size in pairs]
+    found = {name.strip(): whole_number(size) for name, _, size in pairs}
+    if value is not None and not (len(found) == len(pairs) > 0 and all(found) and all(found.values())):
+        raise click.BadParameter(f"'{value}' is not NAME=SIZE,..., such as lat=90,lon=180, with each name once")
+    return [(name, size) for name, size in found.items() if size]
 
 
 def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,10 +165,10 @@ def resource_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Disk chunks too wide for the memory: read them several times, copy the record into a Zarr store of "
             "tiles beside the output, or let the workers exchange parts.",
         ),
-        click.option("--threads", type=click.IntRange(1), help="How many threads compute.  [default: one a core]"),
-        click.option("--workers", type=click.IntRange(1), help="Start so many worker processes on this machine."),
+        click.option("--threads", type=Count(1), metavar="N", help="How many threads compute.  [default: one a core]"),
+        click.option("--workers", type=Count(1), metavar="N", help="Start so many worker processes on this machine."),
         click.option(
-            "--threads-per-worker", type=click.IntRange(1), default=1, show_default=True, help="Threads of each."
+            "--threads-per-worker", type=Count(1), metavar="N", default=1, show_default=True, help="Threads of each."
         ),
         click.option("--scheduler", metavar="ADDRESS", help="Join a dask cluster, such as tcp://10.0.0.1:8786."),
         click.option("--scheduler-file", metavar="FILE", help="Join the cluster whose scheduler wrote this file."),

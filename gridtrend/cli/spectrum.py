@@ -157,10 +157,10 @@ def run(job: SpectrumJob) -> str:
     started = time.monotonic()
     begun = begin(job)
     record = begun.record
+    _check_lengths(record.dataset[record.names[0]], record.dim, job, (lambda _: None) if job.quiet else note)
     for name in record.names:
         # What is wrong with the call is told before anything is read.
         analyse(record.dataset[name].chunk(), record.dim, job)
-    _check_lengths(record.dataset[record.names[0]], record.dim, job, (lambda _: None) if job.quiet else note)
     progress = Progress(job.quiet)
     try:
         result = described(_results(record, job, progress), record, job, "Spectra")
@@ -186,7 +186,7 @@ def _check_lengths(array: "xr.DataArray", dim: str, job: SpectrumJob, say: Calla
     sampling = regular(array, dim, sampling=job.analysis["sampling"])
     if job.band:
         shortest, longest = (sampling.steps("band", end) for end in job.band)
-        if shortest >= longest:
+        if not 0 < shortest < longest:
             first, last = job.band
             raise io.InputError(
                 f"--band {first}:{last} does not run from a shorter to a longer period: write SHORTEST:LONGEST, as in "

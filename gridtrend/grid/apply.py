@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.cf import data_name, output_attrs
+from gridtrend.grid.dialect import either
 from gridtrend.grid.kernel import Kernel, Output
 from gridtrend.grid.timeaxis import TimeAxis, period
 
@@ -204,7 +205,10 @@ def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
     name = f"{array.name!r}" if array.name is not None else "the array"
     if dim not in array.dims:
         dims = ", ".join(map(repr, array.dims)) or "none"
-        raise ValueError(f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: dim=...")
+        raise ValueError(
+            f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: "
+            + either("dim=...", "--dim NAME")
+        )
     if array.dtype.kind not in kinds:
         raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. Convert it with .astype(float).")
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.timeaxis import DAYS, YEARS, time_axis, unit_named
 
 Duration = int | str | np.timedelta64 | timedelta
@@ -62,10 +63,10 @@ class Sampling:
         number = self.steps(name, length)
         if not isinstance(length, (str, np.timedelta64, timedelta)) and number != int(number):
             raise ValueError(
-                f"{name}={length!r} is not a number of samples; give a whole number, or a duration: '30D'."
+                f"{given(name, length)} is not a number of samples; give a whole number, or a duration: '30D'."
             )
         if round(number) < 1:
-            raise ValueError(f"{name}={length!r} is less than one sample; give at least 1, or a duration: '30D'.")
+            raise ValueError(f"{given(name, length)} is less than one sample; give at least 1, or a duration: '30D'.")
         return round(number)
 
     def steps(self, name: str, length: Duration | float) -> float:
@@ -74,7 +75,9 @@ class Sampling:
             return np.timedelta64(length) / np.timedelta64(1, "D") * self._known(name, length, self.per_day)
         if not isinstance(length, str):
             if not np.isfinite(length):
-                raise ValueError(f"{name}={length!r} is not a length; give a number of samples, or a duration: '30D'.")
+                raise ValueError(
+                    f"{given(name, length)} is not a length; give a number of samples, or a duration: '30D'."
+                )
             return float(length)
         number, unit = _parse(name, length)
         per_day, per_year = (self._known(name, length, each) for each in (self.per_day, self.per_year))
@@ -83,8 +86,8 @@ class Sampling:
     def _known(self, name: str, length: Any, samples: float) -> float:
         if np.isnan(samples):
             raise ValueError(
-                f"{name}={length!r} is a duration, and {self.dim!r} has no times to measure it with. Give a number of "
-                f"samples, or times: da.assign_coords({self.dim}=...)."
+                f"{given(name, length)} is a duration, and {self.dim!r} has no times to measure it with. Give a number "
+                + either(f"of samples, or times: da.assign_coords({self.dim}=...).", "of samples.")
             )
         return samples
 
@@ -127,7 +130,7 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         If there are fewer than two samples, if steps are not equal, or if a unit of time is asked for and unknown.
     """
     if sampling not in SAMPLINGS:
-        raise ValueError(f"sampling={sampling!r} is not known; use one of {', '.join(map(repr, SAMPLINGS))}.")
+        raise ValueError(f"{given('sampling', sampling)} is not known; use one of {', '.join(map(repr, SAMPLINGS))}.")
     size = da.sizes[dim]
     if size < 2:
         raise ValueError(f"dimension {dim!r} has {size} samples, and a frequency needs several.")
@@ -172,11 +175,14 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         gaps = np.diff(values)
         place = int(np.argmax(np.abs(gaps - np.median(gaps))))
         where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
-        monthly = "for steps of calendar months or years say sampling='calendar'; " if dates else ""
+        monthly = f"for steps of calendar months or years say {given('sampling', 'calendar')}; " if dates else ""
         raise ValueError(
             f"coordinate {dim!r} is not sampled regularly: its steps differ by a factor of up to "
-            f"{gaps.max() / gaps.min():.3g}{where}. A spectrum needs equal steps: {monthly}for missing steps fill the "
-            f"axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...)."
+            f"{gaps.max() / gaps.min():.6g}{where}. A spectrum needs equal steps: {monthly}for missing steps "
+            + either(
+                f"fill the axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...).",
+                "fill the axis with missing values in the file, or select a part without them with --select.",
+            )
         )
     return float(step)
 
@@ -188,8 +194,12 @@ def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
         place = int(np.argmax(steps != steps[0])) if steps[0] > 0 else 0
         raise ValueError(
             f"coordinate {dim!r} is not sampled by the calendar: {steps[place]} months follow "
-            f"{coordinate.values[place]}, {steps[0]} the first sample. Fill it with da.resample({dim}='MS').asfreq(), "
-            "or leave sampling='regular' for steps shorter than a month."
+            f"{coordinate.values[place]}, {steps[0]} the first sample. "
+            + either(
+                f"Fill it with da.resample({dim}='MS').asfreq(), or leave ",
+                "Fill it with missing values in the file, or leave ",
+            )
+            + f"{given('sampling', 'regular')} for steps shorter than a month."
         )
     return int(steps[0])
 
@@ -203,5 +213,5 @@ def _parse(name: str, text: str) -> tuple[float, str]:
         if unit in DAYS or unit in YEARS:
             return float(number), unit
     raise ValueError(
-        f"{name}={text!r} is not a duration; write a number and a unit, such as '5Y', '18 months' or '30D'."
+        f"{given(name, text)} is not a duration; write a number and a unit, such as '5Y', '18 months' or '30D'."
     )

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.dialect import either, given
+
 DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
 YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
 UNITS = ("step", *DAYS, *YEARS)
@@ -98,8 +100,9 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     if dim not in da.coords:
         if per not in ("step", "year"):
             raise ValueError(
-                f"per={per!r} needs times, and dimension {dim!r} has no coordinate. Give it one with "
-                f"da.assign_coords({dim}=...), or ask for slopes per step with per='step'."
+                f"{given('per', per)} needs times, and dimension {dim!r} has no coordinate. "
+                + either(f"Give it one with da.assign_coords({dim}=...), or ask ", "Ask ")
+                + f"for slopes per step with {given('per', 'step')}."
             )
         return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", None, np.arange(n))
     coordinate = da[dim]
@@ -115,9 +118,10 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     if days is None:
         if per != "year":
             raise ValueError(
-                f"per={per!r} needs a unit of time, and coordinate {dim!r} names none "
-                f"(units: {coordinate.attrs.get('units')!r}). Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., "
-                "or use per='step'."
+                f"{given('per', per)} needs a unit of time, and coordinate {dim!r} names none "
+                f"(units: {coordinate.attrs.get('units')!r}). "
+                + either(f"Set da[{dim!r}].attrs['units'] to", "Set its units in the file to")
+                + f" 'years', 'days', ..., or use {given('per', 'step')}."
             )
         return TimeAxis(ticks.astype(float), 1.0, "", origin, order, steps)
     if np.issubdtype(ticks.dtype, np.integer) and n > 1:
@@ -177,7 +181,7 @@ def unit_named(name: str) -> str:
     unit = str(name).lower()
     unit = unit if unit in UNITS else unit.removesuffix("s")
     if unit not in UNITS:
-        raise ValueError(f"per={name!r} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
+        raise ValueError(f"{given('per', name)} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
     return unit
 
 
@@ -195,16 +199,24 @@ def _ticks(coordinate: xr.DataArray, dim: str, per: str) -> tuple[np.ndarray, fl
         return _cftime_ticks(values, dim)
     if kind not in "iuf":
         raise TypeError(
-            f"coordinate {dim!r} holds {values.dtype}, neither dates nor numbers. Convert it, for instance with "
-            f"da.assign_coords({dim}=pandas.to_datetime(da[{dim!r}])), or drop it and use per='step'."
+            f"coordinate {dim!r} holds {values.dtype}, neither dates nor numbers. "
+            + either(
+                f"Convert it, for instance with da.assign_coords({dim}=pandas.to_datetime(da[{dim!r}])), or drop it and "
+                "use per='step'.",
+                "Convert it in the file to numbers with units such as 'days since 2000-01-01'.",
+            )
         )
     if not np.isfinite(values).all():
         raise ValueError(_missing(dim))
     units = str(coordinate.attrs.get("units", ""))
     if " since " in units and per != "step":
         raise ValueError(
-            f"coordinate {dim!r} holds numbers in {units!r} that were not decoded to dates. Decode them with "
-            "xarray.decode_cf(ds), or, where the reference date makes that impossible, use per='step'."
+            f"coordinate {dim!r} holds numbers in {units!r} that were not decoded to dates. "
+            + either(
+                "Decode them with xarray.decode_cf(ds), or, where the reference date makes that impossible, use ",
+                "Correct the units in the file, or use ",
+            )
+            + f"{given('per', 'step')}."
         )
     return values.astype(float), _known_days(units or dim), f"{dim} = 0", _GREGORIAN_YEAR
 
@@ -215,7 +227,10 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
     if not all(isinstance(value, cftime.datetime) for value in values):
         raise TypeError(
             f"coordinate {dim!r} holds objects that are not all dates, such as {values[0]!r}. "
-            "Decode it with xarray.decode_cf(ds), or drop it and use per='step'."
+            + either(
+                "Decode it with xarray.decode_cf(ds), or drop it and use per='step'.",
+                "Convert it in the file to numbers with units such as 'days since 2000-01-01'.",
+            )
         )
     if values.size == 0:
         return np.empty(0, "int64"), 1.0, "", _GREGORIAN_YEAR
@@ -237,9 +252,9 @@ def _first(values: np.ndarray) -> str:
 
 
 def _missing(dim: str) -> str:
-    return (
-        f"coordinate {dim!r} has missing values, and a trend needs to know when each value was taken. Drop those "
-        f"steps with da.isel({dim}=da[{dim!r}].notnull())."
+    return f"coordinate {dim!r} has missing values, and a trend needs to know when each value was taken. " + either(
+        f"Drop those steps with da.isel({dim}=da[{dim!r}].notnull()).",
+        "Correct them in the file, or select the steps that have times with --select.",
     )
 
 
@@ -249,6 +264,10 @@ def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, orde
         example = coordinate.values[order[repeated[0]]]
         raise ValueError(
             f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
-            f"one time have no slope between them. Average them with da.groupby({dim!r}).mean(), or keep the first "
-            f"of each with da.drop_duplicates({dim!r})."
+            "one time have no slope between them. "
+            + either(
+                f"Average them with da.groupby({dim!r}).mean(), or keep the first of each with "
+                f"da.drop_duplicates({dim!r}).",
+                "Keep one value of each time in the file, or select a part without them with --select.",
+            )
         )

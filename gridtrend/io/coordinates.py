@@ -5,6 +5,7 @@ from collections.abc import Hashable, Sequence
 
 import xarray as xr
 
+from gridtrend.grid.dialect import either
 from gridtrend.io.errors import InputError
 
 TIME_NAMES = {"time", "t", "date", "year"}
@@ -38,8 +39,8 @@ def find_dim(dataset: xr.Dataset, dim: str | None = None) -> str:
         found = [name for name in found if name.lower() == "time"] or found
     if len(found) == 1:
         return found[0]
-    problem = f"several time dimensions ({', '.join(found)})" if found else "no time dimension"
-    raise InputError(f"there is {problem} among {listing}: name the one to use with --dim")
+    problem = f"there are several time dimensions ({', '.join(found)})" if found else "there is no time dimension"
+    raise InputError(f"{problem} among {listing}: name the one to use with {either('dim=...', '--dim')}")
 
 
 def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
@@ -83,16 +84,9 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
         for name in names:
             _require_suitable(dataset, dim, name)
         return list(dict.fromkeys(names))
-    describing = {
-        word.rstrip(":")
-        for variable in dataset.variables.values()
-        for key in REFERENCES
-        for word in str(variable.attrs.get(key, "")).split()
-    }
+    describing = _describing(dataset)
     suitable = [
-        str(name)
-        for name, array in dataset.data_vars.items()
-        if not _unsuitable(array, dim) and name not in describing and not str(name).endswith(("_bnds", "_bounds"))
+        str(name) for name, array in dataset.data_vars.items() if not _unsuitable(array, dim) and name not in describing
     ]
     fields = [name for name in suitable if dataset[name].ndim > 1] or suitable
     if not fields:
@@ -101,20 +95,37 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
     return fields
 
 
+def _describing(dataset: xr.Dataset) -> set[str]:
+    """Names of variables that only describe others, and of bounds."""
+    named = {
+        word.rstrip(":")
+        for variable in dataset.variables.values()
+        for key in REFERENCES
+        for word in str(variable.attrs.get(key, "")).split()
+    }
+    return named | {str(name) for name in dataset.data_vars if str(name).endswith(("_bnds", "_bounds"))}
+
+
 def _unsuitable(array: xr.DataArray, dim: str) -> str:
     """Why no trend can be found in a variable; empty if one can."""
     if dim not in array.dims:
         return f"does not change along '{dim}' (its dimensions: {', '.join(map(str, array.dims)) or 'none'})"
-    if array.dtype.kind not in "iufb":
-        return "holds dates" if holds_dates(array) else f"holds text or objects ({array.dtype}), not numbers"
-    return ""
+    if array.dtype.kind in "iufb":
+        return ""
+    if holds_dates(array):
+        return "holds dates"
+    if array.dtype.kind == "c" or {"r", "i"} == set(array.dtype.names or ()):
+        return "holds complex numbers, not real ones"
+    what = {"m": "durations", "V": "compound values"}.get(array.dtype.kind, f"text or objects ({array.dtype})")
+    return f"holds {what}, not numbers"
 
 
 def _require_suitable(dataset: xr.Dataset, dim: str, name: str) -> None:
     if name not in dataset.variables:
-        known = [str(n) for n in dataset.data_vars]
+        known = [str(n) for n, array in dataset.data_vars.items() if not _unsuitable(array, dim)]
+        known = [n for n in known if n not in _describing(dataset)] or known
         alike = difflib.get_close_matches(name, known, n=1)
         hint = f": did you mean '{alike[0]}'?" if alike else ""
-        raise InputError(f"there is no variable '{name}' among {', '.join(known)}{hint}")
+        raise InputError(f"there is no variable '{name}' among {', '.join(known) or 'none'}{hint}")
     if reason := _unsuitable(dataset[name], dim):
         raise InputError(f"variable '{name}' {reason}: a trend needs numbers along '{dim}'")

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.io.coordinates import find_dim
+from gridtrend.grid.dialect import either
+from gridtrend.io.coordinates import find_dim, holds_dates
 from gridtrend.io.errors import InputError
 from gridtrend.io.files import FilesArray, Part
 
@@ -67,8 +68,8 @@ def _require(part: xr.Dataset, path: str, first: str, dim: str, names: Sequence[
     if lacking or dim not in part.sizes:
         what = f"variable '{lacking[0]}'" if lacking else f"dimension '{dim}'"
         raise InputError(
-            f"'{path}' has no {what}, which '{first}' has: name files of one record, or choose with --variable "
-            "what all of them have"
+            f"'{path}' has no {what}, which '{first}' has: name files of one record, or choose with "
+            f"{either('variable=...', '--variable')} what all of them have"
         )
 
 
@@ -83,8 +84,8 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
         order = sorted(range(len(parts)), key=lambda k: (parts[k][dim].values[0], paths[k]))
     except TypeError as error:
         raise InputError(
-            f"the {len(parts)} files do not fit together: their times are of different calendars or kinds ({error}). "
-            "Compare them with `ncdump -h`"
+            f"the {len(parts)} files do not fit together: their times are of different calendars or kinds "
+            f"({', '.join(sorted({_kind(part[dim]) for part in parts}))}). Compare them with `ncdump -h`"
         ) from error
     parts, paths = [parts[k] for k in order], [paths[k] for k in order]
     times = [part[dim].values for part in parts]
@@ -93,6 +94,10 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
             _refuse_overlap(before, after, path, next_path)
     _tell_gaps(times, paths)
     return parts, paths
+
+
+def _kind(coordinate: xr.DataArray) -> str:
+    return f"calendar {coordinate.dt.calendar}" if holds_dates(coordinate) else f"no dates but {coordinate.dtype}"
 
 
 def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:
@@ -136,9 +141,12 @@ def _require_grid(first: xr.Dataset, other: xr.Dataset, first_path: str, path: s
             continue
         ours, theirs = (np.asarray(dataset[name].values, float) for dataset in (first, other))
         if ours is not theirs and not (gap := float(np.max(np.abs(ours - theirs), initial=0))) <= _noise(ours):
+            reverse = ours.ndim == 1 and float(np.max(np.abs(ours - theirs[::-1]), initial=0)) <= _noise(ours)
+            problem = "runs the other way than" if reverse else f"differs by up to {gap:.3g} from"
+            remedy = "turn it round" if reverse else "regrid them"
             raise InputError(
-                f"'{name}' in '{path}' differs by up to {gap:.3g} from that in '{first_path}': "
-                "the files must be on one grid; treat them one by one, or regrid them first"
+                f"'{name}' in '{path}' {problem} that in '{first_path}': "
+                f"the files must be on one grid; treat them one by one, or {remedy} first"
             )
 
 

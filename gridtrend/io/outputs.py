@@ -10,6 +10,7 @@ from typing import Any
 
 import xarray as xr
 
+from gridtrend.grid.dialect import either
 from gridtrend.io.errors import InputError, OutputError, RunError
 from gridtrend.io.files import NETCDF_LOCK
 from gridtrend.io.ledger import Workspace, workspace
@@ -60,7 +61,8 @@ def check_target(path: str | Path, inputs: Iterable[str | Path] = (), *, overwri
             raise OutputError(f"the output '{path}' is {'a folder' if target.is_dir() else 'no folder'}")
         if not overwrite:
             raise OutputError(
-                f"the output '{path}' exists: choose another name, or replace it (overwrite=True, --overwrite)"
+                f"the output '{path}' exists: choose another name, or replace it with "
+                + either("overwrite=True", "--overwrite")
             )
     if not target.parent.is_dir():
         raise OutputError(f"the folder '{path.parent}' does not exist: create it, or write elsewhere")
@@ -146,6 +148,9 @@ def write(
         except (RunError, InputError):
             raise
         except (OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not str(error).startswith("NetCDF: "):
+                # What a computation of the user's own raises says nothing about the disk.
+                raise
             reason = _why_not_writable(target.parent) or f"{error} (a full disk, a quota, or a damaged input?)"
             raise OutputError(f"cannot write '{target}': {reason}; no file was left or changed") from error
         report("writing", 1, 1)

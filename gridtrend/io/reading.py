@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.dialect import given
 from gridtrend.io.errors import OutputError, RunError
 from gridtrend.io.plan import Plan, disk_chunks
 
@@ -105,7 +106,7 @@ def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledg
     except OSError as error:
         raise OutputError(
             f"cannot write the copy of '{array.name}' in '{scratch}': {os.strerror(error.errno or errno.EIO).lower()}; make room "
-            f"for {array.nbytes / 1e6:,.0f} MB, or read several times instead (--rechunk passes)"
+            f"for {array.nbytes / 1e6:,.0f} MB, or read several times instead ({given('rechunk', 'passes')})"
         ) from error
     tiles = tuple(plan.blocks.get(str(dim), size) for dim, size in array.sizes.items())
     return array.copy(data=dask.array.from_array(copy, chunks=tiles, name=f"copy-{os.urandom(8).hex()}"))

@@ -18,6 +18,7 @@ from dask.base import get_scheduler
 from dask.blockwise import Blockwise
 from dask.callbacks import Callback
 
+from gridtrend.grid.dialect import either
 from gridtrend.io.errors import RunError
 from gridtrend.io.ledger import Ledger
 from gridtrend.io.plan import edges
@@ -208,7 +209,7 @@ def _outcome(future: Any) -> Any:
     if type(error).__module__.startswith("distributed"):
         raise RunError(
             f"the cluster gave up on a part of the work ({_first_line(error)}): workers died on it again and again, "
-            "most often for want of memory; give each worker more, or lower --memory-limit"
+            "most often for want of memory; give each worker more, or lower " + either("memory_limit", "--memory-limit")
         ) from error
     raise error
 

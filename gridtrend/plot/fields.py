@@ -6,6 +6,7 @@ import re
 
 import xarray as xr
 
+from gridtrend.grid.dialect import either
 from gridtrend.plot.grids import coordinates
 
 
@@ -20,14 +21,17 @@ def find_prefix(result: xr.Dataset, variable: str | None) -> str:
     if not names:
         raise ValueError(
             f"there is no slope to map in this Dataset, which holds {list(result.data_vars)}: "
-            "compute it with mann_kendall(da, slope=True) or theil_sen(da)"
+            + either("compute it with mann_kendall(da, slope=True) or theil_sen(da)", "make it with `gridtrend trend`")
         )
     choices = {n: n.removesuffix("slope").rstrip("_") or n for n in names}
     found = [n for n, choice in choices.items() if variable in (None, n, choice)]
     if len(found) == 1:
         return found[0].removesuffix("slope")
     what = "the trends of several variables" if variable is None else f"no trend of {variable!r}"
-    raise ValueError(f"this Dataset holds {what}: choose with variable=, one of {list(choices.values())}")
+    raise ValueError(
+        f"this Dataset holds {what}: choose with {either('variable=', '--variable')}, one of "
+        f"{', '.join(map(repr, choices.values()))}"
+    )
 
 
 def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
@@ -40,14 +44,14 @@ def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
     if slope.ndim < 2:
         what = f"has one dimension, {slope.dims[0]!r}" if slope.ndim else "is a single number"
         raise ValueError(
-            f"nothing to map: {name!r} {what}, and a map needs two. Look at it with "
-            f"result[{name!r}]" + (".plot()" if slope.ndim else ".item()")
+            f"nothing to map: {name!r} {what}, and a map needs two"
+            + either(f". Look at it with result[{name!r}]" + (".plot()" if slope.ndim else ".item()"), "")
         )
     field = field.compute()
     if not field["slope"].notnull().any():
         raise ValueError(
-            f"nothing to map: no cell of {name!r} has a value. A cell needs min_valid values in "
-            "its series: look at n_valid, and lower min_valid if that is sound"
+            f"nothing to map: no cell of {name!r} has a value. A cell needs {either('min_valid', '--min-valid')} values "
+            f"in its series: look at n_valid, and lower {either('min_valid', '--min-valid')} if that is sound"
         )
     return field
 
@@ -58,9 +62,10 @@ def _how_to_select(slope: xr.DataArray, name: str) -> str:
     named = all(d in slope.indexes for d in extra)
     places = [f"{d}={slope[d].values[0].item()!r}" if named else f"{d}=0" for d in extra]
     call = f"{'sel' if named else 'isel'}({', '.join(places)})"
-    return (
-        f"{name!r} has the dimensions {dict(slope.sizes)}, and a map shows two: choose one place "
-        f"along {', '.join(map(repr, extra))}, for example trend_map(result.{call})"
+    sizes = ", ".join(f"{dim} ({size})" for dim, size in slope.sizes.items())
+    return f"{name!r} has the dimensions {sizes}, and a map shows two: choose one place along " + either(
+        f"{', '.join(map(repr, extra))}, for example trend_map(result.{call})",
+        f"{', '.join(map(repr, extra))} with --select when the trends are computed",
     )
 
 

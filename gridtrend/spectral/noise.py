@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.dialect import given
 from gridtrend.grid.sampling import Duration
 from gridtrend.spectral.means import apply_to, independence, mean_sums
 from gridtrend.spectral.setup import long_name, prepare
@@ -100,7 +101,9 @@ def red_noise(
         per=per,
     )
     if setup.recipe.length < 3:
-        raise ValueError(f"window={window!r} is too short for an autocorrelation; take one of at least 3 samples.")
+        raise ValueError(
+            f"{given('window', window)} is too short for an autocorrelation; take one of at least 3 samples."
+        )
     found, totals = mean_sums(setup)
     bins = setup.recipe.bins
     options = {"weights": setup.weights, "hop": setup.recipe.hop, "alpha": float(alpha)}

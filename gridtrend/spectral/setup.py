@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import check_array, package_version
 from gridtrend.grid.cf import data_name, slope_units
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.sampling import Duration, Sampling, regular
 from gridtrend.grid.timeaxis import described
 from gridtrend.grid.windows import BOUNDARIES, Part, Windows, map_windows
@@ -159,7 +160,10 @@ def prepare(
     for array in arrays:
         check_array(array, dim, kinds="biufc")
         if "frequency" in array.dims:
-            raise ValueError("the data have a dimension 'frequency' already; rename it: da.rename(frequency='band').")
+            raise ValueError(
+                "the data have a dimension 'frequency' already; rename it"
+                + either(": da.rename(frequency='band').", " in the file.")
+            )
     for name, value, known in (
         ("detrend", detrend, DETRENDS),
         ("sides", sides, SIDES),
@@ -169,8 +173,8 @@ def prepare(
         choose(name, value, known)
     if sides == "onesided" and any(array.dtype.kind == "c" for array in arrays):
         raise ValueError(
-            "the data are complex, so that frequencies below zero do not mirror those above; say sides='twosided', or "
-            "take one part: da.real."
+            "the data are complex, so that frequencies below zero do not mirror those above; "
+            + either("say sides='twosided', or take one part: da.real.", "write their real part as a variable.")
         )
     found = regular(arrays[0], dim, sampling=sampling, per=per)
     if len(arrays) > 1:
@@ -180,7 +184,7 @@ def prepare(
     length = found.samples("window", window)
     if length > found.size:
         raise ValueError(
-            f"window={window!r} is {length} samples long, and {dim!r} has {found.size}; take a window of at most "
+            f"{given('window', window)} is {length} samples long, and {dim!r} has {found.size}; take a window of at most "
             f"{found.size}, or a longer record."
         )
     step = max(length // 2, 1) if hop is None else found.samples("hop", hop)
@@ -192,7 +196,7 @@ def prepare(
 def choose(name: str, value: Any, known: Sequence[Any]) -> None:
     """Refuse a choice that is not known."""
     if not (value is None or isinstance(value, str)) or value not in known:
-        raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, known))}.")
+        raise ValueError(f"{given(name, value)} is not known; use one of {', '.join(map(repr, known))}.")
 
 
 def _nfft(nfft: int | None, length: int) -> int:

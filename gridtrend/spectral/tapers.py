@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gridtrend.grid.dialect import either, given
+
 _ONES = ("boxcar", "box", "ones", "rect", "rectangular")
 
 Taper = str | tuple[Any, ...] | np.ndarray | None
@@ -29,14 +31,27 @@ def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
     if isinstance(taper, (str, tuple)):
         from scipy.signal import get_window
 
+        if isinstance(taper, tuple) and taper[0] == "tukey" and not all(0 <= share <= 1 for share in taper[1:]):
+            raise ValueError(
+                f"{given('taper', taper)} is not known: the cosine's share of a Tukey window is between 0 and 1."
+            )
         try:
-            return np.asarray(get_window(taper, length), float)
+            with np.errstate(all="ignore"):
+                weights = np.asarray(get_window(taper, length), float)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                f"taper={taper!r} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', "
-                "'blackmanharris', ('tukey', 0.25), ('kaiser', 8.0) or another of scipy.signal.get_window, or an "
-                "array of weights."
+                f"{given('taper', taper)} is not known"
+                + either(f" ({str(error).rstrip('.')})", ", or takes other parameters")
+                + ". Use 'boxcar', 'hann', 'hamming', "
+                + either(
+                    "'blackmanharris', ('tukey', 0.25), ('kaiser', 8.0) or another of scipy.signal.get_window, or an "
+                    "array of weights.",
+                    "'blackmanharris', 'tukey:0.25', 'kaiser:8' or another that SciPy knows.",
+                )
             ) from None
+        if not (np.isfinite(weights).all() and weights.any()):
+            raise ValueError(f"{given('taper', taper)} gives no weights for {length} samples: take another parameter.")
+        return weights
     weights = np.asarray(taper)
     if weights.shape != (length,) or weights.dtype.kind not in "biuf" or not np.isfinite(weights).all():
         raise ValueError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.windows import Span
 from gridtrend.spectral import fft
 
@@ -155,8 +156,10 @@ def tiles(blocks: tuple[Array, ...], span: Span, recipe: Recipe) -> Iterator[Til
             continue
         if recipe.nan_policy == "raise":
             raise ValueError(
-                "there are missing values, and nan_policy='raise'. Fill them before, da.interpolate_na(dim), or choose "
-                "nan_policy='propagate' (their windows are missing) or 'fill' (with the mean of the window)."
+                f"there are missing values, and {given('nan_policy', 'raise')} was given. Fill them before"
+                + either(", da.interpolate_na(dim)", "")
+                + f", or choose {given('nan_policy', 'propagate')} (their windows are missing) or 'fill' (with the mean of "
+                "the window)."
             )
         # Cells without a hole are computed as they are elsewhere, whatever their neighbours lack.
         incomplete = missing.any(axis=1)

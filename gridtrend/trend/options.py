@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, TypeVar
 
+from gridtrend.grid.dialect import given
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
@@ -25,21 +26,23 @@ Choice = TypeVar("Choice")
 def choose(name: str, value: str | None, choices: Mapping[Any, Choice]) -> Choice:
     """What one of several named choices stands for."""
     if value not in choices:
-        raise ValueError(f"{name}={value!r} is not known; use one of {', '.join(map(repr, choices))}.")
+        raise ValueError(f"{given(name, value)} is not known; use one of {', '.join(map(repr, choices))}.")
     return choices[value]
 
 
 def check_alpha(alpha: float) -> float:
     """A significance level, between 0 and 1."""
     if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
+        raise ValueError(
+            f"{given('alpha', alpha)} is not a significance level; give a number between 0 and 1, such as 0.05."
+        )
     return float(alpha)
 
 
 def check_min_valid(min_valid: int) -> int:
     """A number of valid values, at least 1."""
     if not (1 <= min_valid < math.inf and min_valid == int(min_valid)):
-        raise ValueError(f"min_valid={min_valid!r} is not a number of values; give a whole number from 1 on.")
+        raise ValueError(f"{given('min_valid', min_valid)} is not a number of values; give a whole number from 1 on.")
     return int(min_valid)
 
 

@@ -3,6 +3,7 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.dialect import given
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.options import (
@@ -249,13 +250,13 @@ def _check_method(
     """Refuse options that do not go with the method; the provenance of those that do."""
     if lag is not None and method not in LAGGED:
         raise ValueError(
-            f"method={method!r} takes no lag (lag={lag!r} was given); leave it out, or use one of "
+            f"{given('method', method)} takes no lag ({given('lag', lag)} was given); leave it out, or use one of "
             f"{', '.join(map(repr, LAGGED))}."
         )
     if p_value != "normal" and method not in INDEPENDENT:
         raise ValueError(
-            f"p_value={p_value!r} needs independent values, and method={method!r} is for others; use p_value='normal', or "
-            f"one of the methods {', '.join(map(repr, INDEPENDENT))}."
+            f"{given('p_value', p_value)} needs independent values, and {given('method', method)} is for others; use "
+            f"{given('p_value', 'normal')}, or one of the methods {', '.join(map(repr, INDEPENDENT))}."
         )
     if not (resamples == int(resamples) and resamples >= 1 and seed == int(seed) and seed >= 0):
         raise ValueError(

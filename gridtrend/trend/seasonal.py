@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.groups import Groups, grouped_test
 from gridtrend.trend.options import choose
@@ -196,16 +197,21 @@ def _calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.nd
     months = _months(da, dim)
     if months is None:
         raise ValueError(
-            f"period={period!r} needs dates, and {dim!r} has none. Give it some with da.assign_coords({dim}=...), or say "
-            "how many steps make a cycle, as in period=12."
+            f"{given('period', period)} needs dates, and {dim!r} has none. "
+            + either(f"Give it some with da.assign_coords({dim}=...), or say", "Say")
+            + f" how many steps make a cycle, as in {given('period', 12)}."
         )
     # December belongs to the winter that ends in the next year.
     slot = months if period == "month" else (months + 1) // 3
     repeated = slot.size - np.unique(slot).size
     if repeated:
         raise ValueError(
-            f"period={period!r} compares one value a {period} and year, and {repeated} of {slot.size} values share theirs "
-            f"with another. Bring the record there first, with da.resample({dim}={frequency!r}).mean() or .sum()."
+            f"{given('period', period)} compares one value a {period} and year, and {repeated} of {slot.size} values share "
+            "theirs with another. "
+            + either(
+                f"Bring the record there first, with da.resample({dim}={frequency!r}).mean() or .sum().",
+                f"Average the record by {period} first, or say how many steps make a year, as in --period 12.",
+            )
         )
     return count, slot
 
@@ -223,7 +229,8 @@ def _positions(da: xr.DataArray, dim: str, ticks: TimeAxis) -> tuple[np.ndarray,
     if position.size > 1 and position.max() >= SPARSE * position.size:
         raise ValueError(
             f"period as a number counts steps of a regular axis, and those of {dim!r} have no step in common. Use "
-            f"period='month' or 'season', or drop the coordinate with da.drop_vars({dim!r}) to count values instead."
+            f"{given('period', 'month')} or 'season'"
+            + either(f", or drop the coordinate with da.drop_vars({dim!r}) to count values instead.", ".")
         )
     return position, step
 
@@ -255,5 +262,7 @@ def _common_step(differences: np.ndarray) -> float:
 
 def _whole_number(period: int) -> int:
     if isinstance(period, bool) or not (period == int(period) and period >= 1):
-        raise ValueError(f"period={period!r} is not a number of steps; give a whole number from 1 on, or 'month'.")
+        raise ValueError(
+            f"{given('period', period)} is not a number of steps; give a whole number from 1 on, or 'month'."
+        )
     return int(period)

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from gridtrend.grid.apply import apply
+from gridtrend.grid.dialect import given
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.trend.kernels import (
     block_bootstrap,
@@ -132,8 +133,9 @@ def yue_wang(record: Record) -> xr.Dataset:
     """Variance by Yue & Wang 2004."""
     if record.lag == "all" and not record.compat:
         warnings.warn(
-            "lag='all' sums the autocorrelations of every lag, which is no consistent estimate: it rejects about half of "
-            "all series of white noise at the 5 % level. Leave lag out (first lag), or use method='hamed_rao'.",
+            f"{given('lag', 'all')} sums the autocorrelations of every lag, which is no consistent estimate: it rejects "
+            "about half of all series of white noise at the 5 % level. Leave lag out (first lag), or use "
+            f"{given('method', 'hamed_rao')}.",
             stacklevel=4,
         )
     return record.retested(
@@ -220,5 +222,7 @@ def _lags(record: Record, default: int, least: int = 1) -> int:
     if record.lag is None:
         return default
     if isinstance(record.lag, str) or record.lag != int(record.lag) or record.lag < least:
-        raise ValueError(f"lag={record.lag!r} is not a number of lags; give a whole number from {least} on, or 'all'.")
+        raise ValueError(
+            f"{given('lag', record.lag)} is not a number of lags; give a whole number from {least} on, or 'all'."
+        )
     return int(record.lag)
