@@ -37,6 +37,15 @@ class _Later:
 
 
 class _Methods:
+    _data: Any
+
+    def __repr__(self) -> str:
+        """What can be called, a function a line."""
+        data = "ds" if isinstance(self._data, xr.Dataset) else "da"
+        names = [name for name in dir(type(self)) if not name.startswith("_")]
+        calls = "\n".join(f"    {data}.gridtrend.{name}(...)" for name in names)
+        return f"gridtrend, on this {type(self._data).__name__}:\n{calls}\nEach has a docstring: help(gridtrend.mann_kendall)."
+
     mann_kendall = _method(trend.mann_kendall)
     theil_sen = _method(trend.theil_sen)
     siegel_slope = _method(trend.siegel_slope)

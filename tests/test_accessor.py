@@ -156,3 +156,15 @@ def test_importing_the_package_imports_nothing_heavy():
     assert set(gt.__all__) == set(dir(gt))
     assert all(hasattr(gt, name) for name in gt.__all__)
     assert not hasattr(gt, "trends")
+
+
+def test_the_accessor_shows_what_can_be_called(grid):
+    for data, name, only in ((grid, "da", "fit_per_cell"), (grid.to_dataset(), "ds", "solve_bvp")):
+        shown = repr(data.gridtrend)
+        assert f"{name}.gridtrend.mann_kendall(...)" in shown
+        assert f"{name}.gridtrend.{only}(...)" in shown
+        assert "object at 0x" not in shown
+        assert all(
+            callable(getattr(data.gridtrend, line.split(".")[2][:-1].removesuffix("(")))
+            for line in shown.splitlines()[1:-1]
+        )

@@ -541,3 +541,149 @@ def test_a_process_says_nothing_on_success_when_quiet(tmp_path, record):
     assert process.communicate(timeout=120) == ("", "")
     assert process.returncode == 0
     assert opened(tmp_path / "out.nc")["slope"].shape == (5, 7)
+
+
+# --- results without a value -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "why"),
+    [
+        (lambda tas: tas[:3], [], "no cell has the 4 values that --min-valid asks for, but 3 at most"),
+        (
+            lambda tas: tas,
+            ["--min-valid", 1000],
+            "no cell has the 1000 values that --min-valid asks for, but 30 at most",
+        ),
+        (lambda tas: tas * np.nan, [], "all values are missing"),
+        (lambda tas: tas * np.inf, ["--no-slope"], "all values are missing"),
+        (
+            lambda tas: tas.where(tas.time.dt.year % 10 == 0),
+            [],
+            "no cell has the 4 values that --min-valid asks for, but 3 at most",
+        ),
+        (lambda tas: tas * np.nan, ["--method", "seasonal", "--period", 3], "all values are missing"),
+        (lambda tas: tas[:3], ["--fdr", "bh"], "no cell has the 4 values that --min-valid asks for, but 3 at most"),
+    ],
+)
+def test_a_result_without_a_value_is_no_success(tmp_path, make_grid, change, options, why):
+    path = save(change(make_grid((30, 2, 3))).rename("tas"), tmp_path / "in.nc")
+    said = fails("trend", path, tmp_path / "out.nc", *options)
+    assert f"there is no result at all: 'tas': {why}" in " ".join(said.split())
+    assert "out.nc' was written, and holds missing values alone" in said
+    assert (tmp_path / "out.nc").exists()
+
+
+def test_a_result_without_a_value_is_none_where_it_is_written_by_parts(tmp_path, make_grid, monkeypatch):
+    pytest.importorskip("zarr")
+    monkeypatch.setattr("gridtrend.io.plan.SMALL_WORK", 0)
+    empty, one = make_grid((30, 2, 3)) * np.nan, make_grid((30, 2, 3)).where(lambda tas: tas.lon > 299)
+    for suffix in ("nc", "zarr"):
+        said = fails("trend", save(empty.rename("tas"), tmp_path / "in.nc"), tmp_path / f"empty.{suffix}")
+        assert "'tas': all values are missing" in said
+        said = run("trend", save(one, tmp_path / "in_one.nc"), tmp_path / f"one.{suffix}")
+        assert said.startswith("tas: 6 cells")
+
+
+def test_variables_without_a_value_are_told_where_others_have_some(tmp_path, make_grid):
+    pytest.importorskip("matplotlib")
+    grid = make_grid((30, 2, 3))
+    fields = xr.Dataset({"tas": grid, "pr": grid * np.nan, "ps": grid.where(grid.time.dt.year < 1963)})
+    path = save(fields, tmp_path / "in.nc")
+    said = run("trend", path, tmp_path / "out.nc", "--plot", tmp_path / "map.png").splitlines()
+    assert len(said) == 2
+    assert said[0] == (
+        "gridtrend: note: no result for 'pr': all values are missing; 'ps': no cell has the 4 values that --min-valid "
+        "asks for, but 2 at most"
+    )
+    assert sorted(os.listdir(tmp_path)) == ["in.nc", "map_tas.png", "out.nc"]
+    assert run("trend", path, tmp_path / "out.nc", "-O", "-q") == ""
+
+
+def test_a_spectrum_without_a_complete_window_is_no_success(tmp_path, make_grid):
+    path = save((make_grid((40, 2, 3)) * np.nan).rename("tas"), tmp_path / "in.nc")
+    for options in ([], ["--through-time"], ["--band", "2:4"]):
+        options += ["--window", 10, "--sampling", "calendar", "-O"]
+        assert "'tas': no window is without missing values" in fails("spectrum", path, tmp_path / "o.nc", *options)
+
+
+def test_a_map_that_fails_says_that_the_result_was_written(tmp_path, record, monkeypatch):
+    pytest.importorskip("matplotlib")
+
+    def refuse(*_, **__):
+        raise ValueError("no ink")
+
+    monkeypatch.setattr("gridtrend.plot.trend_map", refuse)
+    said = fails("trend", record, tmp_path / "out.nc", "--plot", tmp_path / "map.png")
+    assert "no ink. '" in said
+    assert said.endswith("out.nc' was written\n")
+    assert opened(tmp_path / "out.nc")["slope"].shape == (5, 7)
+
+
+# --- what is printed ---------------------------------------------------------------------------------
+
+HOSTILE = "K\x1b]0;owned\x07\x1b[2J\r\ngridtrend: error: all is lost\u202e\u2028\x9b31m"
+
+
+def test_what_files_say_of_themselves_does_not_steer_the_terminal(tmp_path, make_grid):
+    grid = make_grid((30, 2, 3)).rename("tas").assign_attrs(units=HOSTILE, long_name=HOSTILE)
+    path = save(grid, tmp_path / "in\x1b[2J.nc")
+    for said in (
+        run("info", path),
+        run("trend", path, tmp_path / "o\u202e.nc"),
+        fails("trend", path, tmp_path / "x.nc", "-v", "a\x1b[0m\nb"),
+        fails("trend", tmp_path / "no\x07.nc", tmp_path / "x.nc"),
+        run("trend", path, tmp_path / "x.nc", "--select", "x\x1b\ny", code=2),
+    ):
+        assert not {c for c in said if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u202e\u2028")}
+        assert "\\x1b" in said or "\\u202e" in said or "\\x07" in said
+        assert not any(line.startswith("gridtrend: error: all is lost") for line in said.splitlines())
+
+
+def test_many_variables_are_a_line_of_readable_length(tmp_path, make_grid):
+    grid = make_grid((8, 2, 2))
+    path = save(xr.Dataset({f"variable_{k}": grid[:, 0, 0] for k in range(60)}), tmp_path / "in.nc")
+    said = run("trend", path, tmp_path / "out.nc")
+    assert said.startswith("variable_0, variable_1, variable_2, variable_3, variable_4 and 55 more: 60 cells")
+    assert len(said) < 300
+    assert len(opened(tmp_path / "out.nc").attrs["title"]) < 120
+    said = fails("trend", path, tmp_path / "new.nc", "--plot", tmp_path / "map.png")
+    assert "variable_4 and 55 more': a map has two dimensions, and the cells of 'variable_0' have none" in said
+
+
+def test_a_record_within_a_day_is_told_by_its_hours(tmp_path, make_grid):
+    times = np.array("2009-09-09T03", "M8[h]") + np.arange(12)
+    path = save(make_grid((12, 2, 3)).assign_coords(time=times.astype("M8[ns]")), tmp_path / "in.nc")
+    assert "12 steps from 2009-09-09 03:00:00 to 2009-09-09 14:00:00" in run("info", path)
+
+
+def test_a_runtime_error_of_a_computation_is_not_a_full_disk(tmp_path, grid):
+    def fail(block):
+        raise RuntimeError("no convergence")
+
+    lazy = grid.chunk(lat=1).map_blocks(fail, template=grid.chunk(lat=1))
+    for name in ("out.nc", "out.zarr"):
+        with pytest.raises(RuntimeError, match=r"^no convergence$"):
+            gridtrend.write(lazy, tmp_path / name)
+        assert not (tmp_path / name).exists()
+
+
+def test_a_shell_completes_commands_options_and_file_names():
+    from click.shell_completion import BashComplete
+
+    def completed(*arguments):
+        *before, last = arguments
+        return BashComplete(cli, {}, "gridtrend", "_GRIDTREND_COMPLETE").get_completions(list(before), last)
+
+    assert "trend" in {item.value for item in completed("tr")}
+    assert "--min-valid" in {item.value for item in completed("trend", "--min")}
+    assert "hamed_rao" in {item.value for item in completed("trend", "--method", "ha")}
+    for call in (
+        ["trend", ""],
+        ["trend", "in.nc", ""],
+        ["spectrum", ""],
+        ["info", ""],
+        ["plot", ""],
+        ["trend", "--plot", ""],
+    ):
+        assert {item.type for item in completed(*call)} == {"file"}

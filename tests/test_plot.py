@@ -11,6 +11,8 @@ import xarray as xr
 
 matplotlib = pytest.importorskip("matplotlib")
 
+import itertools
+
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -280,6 +282,107 @@ def test_coordinates_with_gaps_fall_back_to_the_index(result):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (index)", "y (index)")
 
 
+@pytest.mark.parametrize(
+    ("lat", "lon"),
+    [
+        ([20.0, -60, 60, -20], [0.0, 90, 180, 270]),
+        ([60.0, 20, -20, -60], [0.0, 180, 90, 270]),
+        ([-60.0, 60, -20, 20], [270.0, 90, 0, 180]),
+    ],
+)
+def test_unsorted_coordinates_are_drawn_in_their_order(lat, lon):
+    values = 100 * np.array(lat)[:, None] + np.array(lon)
+    slope = xr.DataArray(values, {"lat": lat, "lon": lon}, ("lat", "lon"))
+    mesh = mesh_of(trend_map(make_result(slope, slope.transpose("lon", "lat")), title=""))
+    corners, drawn = mesh.get_coordinates(), mesh.get_array().reshape(4, 4)
+    middle = (corners[:-1, :-1] + corners[1:, 1:]) / 2
+    assert len(set(np.sign(np.diff(corners[:, 0, 1])))) == len(set(np.sign(np.diff(corners[0, :, 0])))) == 1
+    # Each cell holds the value that its place was given; it is shown in 1000 per decade.
+    for place, value in zip(middle.reshape(-1, 2), drawn.ravel(), strict=True):
+        nearest = min(lat, key=lambda each: abs(each - place[1]))
+        assert 1000 * value == pytest.approx(10 * (100 * nearest + place[0] % 360), abs=200)
+
+
+@pytest.mark.parametrize(("name", "bad"), [("lat", np.nan), ("lat", np.inf), ("lon", np.nan)])
+def test_cells_without_a_place_are_left_out_and_told(slope, name, bad):
+    result = make_result(slope, xr.zeros_like(slope))
+    places = result[name].values.copy()
+    places[3] = bad
+    with pytest.warns(
+        UserWarning, match=f"'{name}' is missing at 1 of {places.size} places: cells there are not drawn"
+    ):
+        figure = trend_map(result.assign_coords({name: places}))
+    assert mesh_of(figure).get_array().size == slope.size * (places.size - 1) // places.size
+    assert np.isfinite(figure.get_size_inches()).all()
+
+
+def test_coordinates_that_place_nothing_give_way_to_the_index(slope):
+    with pytest.warns(UserWarning, match="'lat' is missing at 36 of 36 places"):
+        axes = trend_map(make_result(slope.assign_coords(lat=np.full(36, np.nan)))).axes[0]
+    assert axes.get_ylabel() == "lat (index)"
+
+
+def section(values, attrs, *, name="lev", dims=None):
+    dims = dims or (name, "lat")
+    shape = [len(values) if dim == name else 4 for dim in dims]
+    coords = {name: (name, np.array(values, float), attrs), "lat": [-60.0, -20, 20, 60]}
+    return make_result(xr.DataArray(np.ones(shape), coords, dims))
+
+
+@pytest.mark.parametrize(
+    ("values", "attrs", "label", "bottom", "top"),
+    [
+        ([100000, 85000, 50000, 1000], {"units": "Pa", "positive": "down"}, "lev (hPa)", 1075, 0),
+        ([1000, 5000, 85000, 100000], {"units": "Pa", "standard_name": "air_pressure"}, "lev (hPa)", 1075, 0),
+        ([10, 500, 1000], {"units": "mbar"}, "lev (hPa)", 1250, 0),
+        ([5, 15, 100], {"units": "m", "standard_name": "depth"}, "lev (m)", 142.5, 0),
+        ([5, 15, 100], {"units": "m", "axis": "Z", "positive": "down"}, "lev (m)", 142.5, 0),
+        ([-100, -15, -5], {"units": "m", "positive": "up"}, "lev (m)", -142.5, 0),
+        ([2, 100, 1000], {"units": "m", "standard_name": "height", "axis": "Z"}, "lev (m)", 0, 1450),
+        ([0.2, 0.6, 1.0], {"units": "1", "positive": "down"}, "lev", 1.2, 0),
+    ],
+)
+def test_sections_stand_upright(values, attrs, label, bottom, top):
+    # Limits by hand: half a step beyond the last centres, and not below nothing.
+    for dims in (("lev", "lat"), ("lat", "lev")):
+        axes = trend_map(section(values, attrs, dims=dims)).axes[0]
+        assert axes.get_ylabel() == label
+        assert axes.get_xlabel() == "lat"
+        assert axes.get_ylim() == pytest.approx((bottom, top), abs=1e-9)
+
+
+def test_depth_is_known_by_its_name():
+    axes = trend_map(section([5, 15, 100], {}, name="depth")).axes[0]
+    assert axes.get_ylim() == pytest.approx((142.5, 0))
+
+
+@pytest.mark.parametrize("step", [0.5, 1, 2, 5])
+def test_numbers_of_the_colour_bar_do_not_touch_on_strips(step):
+    for lat, lon in ((np.arange(-5, 5.1, 1), np.arange(0.0, 360, 5)), (np.arange(-60, 60.1, 2), np.arange(0.0, 10, 2))):
+        values = np.random.default_rng(0).normal(size=(lat.size, lon.size)) * step / 100
+        figure = trend_map(make_result(xr.DataArray(values, {"lat": lat, "lon": lon}, ("lat", "lon"))))
+        figure.canvas.draw()
+        bar = figure.axes[1]
+        axis = bar.xaxis if bar.get_xlabel() else bar.yaxis
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels() if label.get_text()]
+        assert len(boxes) >= 3
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+        page = figure.bbox
+        assert bar.get_tightbbox().y0 >= page.y0 - 1
+
+
+def test_a_heading_is_drawn_as_it_is_written(slope):
+    figure = trend_map(make_result(slope), title="cost in $ and $^ of x_1\x1b[2J\u202e")
+    figure.canvas.draw()
+    assert texts_of(figure)[0] == "cost in $ and $^ of x_1[2J"
+
+
+def test_a_significant_slope_of_zero_is_explained(slope):
+    flat = xr.zeros_like(slope)
+    assert "white: significant, slope 0" in legend_of(trend_map(make_result(flat, xr.ones_like(flat))))
+    assert "white: significant, slope 0" not in legend_of(trend_map(make_result(flat, flat)))
+
+
 def test_heading_names_data_period_and_test(result):
     texts = texts_of(trend_map(result))
     assert texts == ["Trend in air temperature", "1981–2010 · Mann-Kendall test"]
@@ -290,6 +393,11 @@ def test_heading_names_data_period_and_test(result):
 def test_heading_of_a_short_record_gives_days(slope):
     result = make_result(slope, period=("2095-01-01", "2095-12-31"))
     assert texts_of(trend_map(result))[1] == "2095-01-01 to 2095-12-31 · Theil-Sen slope"
+
+
+def test_heading_of_a_record_within_a_day_gives_times(slope):
+    result = make_result(slope, period=("2009-09-09T03:00", "2009-09-09T21:30"))
+    assert texts_of(trend_map(result))[1] == "2009-09-09 03:00 to 2009-09-09 21:30 · Theil-Sen slope"
 
 
 def test_heading_of_a_360_day_calendar(slope):

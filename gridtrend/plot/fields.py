@@ -28,10 +28,9 @@ def find_prefix(result: xr.Dataset, variable: str | None) -> str:
     if len(found) == 1:
         return found[0].removesuffix("slope")
     what = "the trends of several variables" if variable is None else f"no trend of {variable!r}"
-    raise ValueError(
-        f"this Dataset holds {what}: choose with {either('variable=', '--variable')}, one of "
-        f"{', '.join(map(repr, choices.values()))}"
-    )
+    known = list(choices.values())
+    remedy = either(f"variable=, one of {known}", f"--variable, one of {', '.join(known)}")
+    raise ValueError(f"this Dataset holds {what}: choose with {remedy}")
 
 
 def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
@@ -70,10 +69,10 @@ def _how_to_select(slope: xr.DataArray, name: str) -> str:
 
 
 def period_of(result: xr.Dataset) -> tuple[str, str] | None:
-    """Return the first and last day of the record as yyyy-mm-dd, if the result says."""
+    """Return the first and last time of the record as yyyy-mm-dd HH:MM, if the result says."""
     name = f"{result.attrs.get('dimension', 'time')}_bnds"
     bounds = result[name] if name in result.variables else None
     if bounds is None or not hasattr(bounds, "dt"):
         return None
-    days = bounds.dt.strftime("%Y-%m-%d").values.ravel()
-    return str(days[0]), str(days[-1])
+    times = bounds.dt.strftime("%Y-%m-%d %H:%M").values.ravel()
+    return str(times[0]), str(times[-1])

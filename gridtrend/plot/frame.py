@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gridtrend.plot.grids import Grid
-from gridtrend.plot.words import degrees
+from gridtrend.plot.words import degrees, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,9 @@ def new_axes(grid: Grid, dpi: float) -> Axes:
 
     width = min(5.4, 5.6 / grid.shape) if grid.high else 6.4
     height = width * grid.shape
-    size = (max(width + 1.6, 5.0), height + 0.9) if grid.high else (7.0, height + 1.5)
+    size = (
+        (max(width + 1.6, 5.0), height + 0.9) if grid.high else (7.0, height + (1.5 if grid.proportion > 0.1 else 1.8))
+    )
     return Figure(size, dpi=dpi, layout="compressed").add_subplot()
 
 
@@ -39,8 +41,13 @@ def finish(ax: Axes, grid: Grid) -> None:
     ax.set_aspect(grid.aspect, adjustable="box")
     ax.tick_params(labelsize=8, length=2.5, width=0.6)
     ax.spines[:].set_linewidth(0.6)
-    ax.set_xlabel(grid.labels[0], fontsize=9)
-    ax.set_ylabel(grid.labels[1], fontsize=9)
+    ax.set_xlabel(plain(grid.labels[0]), fontsize=9, parse_math=False)
+    ax.set_ylabel(plain(grid.labels[1]), fontsize=9, parse_math=False)
+    if grid.vertical:
+        low, high = sorted(ax.get_ylim())
+        # The edge of the first cell lies as far before its centre as the second behind it, which can be below nothing.
+        low = max(low, 0.0) if grid.y.min() >= 0 else low
+        ax.set_ylim((high, low) if grid.downward else (low, high))
     if grid.geographic:
         south, north = ax.get_ylim()
         ax.set_ylim(max(south, -90), min(north, 90))
@@ -97,21 +104,24 @@ def head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
         )
         # The layout keeps room for the title's height alone: nothing here may squeeze the map.
         legend.set_in_layout(False)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
         below += 14 * len(marks) / columns
     if subtitle:
         ax.annotate(
-            subtitle,
+            plain(subtitle),
             xy=(0, 1),
             xytext=(0, below),
             xycoords="axes fraction",
             textcoords="offset points",
             fontsize=9,
             in_layout=False,
+            parse_math=False,
         )
         below += 13
     # A bold letter of 11 points is about 0.095 inches wide.
-    wrapped = textwrap.fill(title, max(20, int(width / 0.095))) or " "
-    ax.set_title(wrapped, loc="left", pad=below, fontsize=11, fontweight="bold")
+    wrapped = textwrap.fill(plain(title), max(20, int(width / 0.095))) or " "
+    ax.set_title(wrapped, loc="left", pad=below, fontsize=11, fontweight="bold", parse_math=False)
 
 
 def inches(ax: Axes, shape: float) -> tuple[float, float]:

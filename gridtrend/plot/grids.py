@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +20,11 @@ def coordinates(slope: xr.DataArray) -> tuple[str | None, str | None]:
     return named.get("latitude", [None])[0], named.get("longitude", [None])[0]
 
 
+# Units and names of coordinates that count downwards, as sections are drawn.
+PRESSURE = {"Pa": 0.01, "pascal": 0.01, "hPa": 1.0, "mbar": 1.0, "mb": 1.0, "millibar": 1.0, "millibars": 1.0}
+DOWNWARD = ("air_pressure", "depth", "plev", "pressure")
+
+
 @dataclass(frozen=True)
 class Grid:
     """Centres of the cells (both 1-D or both 2-D), and how the axes show them."""
@@ -27,6 +34,15 @@ class Grid:
     y: np.ndarray
     labels: tuple[str, str] = ("", "")
     geographic: bool = False
+    # Positions of the cells that are drawn, in the order of their places, where that is not the order of the data.
+    order: Mapping[Any, np.ndarray] = field(default_factory=dict)
+    # Whether y is height, depth or pressure, and whether it grows downwards.
+    vertical: bool = False
+    downward: bool = False
+
+    def arrange(self, data: Any) -> Any:
+        """Return a DataArray or Dataset with its cells where they are drawn."""
+        return data.isel(self.order).transpose(*self.dims, ...)
 
     @property
     def aspect(self) -> float | Literal["auto"]:
@@ -35,14 +51,17 @@ class Grid:
             middle = (self.y.min() + self.y.max()) / 2
             return float(1 / np.cos(np.radians(np.clip(middle, -75, 75))))
         unit_x, unit_y = (label.partition("(")[2] for label in self.labels)
-        return 1.0 if unit_x == unit_y else "auto"
+        return 1.0 if unit_x == unit_y and not self.vertical else "auto"
+
+    @property
+    def proportion(self) -> float:
+        """Height of the map over its width."""
+        return 0.6 if self.aspect == "auto" else float(self.aspect * np.ptp(self.y) / np.ptp(self.x))
 
     @property
     def shape(self) -> float:
-        """Height of the map over its width."""
-        if self.aspect == "auto":
-            return 0.6
-        return float(np.clip(self.aspect * np.ptp(self.y) / np.ptp(self.x), 0.15, 4))
+        """Height over width that the figure makes room for."""
+        return float(np.clip(self.proportion, 0.15, 4))
 
     @property
     def high(self) -> bool:
@@ -56,31 +75,89 @@ def place(slope: xr.DataArray) -> Grid:
     if lat is not None and lon is not None:
         y, x = slope[lat].astype(float), slope[lon].astype(float)
         if y.ndim == x.ndim == 1 and y.dims != x.dims:
-            return Grid(y.dims + x.dims, _unbroken(x.values), y.values, geographic=True)
+            (ys, rows), (xs, columns) = _sorted(y), _sorted(x, _unbroken)
+            if len(np.unique(ys)) > 1 and len(np.unique(xs)) > 1:
+                order = _unlike_data(y.dims + x.dims, (rows, columns), slope)
+                return Grid(y.dims + x.dims, xs, ys, geographic=True, order=order)
         if y.ndim == x.ndim == 2:
             y, x = y.transpose(*slope.dims), x.transpose(*slope.dims)
             longitude = _unbroken(x.values)
             jump = max(np.abs(np.diff(longitude, axis=axis)).max() for axis in (0, 1))
             if jump < 90 and y.notnull().all():
                 return Grid(y.dims, longitude, y.values, geographic=True)
-    dims = slope.dims
-    if dims[0] in slope.cf.guess_coord_axis().cf.axes.get("X", []):
+    dims, axes = slope.dims, slope.cf.guess_coord_axis().cf.axes
+    upright = _vertical(slope, dims, axes.get("Z", []))
+    if dims[1] == upright or (dims[0] in axes.get("X", []) and dims[0] != upright):
         dims = dims[::-1]
-    (y_values, y_label), (x_values, x_label) = (_own_axis(slope, dim) for dim in dims)
-    return Grid(dims, x_values, y_values, (x_label, y_label))
+    (ys, y_label, rows), (xs, x_label, columns) = (_own_axis(slope, dim, upright) for dim in dims)
+    order = _unlike_data(dims, (rows, columns), slope)
+    downward = upright is not None and _counts_downwards(slope[upright])
+    return Grid(dims, xs, ys, (x_label, y_label), order=order, vertical=upright is not None, downward=downward)
+
+
+def _sorted(coordinate: xr.DataArray, turn: Any = np.asarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places along an axis in one direction, and the positions that have them; without those that have none."""
+    positions = np.flatnonzero(np.isfinite(coordinate.values))
+    if lost := coordinate.size - positions.size:
+        warnings.warn(
+            f"'{coordinate.name}' is missing at {lost} of {coordinate.size} places: cells there are not drawn",
+            stacklevel=4,
+        )
+    values = turn(coordinate.values[positions])
+    steps = np.diff(values)
+    if (steps > 0).all() or (steps < 0).all():
+        return values, positions
+    order = np.argsort(values, kind="stable")
+    return values[order], positions[order]
+
+
+def _unlike_data(dims: Any, positions: Any, slope: xr.DataArray) -> dict[Any, np.ndarray]:
+    """Positions of the axes on which cells are drawn in another order than that of the data, or not all of them."""
+    return {
+        dim: there
+        for dim, there in zip(dims, positions, strict=True)
+        if there.size != slope.sizes[dim] or (np.diff(there) != 1).any()
+    }
 
 
 def _unbroken(longitude: np.ndarray) -> np.ndarray:
     """Return longitudes without the jump at the date line or at Greenwich, most in -90..270."""
     for axis in range(longitude.ndim):
         longitude = np.unwrap(longitude, period=360, axis=axis)
-    return np.asarray(longitude - 360 * np.floor((longitude.mean() + 90) / 360))
+    return np.asarray(longitude - 360 * np.floor((longitude.mean() + 90) / 360)) if longitude.size else longitude
 
 
-def _own_axis(slope: xr.DataArray, dim: Any) -> tuple[np.ndarray, str]:
-    if dim not in slope.coords or slope[dim].dtype.kind not in "iuf":
-        return np.arange(slope.sizes[dim], dtype=float), f"{dim} (index)"
-    values, units = slope[dim].values.astype(float), slope[dim].attrs.get("units", "")
+def _vertical(slope: xr.DataArray, dims: Any, guessed: Any) -> Any:
+    """Return the dimension of height, depth or pressure, if there is one."""
+    for dim in dims:
+        if dim in slope.coords and slope[dim].dtype.kind in "iuf":
+            attrs = slope[dim].attrs
+            if dim in guessed or attrs.get("positive") or str(attrs.get("units")) in PRESSURE:
+                return dim
+    return None
+
+
+def _counts_downwards(coordinate: xr.DataArray) -> bool:
+    attrs = coordinate.attrs
+    if attrs.get("positive") in ("up", "down"):
+        return bool(attrs["positive"] == "down")
+    named = str(attrs.get("standard_name", coordinate.name)).lower() in DOWNWARD
+    return (named or str(attrs.get("units")) in PRESSURE) and bool((coordinate >= 0).any())
+
+
+def _own_axis(slope: xr.DataArray, dim: Any, upright: Any) -> tuple[np.ndarray, str, np.ndarray]:
+    if dim in slope.coords and slope[dim].dtype.kind in "iuf":
+        values, positions = _sorted(slope[dim].astype(float))
+        if len(np.unique(values)) > 1:
+            return *_readable(values, dim, str(slope[dim].attrs.get("units", "")), dim == upright), positions
+    places = np.arange(slope.sizes[dim])
+    return places.astype(float), f"{dim} (index)", places
+
+
+def _readable(values: np.ndarray, dim: Any, units: str, upright: bool) -> tuple[np.ndarray, str]:
+    """Return places in units that make numbers of a readable size, and the label of their axis."""
     if units in ("m", "metre", "meter", "metres", "meters") and np.abs(values).max() >= 10_000:
         values, units = values / 1000, "km"
-    return values, f"{dim} ({units})" if units else str(dim)
+    if upright and units in PRESSURE:
+        values, units = values * PRESSURE[units], "hPa"
+    return values, f"{dim} ({units})" if units and units != "1" else str(dim)

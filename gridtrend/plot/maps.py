@@ -13,7 +13,7 @@ import xarray as xr
 from gridtrend.plot.fields import find_prefix, period_of, trend_field
 from gridtrend.plot.frame import MISSING, finish, head, inches, new_axes, save
 from gridtrend.plot.grids import Grid, place
-from gridtrend.plot.words import data_name, largest, readable, significance, subtitle_of
+from gridtrend.plot.words import data_name, largest, plain, readable, significance, subtitle_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["trend_map"]
 
+# How thick the colour bar is at least.
+BAR_INCHES = 0.12
 HATCH: dict[str, Any] = {"hatch": "/////", "edgecolor": "0.1", "fill": False, "linewidth": 0}
 WATER = re.compile(r"(?i)precip|rain|snow|runoff|moisture|humidity|evapo|^kg m(\*\*|\^)?-2|^mm\b")
 
@@ -113,7 +115,7 @@ def trend_map(
     prefix = find_prefix(result, variable)
     field = trend_field(result, prefix)
     grid = place(field["slope"])
-    field = field.transpose(*grid.dims, ...)
+    field = grid.arrange(field)
     period = period_of(result)
     values, label = readable(field["slope"], result.attrs.get("slope_per"), period)
     if ax is None:
@@ -168,22 +170,37 @@ def _draw(ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: st
 
 def _colour_bar(ax: Axes, grid: Grid, mesh: QuadMesh, levels: np.ndarray, label: str) -> None:
     width, height = inches(ax, grid.shape)
-    crowded = (height / 0.2 if grid.high else width / 0.4) < len(levels)
+    # A strip is thinner than the room that it is given.
+    along, across = (height, height / grid.proportion) if grid.high else (width, width * grid.proportion)
+    fraction = float(np.clip(BAR_INCHES / across, 0.05, 0.6))
     bar = ax.figure.colorbar(
         mesh,
         ax=ax,
         orientation="vertical" if grid.high else "horizontal",
-        fraction=0.05,
+        fraction=fraction,
         pad=0.03,
-        aspect=30 if grid.high else 40,
+        aspect=along / (across * fraction),
         spacing="proportional",
-        ticks=levels[len(levels) // 2 % 2 :: 2] if crowded else levels,
-        format=lambda value, _: f"{value:g}".replace("-", "−"),
+        ticks=_ticks(levels, along, grid.high),
+        format=_number,
     )
     bar.ax.minorticks_off()
-    bar.set_label(label, fontsize=9)
+    bar.set_label(plain(label), fontsize=9, parse_math=False)
     bar.ax.tick_params(labelsize=8, length=2.5, width=0.6)
     bar.outline.set_linewidth(0.6)
+
+
+def _number(value: float, _: Any = None) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _ticks(levels: np.ndarray, inches_along: float, high: bool) -> np.ndarray:
+    """Return the levels whose numbers have room along the bar: every one, or every second, ..., with zero."""
+    # A letter of 8 points is about 0.065 inches wide, a line 0.2 inches high.
+    each = 0.2 if high else 0.12 + 0.065 * max(len(_number(level)) for level in levels)
+    middle = len(levels) // 2
+    fitting = (levels[middle % stride :: stride] for stride in range(1, middle + 1))
+    return next((ticks for ticks in fitting if len(ticks) * each <= inches_along), levels[[0, middle, -1]])
 
 
 def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) -> list[Patch]:
@@ -212,6 +229,9 @@ def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) ->
         legend.append(Patch(label=significance(attrs, tested, open_cells.any()), **HATCH))
         for patch in (hatched, *legend):
             patch.set_hatch_linewidth(0.4)
+        if (~open_cells & (field["slope"].values == 0)).any():
+            # The median of all slopes can be 0 where a trend is significant: many zeros, as with snow.
+            legend.append(Patch(label="white: significant, slope 0", facecolor=mesh.cmap(0.5), edgecolor="0.6"))
     if not known.all():
         legend.append(Patch(label="grey: no trend, too few values", facecolor=MISSING))
     return legend

@@ -11,7 +11,7 @@ import xarray as xr
 
 from gridtrend.plot.frame import MISSING, finish, head, new_axes, save
 from gridtrend.plot.grids import place
-from gridtrend.plot.words import typographic
+from gridtrend.plot.words import plain, typographic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,13 +93,13 @@ def spectrogram_plot(
     ax.set_facecolor(MISSING)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, aspect=30)
     name = str(mean.attrs.get("long_name", "power")).partition(" of ")
-    bar.set_label(_with_units(name[0], mean), fontsize=9)
+    bar.set_label(plain(_with_units(name[0], mean)), fontsize=9, parse_math=False)
     bar.ax.tick_params(which="both", labelsize=8)
     ax.tick_params(labelsize=8)
     ax.set_xlabel(str(dim), fontsize=9)
     ax.set_ylabel(_with_units("frequency", mean.frequency), fontsize=9)
     heading = f"Spectrogram of {name[2] or 'the data'}" if title is None else title
-    ax.set_title(heading, loc="left", fontsize=11, fontweight="bold")
+    ax.set_title(plain(heading), loc="left", fontsize=11, fontweight="bold", parse_math=False)
     return _done(ax, path, dpi)
 
 
@@ -161,7 +161,7 @@ def band_power_map(
     if not field.notnull().any():
         raise ValueError("there is nothing to draw: all windows are missing.")
     grid = place(field)
-    values = field.transpose(*grid.dims).values.astype(float)
+    values = grid.arrange(field).values.astype(float)
     levels = _round_levels(values)
     colours = colormaps[cmap].with_extremes(bad=MISSING)
     if ax is None:
@@ -177,7 +177,7 @@ def band_power_map(
         aspect=30 if grid.high else 40,
         format="%g",
     )
-    bar.set_label(_with_units("variance", field), fontsize=9)
+    bar.set_label(plain(_with_units("variance", field)), fontsize=9, parse_math=False)
     bar.ax.tick_params(labelsize=8)
     finish(ax, grid)
     said = str(field.attrs.get("long_name", "variance in a band"))

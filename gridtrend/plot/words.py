@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,7 @@ def readable(slope: xr.DataArray, per: str | None, period: tuple[str, str] | Non
     values, units = slope.values.astype(float), str(slope.attrs.get("units", ""))
     time = per or ("year" if units.endswith("year-1") else "")
     units = units.removesuffix(f"{time}-1").strip()
-    years = int(period[1][:-6]) - int(period[0][:-6]) + 1 if period else np.inf
+    years = _year(period[1]) - _year(period[0]) + 1 if period else np.inf
     if time == "year" and years >= 10:
         values, time = 10 * values, "decade"
     power = int(np.floor(np.log10(largest(values))))
@@ -56,10 +57,21 @@ def subtitle_of(attrs: dict[Any, Any], period: tuple[str, str] | None) -> str:
     """Return the period and the method, as in '1981–2010 · Mann-Kendall test'."""
     when = ""
     if period:
-        first, last = (int(day[:-6]) for day in period)
-        when = f"{first}–{last}" if first < last else " to ".join(period)
+        first, last = map(_year, period)
+        days = list(dict.fromkeys(time.rpartition(" ")[0] for time in period))
+        when = f"{first}–{last}" if first < last else " to ".join(days if len(days) > 1 else period)
     method = str(attrs.get("method", "")).removesuffix(", original")
     return " · ".join(filter(None, [when, method]))
+
+
+def _year(time: str) -> int:
+    """Return the year of a time as `period_of` gives it."""
+    return int(time.rpartition(" ")[0][:-6])
+
+
+def plain(text: str) -> str:
+    """Return text that can be drawn: what files say of themselves may hold controls, which no font has."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
 
 
 def significance(attrs: dict[Any, Any], tested: xr.DataArray, any_hatched: bool) -> str:
