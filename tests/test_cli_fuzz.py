@@ -110,6 +110,34 @@ SPECTRAL = {
     "--nan-policy": ["propagate", "raise", "fill"],
     **{name: VALUES[name] for name in ("--alpha", "--per", "--threads", "--dim", "-v", "--select", "--plot")},
 }
+# Values that are none too odd: calls made of odd ones alone end before anything is opened.
+SOUND = {
+    "--method": ["original", "3pw", "seasonal", "hamed_rao"],
+    "--lag": ["1", "3", "all", "24"],
+    "--period": ["month", "season", "12", "3", "24"],
+    "--alpha": ["0.05", "0.5", "1e-20"],
+    "--min-valid": ["2", "4", "24", "25"],
+    "--fdr": ["bh", "by:0.1", "walker"],
+    "--chunks": ["lat=1", "lat=1,lon=2", "time=3", "x=1"],
+    "--memory-limit": ["1GB", "1MB"],
+    "--threads": ["1", "2"],
+    "--rechunk": ["auto", "passes", "zarr"],
+    "--plot": ["m.png", "m.svg"],
+    "--select": [
+        "time=1975:1980",
+        "time=1970",
+        "lat=-30:30",
+        "lat=60",
+        "lon=350:100",
+        "level=850",
+        "member=r1",
+        "time=1980:",
+    ],
+    "--hop": ["4", "5Y", "20Y", "30"],
+    "--window": ["8", "12", "5Y", "30"],
+    "--band": ["2:7", "2Y:7Y", "7Y:2Y", "200Y:300Y"],
+    "--taper": ["boxcar", "tukey:0.25", "tukey:9", "kaiser", "gaussian:0"],
+}
 FLAGS = ["--no-slope", "--resume", "--through-time", "--unknown", "-q"]
 
 
@@ -186,7 +214,7 @@ def call(rng, names):
         arguments += ["--window", rng.choice(["8", "12", rng.choice(DURATIONS)])]
         arguments += ["--sampling", "calendar"] if rng.random() < 0.7 else []
     for name in rng.sample(sorted(options), rng.choice([0, 1, 1, 2, 2, 3])):
-        arguments += [name, rng.choice(options[name])]
+        arguments += [name, rng.choice(SOUND.get(name, options[name]) if rng.random() < 0.75 else options[name])]
     return [*arguments, *([rng.choice(FLAGS)] if rng.random() < 0.1 else [])]
 
 

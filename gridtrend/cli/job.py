@@ -75,7 +75,7 @@ def begin(job: Job) -> Begun:
     inputs = io.list_inputs(job.inputs)
     target = io.check_output(job.output, inputs, overwrite=job.overwrite)
     record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
-    pictures = map_paths(job.picture, record.names) if job.picture else {}
+    pictures = map_paths(job.picture, record.names) if job.picture is not None else {}
     for path in pictures.values():
         check_map(path, inputs, overwrite=job.overwrite)
     return Begun(inputs, target, record, pictures)

@@ -46,6 +46,8 @@ class Resources:
 
     def __post_init__(self) -> None:
         asked = [self.workers is not None, self.scheduler is not None, self.scheduler_file is not None]
+        if "" in (self.scheduler, self.scheduler_file):
+            raise click.UsageError("--scheduler needs an address, and --scheduler-file the name of a file")
         if sum(asked) > 1:
             raise click.UsageError("--workers, --scheduler and --scheduler-file exclude one another")
         if self.rechunk == "p2p" and not any(asked):

@@ -135,7 +135,7 @@ def spectrum(
     """
     if chosen["band"] and chosen["through_time"]:
         raise click.UsageError("--band is through time already; leave --through-time out")
-    if chosen["picture"] and not (chosen["band"] or chosen["through_time"]):
+    if chosen["picture"] is not None and not (chosen["band"] or chosen["through_time"]):
         raise click.UsageError("--plot draws a spectrogram (with --through-time) or the map of a band (with --band)")
     analysis = {"window": window, "hop": hop, "taper": taper, "detrend": None if detrend == "none" else detrend}
     analysis |= {"sampling": sampling, "per": per, "nan_policy": nan_policy}

@@ -163,7 +163,7 @@ def trend(
     preceded by that of the variable where there are several. With --fdr, a second flag says which cells are
     significant among all of them.
     """
-    if no_slope and map_path:
+    if no_slope and map_path is not None:
         raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
     if lag is not None and method == "seasonal":
         raise click.UsageError("--lag belongs to the methods for serial correlation; --method seasonal takes --period")

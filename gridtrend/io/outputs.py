@@ -42,9 +42,9 @@ def check_output(path: str | Path, inputs: Iterable[str | Path] = (), *, overwri
     OutputError
         If the name, the folder or the file that is there already forbids it.
     """
-    path = Path(path)
+    named, path = path, Path(path)
     if path.suffix not in SUFFIXES:
-        raise OutputError(f"the output '{path}' must end in .nc or .zarr: the last argument names it")
+        raise OutputError(f"the output '{named}' must end in .nc or .zarr: the last argument names it")
     if path.suffix == ".zarr":
         _require_zarr(path)
     return check_target(path, inputs, overwrite=overwrite)

@@ -28,7 +28,8 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
         A coordinate or dimension, by its own name or by its role: time, lat, lon, level.
     wanted : str
         One value ("850"), or a range with both ends in it ("1960:2010", "-30:30", ":0") whatever the order in the
-        file. Longitudes run eastwards from the first to the second, and are turned by 360 degrees where needed.
+        file. Longitudes run eastwards from the first to the second, and are turned by 360 degrees where needed. Dates
+        are written as YYYY[-MM[-DD[THH[:MM[:SS]]]]] and run from the earlier to the later.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
     Raises
     ------
     InputError
-        If the coordinate is not there or nothing would be left.
+        If the coordinate is not there, `wanted` is no number or date as a whole, or nothing would be left.
 
     Examples
     --------
