@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.timeaxis import DAYS, YEARS, time_axis, unit_named
+from gridtrend.grid.dates import with_dates
+from gridtrend.grid.refusals import Refusal
+from gridtrend.grid.timeaxis import no_times, time_axis, unknown_unit
+from gridtrend.grid.timeunits import DAYS, YEARS, unit_named
 
 Duration = int | str | np.timedelta64 | timedelta
 
@@ -131,13 +134,15 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
     size = da.sizes[dim]
     if size < 2:
         raise ValueError(f"dimension {dim!r} has {size} samples, and a frequency needs several.")
+    da = with_dates(da, dim)
     axis = time_axis(da, dim)
     coordinate = None
     if dim in da.coords:
         coordinate = da[dim] if axis.order is None else da[dim].isel({dim: axis.order})
     if axis.unit in ("", "step"):
         if per not in (None, "step"):
-            time_axis(da, dim, per)
+            unit = unit_named(per)
+            raise no_times(dim, unit) if coordinate is None else unknown_unit(coordinate, dim, unit)
         step = _equal_step(axis.values, dim, coordinate, dates=False)
         kind = "steps" if coordinate is None else "regular"
         return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order, kind)

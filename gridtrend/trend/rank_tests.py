@@ -32,7 +32,7 @@ def mann_kendall(
     continuity: bool = True,
     tau: str = "b",
     slope: bool = True,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -80,7 +80,8 @@ def mann_kendall(
     slope : bool
         Also compute the slope, its limits and the intercept. Without, the test alone takes a tenth of the time.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.

@@ -23,7 +23,7 @@ def theil_sen(
     dim: str = "time",
     *,
     alpha: float = 0.05,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 2,
@@ -40,7 +40,8 @@ def theil_sen(
     alpha : float
         The limits hold the slope with confidence 1 - alpha.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
@@ -117,7 +118,7 @@ def siegel_slope(
     da: xr.DataArray,
     dim: str = "time",
     *,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "joint",
     min_valid: int = 2,
 ) -> xr.Dataset:
@@ -131,7 +132,8 @@ def siegel_slope(
     dim : str
         The dimension to follow. A coordinate of dates (any calendar) or numbers is used as it is, irregular or unsorted.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"joint", "conover"}
         median(y - slope t), which is "hierarchical" in `scipy.stats.siegelslopes`, or median(y) - slope median(t). It
         holds at the first time of a record with dates, at the first step, or at 0 of a numeric coordinate.
