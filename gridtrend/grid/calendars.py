@@ -85,7 +85,7 @@ def decode_since(values: np.ndarray, units: str, calendar: str) -> np.ndarray:
         if unit in _MONTHS:
             return _by_the_calendar(values, unit, _date(0, "day", reference, calendar), calendar)
         return real_dates(_date(values, unit, reference, calendar))
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise Undecodable(str(error).splitlines()[0].rstrip(".")) from None
 
 
@@ -119,7 +119,7 @@ def _by_the_calendar(values: np.ndarray, unit: str, reference: Any, calendar: st
     known = values[np.isfinite(values.astype(float))].astype(float)
     fractions = known - np.floor(known + 1e-6)
     even = calendar == "360_day" or (size % 12 == 0 and calendar in _EVEN)
-    if even and np.ptp(fractions, initial=0.0) > 1e-6:
+    if even and known.size and np.ptp(fractions) > 1e-6:
         # Months or years of equal length have fractions.
         days = np.round(values.astype(float) * _EVEN[calendar] * size / 12, 6)
         return real_dates(_date(days, "day", reference.isoformat(), calendar))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.io.coordinates import find_dim
+from gridtrend.io.coordinates import find_dim, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.files import FilesArray, Part
 
@@ -34,6 +34,7 @@ def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: 
     dim = find_dim(parts[0], dim) if len(parts) > 1 or dim else _only_dim(parts[0])
     if dim is None:
         return parts[0]
+    parts = [index_by_time(part, dim) if dim in part.sizes else part for part in parts]
     names = [str(name) for name in parts[0].data_vars]
     for part, path in zip(parts, paths, strict=True):
         _require(part, path, paths[0], dim, [name for name in variables if name in names] or names)
