@@ -133,8 +133,16 @@ NUMBERS = {
     "stations like months": ("station", np.array([200101, 200102, 200103]), {}, ""),
 }
 REFUSED = {
-    "a misspelt calendar": (np.arange(5.0), {"units": "days since 1980-01-01", "calendar": "gregorean"}, "did you mean 'gregorian'"),
-    "a calendar of nowhere": (np.arange(5.0), {"units": "days since 1980-01-01", "calendar": "mars"}, "calendar 'mars'.*does not exist"),
+    "a misspelt calendar": (
+        np.arange(5.0),
+        {"units": "days since 1980-01-01", "calendar": "gregorean"},
+        "did you mean 'gregorian'",
+    ),
+    "a calendar of nowhere": (
+        np.arange(5.0),
+        {"units": "days since 1980-01-01", "calendar": "mars"},
+        "calendar 'mars'.*does not exist",
+    ),
     "no reference": (np.arange(5.0), {"units": "days since epoch"}, "no calendar date: .*epoch"),
     "month 13": (np.arange(5.0), {"units": "days since 2000-13-01"}, "month"),
     "a fill value": ([0.0, 1.0, 1e300], {"units": "days since 2000-01-01"}, r"1e\+300"),
@@ -154,7 +162,11 @@ REFUSED = {
     "a day of no calendar": (["2000-02-29", "2000-02-30"], {}, "'2000-02-30' is no date"),
     "a zone here and there": (["2000-01-01T00:00Z", "2000-01-02T00:00"], {}, "time zone"),
     "kinds": (objects([cftime.datetime(2000, 1, 1), pd.Timestamp("2001")]), {}, "Timestamp"),
-    "calendars": (objects([cftime.datetime(2000, 1, 1), cftime.datetime(2001, 1, 1, calendar="noleap")]), {}, "NoLeap|noleap"),
+    "calendars": (
+        objects([cftime.datetime(2000, 1, 1), cftime.datetime(2001, 1, 1, calendar="noleap")]),
+        {},
+        "NoLeap|noleap",
+    ),
 }
 
 

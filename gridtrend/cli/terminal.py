@@ -64,6 +64,8 @@ def failures() -> Iterator[None]:
 def _explain(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}): select a part of the data with --select"
+    if said := getattr(error, "command_line", ""):
+        return str(said)
     # Messages of these kinds are written for users; others are news to us too.
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and str(error):
         return str(error)
@@ -90,9 +92,10 @@ def notes(quiet: bool) -> Iterator[None]:
     said = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if not quiet and str(message) not in said:
-            said.add(str(message))
-            note(message)
+        text = getattr(message, "command_line", str(message))
+        if not quiet and text not in said:
+            said.add(text)
+            note(text)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -110,9 +111,8 @@ def _field_test(context: click.Context, parameter: click.Parameter, value: str |
 @click.option(
     "--per",
     type=click.Choice(PERIODS),
-    default="year",
-    show_default=True,
-    help="Unit of time of the slopes.",
+    default=None,
+    help="Unit of time of the slopes.  [default: year]",
 )
 @click.option(
     "--min-valid",
@@ -159,7 +159,7 @@ def trend(
     period: int | str | None,
     p_value: str,
     alpha: float,
-    per: str,
+    per: str | None,
     min_valid: int,
     alternative: str,
     no_slope: bool,
@@ -185,11 +185,15 @@ def trend(
         raise click.UsageError("--resume needs an OUTPUT that ends in .zarr: a netCDF file is written anew each time")
     job = TrendJob(
         test="seasonal_mann_kendall" if method == "seasonal" else "mann_kendall",
-        analysis=({"period": period or "month"} if method == "seasonal" else {"method": method, "lag": lag})
+        analysis=(
+            {"period": "month" if period is None else period}
+            if method == "seasonal"
+            else {"method": method, "lag": lag}
+        )
         | {
             "p_value": p_value,
             "alpha": alpha,
-            "per": per,
+            "per": per or "auto",
             "min_valid": min_valid,
             "alternative": alternative,
             "slope": not no_slope,
@@ -215,7 +219,9 @@ def run(job: TrendJob) -> str:
     started = time.monotonic()
     begun = begin(job)
     record = begun.record
-    _check_times(record, job.analysis.get("per", "year"))
+    _check_times(record, job.analysis.get("per", "auto"))
+    if job.test == "mann_kendall":
+        record.warn_of_cycle()
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
     maps = _maps(begun, say)
@@ -237,18 +243,18 @@ def run(job: TrendJob) -> str:
 
 
 def _check_times(record: Record, per: str) -> None:
-    """Refuse, before anything is read, times that slopes per `per` cannot be computed from."""
-    from gridtrend import io
-    from gridtrend.grid.timeaxis import time_axis
+    """Refuse, before anything is read, times that slopes per `per` cannot be computed from; say what else they are per."""
+    from gridtrend.grid.timeaxis import no_times, time_axis
 
     array, dim = record.dataset[record.names[0]], record.dim
-    units = str(array[dim].attrs.get("units", "")) if dim in array.coords else ""
-    if per != "step" and " since " in units:
-        raise io.InputError(
-            f"'{dim}' counts '{units}', which is no calendar date, so that slopes per {per} are unknown: "
-            "ask for slopes per time step with --per step, or correct the units in the file"
-        )
-    time_axis(array, dim, per)
+    axis = time_axis(array, dim, per)
+    if per == "year" and axis.unit == "step":
+        raise no_times(dim, per)
+    if per == "auto" and axis.unit in ("", "step"):
+        why, what = f"'{dim}' has no times", "step"
+        if dim in array.coords:
+            why, what = f"'{dim}' names no unit of time (units: {array[dim].attrs.get('units')!r})", f"unit of '{dim}'"
+        warnings.warn(f"{why}: slopes are per {what}, not per year", stacklevel=2)
 
 
 def _maps(begun: Begun, say: Callable[[str], None]) -> dict[str | None, str]:

@@ -34,7 +34,16 @@ _SPELLINGS = {
 # Calendars of the world: what datetime64 can hold, from the first day of the Gregorian calendar on.
 _REAL = ("standard", "gregorian", "proleptic_gregorian")
 _EVEN = {"noleap": 365, "365_day": 365, "all_leap": 366, "366_day": 366, "360_day": 360}
-_MONTHS = {"month": 1, "mon": 1, "year": 12, "yr": 12, "common_year": 12, "decade": 120, "century": 1200, "centurie": 1200}
+_MONTHS = {
+    "month": 1,
+    "mon": 1,
+    "year": 12,
+    "yr": 12,
+    "common_year": 12,
+    "decade": 120,
+    "century": 1200,
+    "centurie": 1200,
+}
 _SHORT = {"d": "day", "h": "hour", "hr": "hour", "min": "minute", "s": "second", "sec": "second", "wk": "week"}
 _SHORT |= {"msec": "millisecond", "m": "millisecond", "u": "microsecond", "usec": "microsecond", "n": "nanosecond"}
 _PER_DAY = {"day": 1.0, "hour": 24.0, "minute": 1440.0, "second": 86400.0, "millisecond": 864e5, "microsecond": 864e8}
@@ -170,9 +179,7 @@ def in_nanoseconds(dates: np.ndarray) -> np.ndarray:
     return dates.astype("M8[ns]") if near else dates
 
 
-def from_fields(
-    year: np.ndarray, month: np.ndarray, day: np.ndarray, seconds: np.ndarray, calendar: str
-) -> np.ndarray:
+def from_fields(year: np.ndarray, month: np.ndarray, day: np.ndarray, seconds: np.ndarray, calendar: str) -> np.ndarray:
     """Dates of years, months, days, and seconds within the day, all of which are valid (`valid_fields`)."""
     if calendar in _REAL and (calendar == "proleptic_gregorian" or not year.size or year.min() > 1582):
         days = (year - 1970).astype("M8[Y]").astype("M8[M]") + (month - 1).astype("m8[M]")

@@ -89,7 +89,9 @@ def written_as(values: np.ndarray, units: str, calendar: str, *, like_time: bool
                 found.append(form)
         elif like_time and values.size >= 3 and valid.mean() >= (0.5 if width > 7 else 0.8):
             odd = int((~valid).sum())
-            doubt = f"all but {odd} of {valid.size} are dates written as {form}, and {_plain(values[~valid][0])} is none"
+            doubt = (
+                f"all but {odd} of {valid.size} are dates written as {form}, and {_plain(values[~valid][0])} is none"
+            )
     if len(found) > 1:
         return None, f"they may be dates written as {' or as '.join(found)}"
     return (found[0], "") if found else (None, doubt)

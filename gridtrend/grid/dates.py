@@ -27,7 +27,20 @@ from gridtrend.grid.timeunits import backwards, known_days
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
-NAMES = {"time", "t", "date", "year", "month", "day", "times", "datetime", "valid_time", "time_counter", "tstep", "epoch"}
+NAMES = {
+    "time",
+    "t",
+    "date",
+    "year",
+    "month",
+    "day",
+    "times",
+    "datetime",
+    "valid_time",
+    "time_counter",
+    "tstep",
+    "epoch",
+}
 _SPATIAL = {"x", "y", "z", "lat", "lon", "latitude", "longitude", "lev", "level", "plev", "depth", "height", "altitude"}
 _SPATIAL |= {"cell", "station", "site", "ncells", "nmesh", "member", "realization", "ensemble", "band", "id", "point"}
 _TEXT = re.compile(
@@ -109,7 +122,11 @@ def like_time(variable: Any, name: Hashable) -> bool:
 
 def decoded(variable: xr.Variable, name: str) -> xr.Variable:
     """A coordinate as dates where it holds any; itself where it does not."""
-    if variable.ndim != 1 or not variable.size or (isinstance(variable.dtype, np.dtype) and variable.dtype.kind in "Mm"):
+    if (
+        variable.ndim != 1
+        or not variable.size
+        or (isinstance(variable.dtype, np.dtype) and variable.dtype.kind in "Mm")
+    ):
         return variable
     if not isinstance(variable.dtype, np.dtype):
         return _of_index(variable, name)
@@ -198,7 +215,9 @@ def _days_of_a_year(values: np.ndarray) -> bool:
 
 
 def _no_dates(name: str, units: str, reason: object) -> Refusal:
-    counts = f"counts {units!r}, which is no calendar date" if is_reference(units) else "holds dates that cannot be read"
+    counts = (
+        f"counts {units!r}, which is no calendar date" if is_reference(units) else "holds dates that cannot be read"
+    )
     return Refusal(
         f"{name!r} {counts}: {reason}.",
         f"Correct its units or calendar and decode it with xarray.decode_cf(ds), give dates, "

@@ -7,7 +7,7 @@ class Refusal(ValueError):
     Parameters
     ----------
     problem : str
-        What was found, and why it is no good; a sentence.
+        What was found, and why it is no good; a sentence, or "" where the others say it themselves.
     python : str
         The call that mends it.
     command_line : str
@@ -15,8 +15,8 @@ class Refusal(ValueError):
     """
 
     def __init__(self, problem: str, python: str, command_line: str):
-        super().__init__(f"{problem} {python}")
-        self.command_line = f"{problem} {command_line}"
+        super().__init__(f"{problem} {python}".strip())
+        self.command_line = f"{problem} {command_line}".strip()
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (type(self), str(self), self.command_line)

@@ -210,21 +210,23 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
 def no_times(dim: str, per: str) -> Refusal:
     """The refusal of a unit of time where there are no times."""
     return Refusal(
-        f"per={per!r} needs times, and dimension {dim!r} has no coordinate.",
-        f"Give it one with da.assign_coords({dim}=...), or count steps with per='step'.",
-        "Leave out --per, or count steps with --per step",
+        "",
+        f"per={per!r} needs times, and dimension {dim!r} has no coordinate. Give it one with da.assign_coords({dim}=...), "
+        "or count steps with per='step'.",
+        f"--per {per} needs times, and dimension {dim!r} has none: leave it out, or count steps with --per step",
     )
 
 
 def unknown_unit(coordinate: xr.DataArray, dim: str, per: str) -> Refusal:
     """The refusal of a unit of time where the coordinate has none."""
     units = coordinate.attrs.get("units")
+    none = f"needs a unit of time, and coordinate {dim!r} names none (units: {units!r})"
     return Refusal(
-        f"per={per!r} needs a unit of time, and coordinate {dim!r} names none (units: {units!r}).",
-        f"Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., give dates, da.assign_coords({dim}=...), or use "
-        "per='step'.",
-        f"Leave out --per {per} for slopes per unit of the coordinate, take --per step, or write the unit into the file, "
-        f"for example with `ncatted -a units,{dim},o,c,years FILE`",
+        "",
+        f"per={per!r} {none}. Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., give dates, "
+        f"da.assign_coords({dim}=...), or use per='step'.",
+        f"--per {per} {none}: leave it out for slopes per unit of the coordinate, count steps with --per step, or write "
+        f"the unit into the file, for example with `ncatted -a units,{dim},o,c,years FILE`",
     )
 
 

@@ -22,7 +22,15 @@ _ALIASES = {
     "sec": "second",
 }
 # Units that coordinates have and slopes do not.
-_SHORT = {"millisecond": 1e-3, "msec": 1e-3, "ms": 1e-3, "microsecond": 1e-6, "us": 1e-6, "nanosecond": 1e-9, "ns": 1e-9}
+_SHORT = {
+    "millisecond": 1e-3,
+    "msec": 1e-3,
+    "ms": 1e-3,
+    "microsecond": 1e-6,
+    "us": 1e-6,
+    "nanosecond": 1e-9,
+    "ns": 1e-9,
+}
 # Years that are counted from the birth of Christ: "decimal year", "year A.D.", "YYYY", "year as %Y.%f".
 _YEARS = re.compile(
     r"((decimal|fractional|calendar|gregorian|common|julian)[ _])?(years?|yrs?)([ _(]*(a\.?d\.?|b?\.?c\.?e\.?|anno domini)\)?)?"

@@ -4,6 +4,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import linear as kernels
 from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
 
@@ -93,6 +94,7 @@ def linear_trend(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         kernels.linear_trend,
         da,

@@ -36,7 +36,7 @@ def calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.nda
     slot = months if period == "month" else (months + 1) // 3
     repeated = slot.size - np.unique(slot).size
     if repeated:
-        n = _phases_of_a_year(da, dim)
+        n = phases_of_a_year(da, dim)
         raise Refusal(
             f"period={period!r} compares one value a {period} and year, and {repeated} of {slot.size} values share theirs "
             "with another.",
@@ -85,7 +85,9 @@ def _without_leap_days(da: xr.DataArray, dim: str, ticks: TimeAxis) -> np.ndarra
     gaps = np.diff(ticks.values)
     if gaps.size < 365 or not np.isclose(np.median(gaps), ticks.per / 365.2425, rtol=0.01):
         return ticks.values
-    leap = (month[1:] == 3) & (day[1:] == 1) & (month[:-1] == 2) & (day[:-1] == 28) & np.isclose(gaps, 2 * np.median(gaps))
+    leap = (
+        (month[1:] == 3) & (day[1:] == 1) & (month[:-1] == 2) & (day[:-1] == 28) & np.isclose(gaps, 2 * np.median(gaps))
+    )
     if ((month == 2) & (day == 29)).any() or not leap.any() or (year[1:] != year[:-1])[leap].any():
         return ticks.values
     after = np.concatenate([[0], np.cumsum(leap)])
@@ -149,7 +151,7 @@ def _clusters(day: np.ndarray, year: np.ndarray, days: float, length: float) -> 
     return label, (first + last) / 2, wrapped
 
 
-def _phases_of_a_year(da: xr.DataArray, dim: str) -> int:
+def phases_of_a_year(da: xr.DataArray, dim: str) -> int:
     """How many composites make a year of the record; 0 where they do not begin anew each year."""
     day, year = _days_of_the_year(da, dim)
     years = np.unique(year).size
@@ -163,7 +165,7 @@ def _phases_of_a_year(da: xr.DataArray, dim: str) -> int:
 
 
 def _no_step(da: xr.DataArray, dim: str, count: int) -> Refusal:
-    n = _phases_of_a_year(da, dim) if calendar_months(da, dim) is not None else 0
+    n = phases_of_a_year(da, dim) if calendar_months(da, dim) is not None else 0
     if n:
         return Refusal(
             f"period={count} does not fit {dim!r}, which begins anew each year with {n} steps.",
@@ -199,5 +201,3 @@ def _common_step(differences: np.ndarray) -> float:
             larger, smaller = smaller, abs(math.remainder(larger, smaller))
         step = larger
     return step or 1.0
-
-

@@ -4,6 +4,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.options import (
     ALTERNATIVES,
@@ -202,6 +203,7 @@ def mann_kendall(
     if compat:
         tau, per = "a", "step"
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     test = {
         "alpha": check_alpha(alpha),
         "continuity": float(bool(continuity)),

@@ -6,6 +6,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import siegel
 from gridtrend.trend.kernels import slopes as kernels
 from gridtrend.trend.options import check_alpha, check_min_valid, choose, two_sided_quantile
@@ -93,6 +94,7 @@ def theil_sen(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         kernels.theil_sen,
         da,
@@ -182,6 +184,7 @@ def siegel_slope(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         siegel.siegel_slope,
         da,
