@@ -159,17 +159,17 @@ def _months_later(date: Any, months: int) -> Any:
     return first.replace(day=min(date.day, first.daysinmonth))
 
 
-def real_dates(dates: Any) -> np.ndarray:
+def real_dates(found: Any) -> np.ndarray:
     """Dates as datetime64 where they are of the calendar of the world, as xarray decodes them; else as cftime."""
-    dates = np.asarray(dates, object)
+    dates: np.ndarray = np.asarray(found, object)
     present = [date for date in dates if date is not None]
     if not all(date.calendar in _REAL for date in present):
         return dates
     early = 1582 if any(date.calendar != "proleptic_gregorian" for date in present) else 0
     if not all(early < date.year < 10_000 for date in present):
         return dates
-    found = np.array(["NaT" if date is None else date.isoformat() for date in dates], "M8[us]")
-    return in_nanoseconds(found)
+    real = np.array(["NaT" if date is None else date.isoformat() for date in dates], "M8[us]")
+    return in_nanoseconds(real)
 
 
 def in_nanoseconds(dates: np.ndarray) -> np.ndarray:

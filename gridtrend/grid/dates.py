@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from gridtrend.grid.calendars import (
@@ -173,10 +173,10 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
         return variable
     form, julian = format_in(units), is_julian(units, variable.attrs)
     if julian:
-        dates = decode_julian(values, "modified" in str(variable.attrs).lower() or units.strip().lower() == "mjd")
-        if dates is None and not _days_of_a_year(values[known]):
+        days = decode_julian(values, "modified" in str(variable.attrs).lower() or units.strip().lower() == "mjd")
+        if days is None and not _days_of_a_year(values[known]):
             raise _no_dates(name, units, "Julian days since the year 1582 are numbers from 2299161 on")
-        return _as_dates(variable, dates) if dates is not None else _in(variable, values, "days")
+        return _as_dates(variable, days) if days is not None else _in(variable, values, "days")
     like = like_time(variable, name)
     if form is None and (like or _may_be_time(variable, name)):
         calendar = calendar_of(variable.attrs, name)
@@ -188,14 +188,12 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
     if form is None or known_days(units) and form in ("%Y", "%Y.%f"):
         return variable
     calendar = calendar_of(variable.attrs, name)
-    dates, reason = decode_format(values[known], form, calendar)
-    if dates is None:
+    some, reason = decode_format(values[known], form, calendar)
+    if some is None:
         raise _no_dates(name, units, reason)
-    if not known.all():
-        everything = np.full(values.shape, np.datetime64("NaT") if dates.dtype.kind == "M" else None, dates.dtype)
-        everything[known] = dates
-        dates = everything
-    return _as_dates(variable, dates, {} if calendar == "standard" else {"calendar": calendar, "units": _REFERENCE})
+    everything = np.full(values.shape, np.datetime64("NaT") if some.dtype.kind == "M" else None, some.dtype)
+    everything[known] = some
+    return _as_dates(variable, everything, {} if calendar == "standard" else {"calendar": calendar, "units": _REFERENCE})
 
 
 _REFERENCE = "days since 1970-01-01"

@@ -143,7 +143,7 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         if per not in (None, "step"):
             unit = unit_named(per)
             raise no_times(dim, unit) if coordinate is None else unknown_unit(coordinate, dim, unit)
-        step = _equal_step(axis.values, dim, coordinate, dates=False)
+        step = _equal_step(axis.values, dim, coordinate, np.nan)
         kind = "steps" if coordinate is None else "regular"
         return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order, kind)
     per_year, per_day = axis.per, time_axis(da, dim, "day").per
@@ -153,7 +153,7 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         per_day *= 12 / months / per_year
         per_year = 12 / months
     else:
-        step = _equal_step(axis.values, dim, coordinate, dates)
+        step = _equal_step(axis.values, dim, coordinate, 1 / per_day if dates else np.nan)
         per_day, per_year = per_day / step, per_year / step
     unit = _readable_unit(1 / per_day) if per is None else unit_named(per)
     step = 1.0
@@ -170,18 +170,39 @@ def _readable_unit(days: float) -> str:
     return "second"
 
 
-def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, dates: bool) -> float:
+def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
+    """The step of values of `days` each, which all are equal."""
     step = (values[-1] - values[0]) / (values.size - 1)
     off = np.abs(values - values[0] - step * np.arange(values.size))
     if off.max() > _TOLERANCE * step:
         gaps = np.diff(values)
-        place = int(np.argmax(np.abs(gaps - np.median(gaps))))
+        usual = np.median(gaps)
+        place = int(np.argmax(np.abs(gaps - usual)))
         where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
-        monthly = "for steps of calendar months or years say sampling='calendar'; " if dates else ""
-        raise ValueError(
+        problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by a factor of up to "
-            f"{gaps.max() / gaps.min():.3g}{where}. A spectrum needs equal steps: {monthly}for missing steps fill the "
-            f"axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...)."
+            f"{gaps.max() / gaps.min():.4g}{where}. A spectrum needs equal steps:"
+        )
+        if usual * days >= 27:
+            raise Refusal(
+                problem,
+                "for steps of calendar months or years say sampling='calendar'; for missing steps fill the axis, "
+                f"da.resample({dim}='MS').asfreq().",
+                "for steps of calendar months or years say --sampling calendar; fill in missing steps before",
+            )
+        if not gaps.max() > 1.5 * usual:
+            raise Refusal(
+                problem,
+                "composites that begin anew each year have none. Interpolate them, "
+                f"da.interp({dim}=xarray.date_range(...)), or take monthly means, da.resample({dim}='MS').mean(), and say "
+                "sampling='calendar'.",
+                "composites that begin anew each year have none. Take monthly means, for example with `cdo monmean`, and "
+                "say --sampling calendar",
+            )
+        raise Refusal(
+            problem,
+            f"for missing steps fill the axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...).",
+            "fill in missing steps before, for example with `cdo settaxis` on complete files",
         )
     return float(step)
 
@@ -189,12 +210,22 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
 def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
     months = 12 * coordinate.dt.year.values + coordinate.dt.month.values
     steps = np.diff(months)
-    if not (steps[0] > 0 and (steps == steps[0]).all()):
-        place = int(np.argmax(steps != steps[0])) if steps[0] > 0 else 0
-        raise ValueError(
+    if not (steps > 0).all():
+        place = int(np.argmax(steps <= 0))
+        raise Refusal(
+            f"coordinate {dim!r} has several samples in a month, such as {coordinate.values[place]} and "
+            f"{coordinate.values[place + 1]}, and months are what counts as equal here.",
+            f"Leave sampling='regular' for steps shorter than a month, or take monthly means, "
+            f"da.resample({dim}='MS').mean().",
+            "Leave --sampling out for steps shorter than a month, or take monthly means, for example with `cdo monmean`",
+        )
+    if not (steps == steps[0]).all():
+        place = int(np.argmax(steps != steps[0]))
+        raise Refusal(
             f"coordinate {dim!r} is not sampled by the calendar: {steps[place]} months follow "
-            f"{coordinate.values[place]}, {steps[0]} the first sample. Fill it with da.resample({dim}='MS').asfreq(), "
-            "or leave sampling='regular' for steps shorter than a month."
+            f"{coordinate.values[place]}, {steps[0]} the first sample.",
+            f"Fill it with da.resample({dim}='MS').asfreq(), or leave sampling='regular' for steps shorter than a month.",
+            "Fill in the missing months before, or leave --sampling out for steps shorter than a month",
         )
     return int(steps[0])
 

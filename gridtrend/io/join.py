@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.io.coordinates import find_dim, index_by_time
+from gridtrend.io.coordinates import find_dim, holds_dates, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.files import FilesArray, Part
 
@@ -83,9 +83,11 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
     try:
         order = sorted(range(len(parts)), key=lambda k: (parts[k][dim].values[0], paths[k]))
     except TypeError as error:
+        kinds = [_kind_of(part[dim]) for part in parts]
+        k = next((k for k, kind in enumerate(kinds) if kind != kinds[0]), 0)
         raise InputError(
-            f"the {len(parts)} files do not fit together: their times are of different calendars or kinds ({error}). "
-            "Compare them with `ncdump -h`"
+            f"the {len(parts)} files do not fit together: '{dim}' holds {kinds[0]} in '{paths[0]}' and {kinds[k]} in "
+            f"'{paths[k]}'. Bring them to one calendar first, for example with `cdo setcalendar`"
         ) from error
     parts, paths = [parts[k] for k in order], [paths[k] for k in order]
     times = [part[dim].values for part in parts]
@@ -94,6 +96,10 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
             _refuse_overlap(before, after, path, next_path)
     _tell_gaps(times, paths)
     return parts, paths
+
+
+def _kind_of(times: xr.DataArray) -> str:
+    return f"dates of the {times.dt.calendar} calendar" if holds_dates(times) else "numbers"
 
 
 def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:

@@ -89,7 +89,8 @@ def _some_cells(da: xr.DataArray, dim: str) -> np.ndarray:
     count = int(np.prod(values.shape[1:]))
     wanted = int(np.clip(MOST_VALUES // values.shape[0], 8, MOST_CELLS))
     chosen = np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
-    return values[(slice(None), *np.unravel_index(chosen, values.shape[1:]))] if values.ndim > 1 else values[:, None]
+    index: tuple[Any, ...] = np.unravel_index(chosen, values.shape[1:]) if values.ndim > 1 else (None,)
+    return values[(slice(None), *index)]
 
 
 def has_cycle(values: Any, months: np.ndarray) -> bool:
