@@ -15,6 +15,8 @@ MOST_VALUES, MOST_CELLS = 2_000_000, 256
 # share of the variance. In trials of white and red noise (AR(1) of 0.5 and 0.9, 2 to 30 years, steps of a day to half a
 # year) at most 2 series of 1,000 went beyond.
 RATIO, CHANCE, SHARE = 10.0, 1e-4, 0.2
+# Beside a trend that has almost all of the variance, no cycle hides it.
+LEAST = 0.01
 # Such a share of the cells that have values must have one.
 CELLS = 0.2
 
@@ -106,6 +108,7 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     from scipy.special import fdtri
 
     means, when = _monthly_means(np.asarray(values, float), months)
+    spread = np.nanvar(np.where(np.isfinite(means).any(0), means, 0.0), axis=0)
     means = _without_line(means, when)
     valid = np.isfinite(means)
     month = when % 12
@@ -120,11 +123,11 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     enough = (groups > 1) & (n >= 2 * groups) & (total > 0)
     if not enough.any():
         return False
-    between, within, groups, n = (array[enough] for array in (between, within, groups, n))
+    between, within, groups, n, spread = (array[enough] for array in (between, within, groups, n, spread))
     ratio = between / (groups - 1) / np.maximum(within / (n - groups), 1e-300)
     least = np.maximum(RATIO, fdtri(groups - 1, n - groups, 1 - CHANCE))
     share = 1.0 - (within / (n - groups)) / ((between + within) / (n - 1))
-    return bool(np.mean((ratio > least) & (share > SHARE)) >= CELLS)
+    return bool(np.mean((ratio > least) & (share > SHARE) & (between > LEAST * n * spread)) >= CELLS)
 
 
 def _monthly_means(values: np.ndarray, months: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

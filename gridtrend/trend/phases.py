@@ -17,6 +17,8 @@ from gridtrend.trend.options import choose
 CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
 # A step is one of the axis if at least this share of the gaps is as short.
 OFTEN = 0.1
+# An axis with more steps than this for each value is not a regular one that misses some.
+SPARSE = 20
 # Multiples of a step, to the rounding of stored times.
 _TOLERANCE = 1e-3
 
@@ -65,10 +67,12 @@ def positions(da: xr.DataArray, dim: str, ticks: TimeAxis, count: int) -> tuple[
     if step is None and months is not None and (slots := year_slots(da, dim, count)) is not None:
         return slots, ticks.per / count
     if step is None:
-        common = _common_step(gaps)
-        if np.mean(np.isclose(gaps, common, rtol=_TOLERANCE)) < OFTEN:
+        step = _common_step(gaps)
+        seen, ordinary = (np.mean(np.isclose(gaps, size, rtol=_TOLERANCE)) for size in (step, usual))
+        sparse = values[-1] - values[0] >= SPARSE * values.size * step
+        # Where most steps are alike and others do not fit, their common measure is no step of anything.
+        if sparse or (ordinary >= 0.5 and seen < OFTEN):
             raise _no_step(da, dim, count)
-        step = common
     position = np.empty(values.size, np.int64)
     position[order] = np.rint((values - values[:1]) / step)
     return position, step
