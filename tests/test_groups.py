@@ -390,7 +390,7 @@ def test_slopes_are_per_true_time_whatever_the_step():
             1 / 3,
             None,
         ),
-        "year": (xr.DataArray(y, {"time": 1990 + t / 6}, "time"), 0.5, "change per unit of the coordinate"),
+        "auto": (xr.DataArray(y, {"time": 1990 + t / 6}, "time"), 0.5, "change per unit of the coordinate"),
     }
     for per, (da, slope, comment) in expected.items():
         result = gt.seasonal_mann_kendall(da, period=6, per=per)
@@ -398,7 +398,7 @@ def test_slopes_are_per_true_time_whatever_the_step():
         assert result.slope.attrs.get("comment") == comment
     close(gt.seasonal_mann_kendall(expected["step"][0], period=6).slope, 0.5)
     close(
-        gt.seasonal_mann_kendall(expected["year"][0], period=6).intercept, np.median(y) - 0.5 * np.median(1990 + t / 6)
+        gt.seasonal_mann_kendall(expected["auto"][0], period=6).intercept, np.median(y) - 0.5 * np.median(1990 + t / 6)
     )
 
 

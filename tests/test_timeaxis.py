@@ -263,7 +263,7 @@ def test_missing_times_are_refused_with_the_call_that_drops_them(time, per):
     gt.theil_sen(eval(fix, {"da": da}), per=per)
 
 
-@pytest.mark.parametrize("units", ["days since 0000-00-00", "months since 1950-01-01"])
+@pytest.mark.parametrize("units", ["days since 0000-00-00", "fortnights since 1950-01-01"])
 def test_dates_that_were_not_decoded_are_refused_unless_per_step(units):
     da = record(np.arange(5.0), np.arange(5.0), units=units)
     with pytest.raises(ValueError, match=rf"{units}.*decode_cf.*per='step'"):

@@ -35,17 +35,23 @@ def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
         lines = [", ".join(inputs), f"  {record.dim}: {record.period}, {_calendar(record)}"]
         for name in record.names:
             lines += _about(record, name, resources)
+        record.warn_of_cycle()
     say(lines)
 
 
 def _calendar(record: Record) -> str:
     from gridtrend import io
+    from gridtrend.grid.timeunits import known_days
 
     coordinate = record.dataset.coords.get(record.dim)
     if coordinate is None:
         return "no coordinate: use --per step"
     if not io.holds_dates(coordinate):
-        return f"numbers in '{coordinate.attrs.get('units', 'no units')}'"
+        units = coordinate.attrs.get("units")
+        known = coordinate.dtype.kind == "m" or known_days(str(units or "") or record.dim) is not None
+        return f"numbers in '{units or 'no units'}'" + (
+            "" if known else ", which is no unit of time: slopes are per unit"
+        )
     return f"{coordinate.dt.calendar} calendar"
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "available_threads", "open_record", "record_options"]
 
+# Variables in which an annual cycle is looked for.
+LOOKED_AT = 3
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -46,6 +49,12 @@ class Record:
         else:
             first, last = (f"{end:g}" if coordinate.dtype.kind in "iuf" else str(end) for end in ends)
         return f"{self.steps:,} steps from {first} to {last}"
+
+    def warn_of_cycle(self) -> None:
+        """Warn once where a variable has an annual cycle; only the first few are looked at."""
+        from gridtrend import io
+
+        any(io.warn_of_cycle(self.dataset[name], self.dim) for name in self.names[:LOOKED_AT])
 
     def plan(
         self,

@@ -148,9 +148,10 @@ def notes(quiet: bool) -> Iterator[None]:
     said = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if not quiet and str(message) not in said:
-            said.add(str(message))
-            note(message)
+        text = str(message)
+        if not quiet and text not in said:
+            said.add(text)
+            note(text)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,6 +3,7 @@
 import functools
 import shlex
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -96,9 +97,8 @@ class TrendJob(Job):
 @click.option(
     "--per",
     type=click.Choice(PERIODS),
-    default="year",
-    show_default=True,
-    help="Unit of time of the slopes.",
+    default=None,
+    help="Unit of time of the slopes.  [default: year]",
 )
 @click.option(
     "--min-valid",
@@ -147,7 +147,7 @@ def trend(
     period: int | str | None,
     p_value: str,
     alpha: float,
-    per: str,
+    per: str | None,
     min_valid: int,
     alternative: str,
     no_slope: bool,
@@ -173,11 +173,15 @@ def trend(
         raise click.UsageError("--resume needs an OUTPUT that ends in .zarr: a netCDF file is written anew each time")
     job = TrendJob(
         test="seasonal_mann_kendall" if method == "seasonal" else "mann_kendall",
-        analysis=({"period": period or "month"} if method == "seasonal" else {"method": method, "lag": lag})
+        analysis=(
+            {"period": "month" if period is None else period}
+            if method == "seasonal"
+            else {"method": method, "lag": lag}
+        )
         | {
             "p_value": p_value,
             "alpha": alpha,
-            "per": per,
+            "per": per or "auto",
             "min_valid": min_valid,
             "alternative": alternative,
             "slope": not no_slope,
@@ -204,6 +208,8 @@ def run(job: TrendJob) -> str:
     begun = begin(job)
     record = begun.record
     _check_times(record, job.analysis)
+    if job.test == "mann_kendall":
+        record.warn_of_cycle()
     progress = Progress(job.quiet)
     say = (lambda _: None) if job.quiet else note
     maps = _maps(begun, say)
@@ -226,19 +232,21 @@ def run(job: TrendJob) -> str:
 
 
 def _check_times(record: Record, analysis: dict[str, Any]) -> None:
-    """Refuse, before anything is read, what cannot be computed from the times of the record."""
+    """Refuse, before anything is read, what cannot be computed from the times; say what slopes are per, if not a year."""
     from gridtrend import io
-    from gridtrend.grid.timeaxis import time_axis
+    from gridtrend.grid.timeaxis import no_times, time_axis
 
-    per = analysis.get("per", "year")
+    per = analysis.get("per", "auto")
     array, dim = record.dataset[record.names[0]], record.dim
-    units = str(array[dim].attrs.get("units", "")) if dim in array.coords else ""
-    if per != "step" and " since " in units:
-        raise io.InputError(
-            f"'{dim}' counts '{units}', which is no calendar date, so that slopes per {per} are unknown: "
-            "ask for slopes per time step with --per step, or correct the units in the file"
-        )
-    positions = int(time_axis(array, dim, per).steps[-1]) + 1
+    axis = time_axis(array, dim, per)
+    if per == "year" and axis.unit == "step":
+        raise no_times(dim, per)
+    if per == "auto" and axis.unit in ("", "step"):
+        why, what = f"'{dim}' has no times", "step"
+        if dim in array.coords:
+            why, what = f"'{dim}' names no unit of time (units: {array[dim].attrs.get('units')!r})", f"unit of '{dim}'"
+        warnings.warn(f"{why}: slopes are per {what}, not per year", stacklevel=2)
+    positions = int(axis.steps[-1]) + 1
     period, lag = analysis.get("period"), analysis.get("lag")
     if isinstance(period, int) and period >= positions:
         raise io.InputError(

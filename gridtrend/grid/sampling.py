@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import either, given
-from gridtrend.grid.timeaxis import DAYS, YEARS, time_axis, unit_named
+from gridtrend.grid.refusals import Refusal
+from gridtrend.grid.timeaxis import no_times, time_axis, unknown_unit
+from gridtrend.grid.timeunits import DAYS, YEARS, unit_named
 
 Duration = int | str | np.timedelta64 | timedelta
 
@@ -134,14 +137,16 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
     size = da.sizes[dim]
     if size < 2:
         raise ValueError(f"dimension {dim!r} has {size} samples, and a frequency needs several.")
+    da = with_dates(da, dim)
     axis = time_axis(da, dim)
     coordinate = None
     if dim in da.coords:
         coordinate = da[dim] if axis.order is None else da[dim].isel({dim: axis.order})
     if axis.unit in ("", "step"):
         if per not in (None, "step"):
-            time_axis(da, dim, per)
-        step = _equal_step(axis.values, dim, coordinate, dates=False)
+            unit = unit_named(per)
+            raise no_times(dim, unit) if coordinate is None else unknown_unit(coordinate, dim, unit)
+        step = _equal_step(axis.values, dim, coordinate, np.nan)
         kind = "steps" if coordinate is None else "regular"
         return Sampling(dim, size, step, axis.unit, np.nan, np.nan, coordinate, axis.order, kind)
     per_year, per_day = axis.per, time_axis(da, dim, "day").per
@@ -151,7 +156,7 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
         per_day *= 12 / months / per_year
         per_year = 12 / months
     else:
-        step = _equal_step(axis.values, dim, coordinate, dates)
+        step = _equal_step(axis.values, dim, coordinate, 1 / per_day if dates else np.nan)
         per_day, per_year = per_day / step, per_year / step
     unit = _readable_unit(1 / per_day) if per is None else unit_named(per)
     step = 1.0
@@ -168,21 +173,39 @@ def _readable_unit(days: float) -> str:
     return "second"
 
 
-def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, dates: bool) -> float:
+def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
+    """The step of values of `days` each, which all are equal."""
     step = (values[-1] - values[0]) / (values.size - 1)
     off = np.abs(values - values[0] - step * np.arange(values.size))
     if off.max() > _TOLERANCE * step:
         gaps = np.diff(values)
-        place = int(np.argmax(np.abs(gaps - np.median(gaps))))
+        usual = np.median(gaps)
+        place = int(np.argmax(np.abs(gaps - usual)))
         where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
-        monthly = f"for steps of calendar months or years say {given('sampling', 'calendar')}; " if dates else ""
-        raise ValueError(
+        problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by a factor of up to "
-            f"{gaps.max() / gaps.min():.6g}{where}. A spectrum needs equal steps: {monthly}for missing steps "
-            + either(
-                f"fill the axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...).",
-                "fill the axis with missing values in the file, or select a part without them with --select.",
+            f"{gaps.max() / gaps.min():.4g}{where}. A spectrum needs equal steps:"
+        )
+        if usual * days >= 27:
+            raise Refusal(
+                problem,
+                "for steps of calendar months or years say sampling='calendar'; for missing steps fill the axis, "
+                f"da.resample({dim}='MS').asfreq().",
+                "for steps of calendar months or years say --sampling calendar; fill in missing steps before",
             )
+        if not gaps.max() > 1.5 * usual:
+            raise Refusal(
+                problem,
+                "composites that begin anew each year have none. Interpolate them, "
+                f"da.interp({dim}=xarray.date_range(...)), or take monthly means, da.resample({dim}='MS').mean(), and say "
+                "sampling='calendar'.",
+                "composites that begin anew each year have none. Take monthly means, for example with `cdo monmean`, and "
+                "say --sampling calendar",
+            )
+        raise Refusal(
+            problem,
+            f"for missing steps fill the axis, da.resample({dim}='1D').asfreq() or da.reindex({dim}=...).",
+            "fill in missing steps before, for example with `cdo settaxis` on complete files",
         )
     return float(step)
 
@@ -190,16 +213,22 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
 def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
     months = 12 * coordinate.dt.year.values + coordinate.dt.month.values
     steps = np.diff(months)
-    if not (steps[0] > 0 and (steps == steps[0]).all()):
-        place = int(np.argmax(steps != steps[0])) if steps[0] > 0 else 0
-        raise ValueError(
+    if not (steps > 0).all():
+        place = int(np.argmax(steps <= 0))
+        raise Refusal(
+            f"coordinate {dim!r} has several samples in a month, such as {coordinate.values[place]} and "
+            f"{coordinate.values[place + 1]}, and months are what counts as equal here.",
+            f"Leave sampling='regular' for steps shorter than a month, or take monthly means, "
+            f"da.resample({dim}='MS').mean().",
+            "Leave --sampling out for steps shorter than a month, or take monthly means, for example with `cdo monmean`",
+        )
+    if not (steps == steps[0]).all():
+        place = int(np.argmax(steps != steps[0]))
+        raise Refusal(
             f"coordinate {dim!r} is not sampled by the calendar: {steps[place]} months follow "
-            f"{coordinate.values[place]}, {steps[0]} the first sample. "
-            + either(
-                f"Fill it with da.resample({dim}='MS').asfreq(), or leave ",
-                "Fill it with missing values in the file, or leave ",
-            )
-            + f"{given('sampling', 'regular')} for steps shorter than a month."
+            f"{coordinate.values[place]}, {steps[0]} the first sample.",
+            f"Fill it with da.resample({dim}='MS').asfreq(), or leave sampling='regular' for steps shorter than a month.",
+            "Fill in the missing months before, or leave --sampling out for steps shorter than a month",
         )
     return int(steps[0])
 

@@ -11,34 +11,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.dialect import either, given
+from gridtrend.grid.calendars import YEAR_LENGTH
+from gridtrend.grid.dates import mixed, with_dates
+from gridtrend.grid.refusals import Refusal, WrongKind
+from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named
 
-DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
-YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
-UNITS = ("step", *DAYS, *YEARS)
+__all__ = ["UNITS", "TimeAxis", "described", "no_times", "period", "time_axis", "unit_named", "unknown_unit"]
 
-# Days in a year of each CF calendar; a year of a record is a year of its own calendar.
-_YEAR_LENGTH = {
-    "julian": 365.25,
-    "noleap": 365.0,
-    "365_day": 365.0,
-    "all_leap": 366.0,
-    "366_day": 366.0,
-    "360_day": 360.0,
-}
-_GREGORIAN_YEAR = 365.2425
-
-# How coordinates without dates name their unit, as far as it is a unit of time.
-_ALIASES = {
-    "yr": "year",
-    "a": "year",
-    "hr": "hour",
-    "h": "hour",
-    "d": "day",
-    "min": "minute",
-    "s": "second",
-    "sec": "second",
-}
+# Doubles hold whole numbers up to this one.
+_EXACT = 2**53
 
 
 @dataclass(frozen=True)
@@ -70,18 +51,18 @@ class TimeAxis:
     steps: np.ndarray
 
 
-def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
+def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     """The dimension `dim` of `da` as numbers, for slopes per `per`.
 
     Parameters
     ----------
     da : DataArray
-        Its coordinate `dim` holds datetime64, cftime dates, durations or numbers; without one, steps are counted.
+        Its coordinate `dim` holds dates in any form (`with_dates`), durations or numbers; without one, steps are counted.
     dim : str
         A dimension of `da`.
     per : str
-        One of `UNITS`. "year", the default everywhere, gives way where there is no year: slopes are then per unit of a
-        numeric coordinate that names no unit of time, or per step where there is no coordinate.
+        One of `UNITS`, or "auto", the default everywhere: the year, or where there is none, the unit of a numeric
+        coordinate that names no unit of time, or the step where there is no coordinate.
 
     Returns
     -------
@@ -91,22 +72,20 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     ------
     ValueError
         If `per` is unknown or needs what the coordinate cannot tell, if times are missing or repeated, or if the
-        coordinate holds encoded dates ("days since ...") that were not decoded.
+        coordinate holds dates that cannot be read. Without a coordinate "year" is a step too.
     TypeError
         If the coordinate is neither dates nor numbers.
     """
-    per = unit_named(per)
+    per = "auto" if per == "auto" else unit_named(per)
     n = da.sizes[dim]
+    # Steps follow the order of numbers that cannot be read.
+    da = with_dates(da, dim, strict=per != "step")
     if dim not in da.coords:
-        if per not in ("step", "year"):
-            raise ValueError(
-                f"{given('per', per)} needs times, and dimension {dim!r} has no coordinate. "
-                + either(f"Give it one with da.assign_coords({dim}=...), or ask ", "Ask ")
-                + f"for slopes per step with {given('per', 'step')}."
-            )
+        if per not in ("step", "auto", "year"):
+            raise no_times(dim, per)
         return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", None, np.arange(n))
     coordinate = da[dim]
-    ticks, days, origin, year = _ticks(coordinate, dim, per)
+    ticks, days, origin, year = _ticks(coordinate, dim)
     order = None
     if n > 1 and not np.all(ticks[1:] > ticks[:-1]):
         order = np.argsort(ticks, kind="stable")
@@ -116,14 +95,10 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     if per == "step":
         return TimeAxis(np.arange(float(n)), 1.0, "step", f"the first step of {dim}", order, steps)
     if days is None:
-        if per != "year":
-            raise ValueError(
-                f"{given('per', per)} needs a unit of time, and coordinate {dim!r} names none "
-                f"(units: {coordinate.attrs.get('units')!r}). "
-                + either(f"Set da[{dim!r}].attrs['units'] to", "Set its units in the file to")
-                + f" 'years', 'days', ..., or use {given('per', 'step')}."
-            )
+        if per != "auto":
+            raise unknown_unit(coordinate, dim, per)
         return TimeAxis(ticks.astype(float), 1.0, "", origin, order, steps)
+    per = "year" if per == "auto" else per
     if np.issubdtype(ticks.dtype, np.integer) and n > 1:
         tick = np.gcd.reduce(np.diff(ticks))
         ticks, days = (ticks - ticks[0]) // tick, days * tick
@@ -133,6 +108,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
 
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds."""
+    da = with_dates(da, dim, strict=False)
     if dim not in da.coords or da.sizes[dim] == 0:
         return {}
     values = da[dim].values
@@ -140,7 +116,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if not dates and values.dtype.kind not in "miuf":
         return {}
     first, last = values.min(), values.max()
-    middle = first + (last - first) / 2
+    middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
     bounds = f"{dim}_bnds"
     attrs, encoding = described(da[dim], bounds)
     ends = np.empty(2, dtype=values.dtype)
@@ -176,85 +152,93 @@ def described(coordinate: xr.DataArray, bounds: str) -> tuple[dict[Any, Any], di
     return attrs, encoding
 
 
-def unit_named(name: str) -> str:
-    """One of `UNITS`, in the singular or plural."""
-    unit = str(name).lower()
-    unit = unit if unit in UNITS else unit.removesuffix("s")
-    if unit not in UNITS:
-        raise ValueError(f"{given('per', name)} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
-    return unit
-
-
-def _ticks(coordinate: xr.DataArray, dim: str, per: str) -> tuple[np.ndarray, float | None, str, float]:
+def _ticks(coordinate: xr.DataArray, dim: str) -> tuple[np.ndarray, float | None, str, float]:
     """Numbers of a coordinate; days in one of them (None: unknown); what zero means; days in a year."""
-    values = coordinate.values
+    values = np.asarray(coordinate.values)
     kind = values.dtype.kind
     if kind in "Mm":
         if np.isnat(values).any():
-            raise ValueError(_missing(dim))
+            raise _missing(dim)
         unit, count = np.datetime_data(values.dtype)
         days = np.array(1, f"m8[{count}{unit}]") / np.timedelta64(1, "D")
-        return values.astype("int64"), float(days), _first(values), _GREGORIAN_YEAR
+        return values.astype("int64"), float(days), _first(values), GREGORIAN_YEAR
     if kind == "O":
         return _cftime_ticks(values, dim)
     if kind not in "iuf":
-        raise TypeError(
-            f"coordinate {dim!r} holds {values.dtype}, neither dates nor numbers. "
-            + either(
-                f"Convert it, for instance with da.assign_coords({dim}=pandas.to_datetime(da[{dim!r}])), or drop it and "
-                "use per='step'.",
-                "Convert it in the file to numbers with units such as 'days since 2000-01-01'.",
-            )
+        raise WrongKind(
+            f"coordinate {dim!r} holds {values.dtype}, neither dates nor numbers.",
+            f"Convert it, for instance with da.assign_coords({dim}=pandas.to_datetime(da[{dim!r}])), or drop it and use "
+            "per='step'.",
+            "Follow another dimension with --dim",
         )
     if not np.isfinite(values).all():
-        raise ValueError(_missing(dim))
-    units = str(coordinate.attrs.get("units", ""))
-    if " since " in units and per != "step":
-        raise ValueError(
-            f"coordinate {dim!r} holds numbers in {units!r} that were not decoded to dates. "
-            + either(
-                "Decode them with xarray.decode_cf(ds), or, where the reference date makes that impossible, use ",
-                "Correct the units in the file, or use ",
-            )
-            + f"{given('per', 'step')}."
-        )
-    return values.astype(float), _known_days(units or dim), f"{dim} = 0", _GREGORIAN_YEAR
+        raise _missing(dim)
+    known = known_days(str(coordinate.attrs.get("units", "")) or dim)
+    low, high = (int(values.min()), int(values.max())) if kind in "iu" and values.size else (0, 0)
+    if max(high, -low) > _EXACT and high - low < 2**63:
+        # Differences of such numbers are exact as whole numbers alone.
+        return (values - values.min()).astype("int64"), known, f"{dim} = {low}", GREGORIAN_YEAR
+    return values.astype(float), known, f"{dim} = 0", GREGORIAN_YEAR
 
 
 def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | None, str, float]:
     import cftime
 
-    if not all(isinstance(value, cftime.datetime) for value in values):
-        raise TypeError(
-            f"coordinate {dim!r} holds objects that are not all dates, such as {values[0]!r}. "
-            + either(
-                "Decode it with xarray.decode_cf(ds), or drop it and use per='step'.",
-                "Convert it in the file to numbers with units such as 'days since 2000-01-01'.",
-            )
-        )
     if values.size == 0:
-        return np.empty(0, "int64"), 1.0, "", _GREGORIAN_YEAR
+        return np.empty(0, "int64"), 1.0, "", GREGORIAN_YEAR
+    if any(value is None or value != value for value in values):
+        raise _missing(dim)
+    odd = next((value for value in values if not isinstance(value, cftime.datetime)), None)
+    if odd is None:
+        kinds = {(value.calendar, value.has_year_zero) for value in values}
+        odd = next((value for value in values if value.calendar != values[0].calendar), None)
+        if odd is None and len(kinds) > 1:
+            odd = next(value for value in values if value.has_year_zero != values[0].has_year_zero)
+    if odd is not None:
+        raise mixed(dim, odd)
     first = min(values)
-    ticks = cftime.date2num(values, f"microseconds since {first.isoformat()}", calendar=first.calendar)
-    year = _YEAR_LENGTH.get(first.calendar, _GREGORIAN_YEAR)
+    ticks = cftime.date2num(
+        values,
+        f"microseconds since {first.isoformat()}",
+        calendar=first.calendar,
+        has_year_zero=first.has_year_zero,
+    )
+    year = YEAR_LENGTH.get(first.calendar, GREGORIAN_YEAR)
     return np.asarray(ticks, "int64"), 1e-6 / 86400, _first(values), year
 
 
-def _known_days(name: str) -> float | None:
-    """Days in a unit of time that a coordinate names in its units, or by what it is called ("year")."""
-    name = _ALIASES.get(name.strip().lower(), name.strip().lower())
-    name = name if name in DAYS or name in YEARS else name.removesuffix("s")
-    return DAYS.get(name) or (YEARS[name] * _GREGORIAN_YEAR if name in YEARS else None)
+def no_times(dim: str, per: str) -> Refusal:
+    """The refusal of a unit of time where there are no times."""
+    return Refusal(
+        "",
+        f"per={per!r} needs times, and dimension {dim!r} has no coordinate. Give it one with da.assign_coords({dim}=...), "
+        "or count steps with per='step'.",
+        f"--per {per} needs times, and dimension {dim!r} has none: leave it out, or count steps with --per step",
+    )
+
+
+def unknown_unit(coordinate: xr.DataArray, dim: str, per: str) -> Refusal:
+    """The refusal of a unit of time where the coordinate has none."""
+    units = coordinate.attrs.get("units")
+    none = f"needs a unit of time, and coordinate {dim!r} names none (units: {units!r})"
+    return Refusal(
+        "",
+        f"per={per!r} {none}. Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., give dates, "
+        f"da.assign_coords({dim}=...), or use per='step'.",
+        f"--per {per} {none}: leave it out for slopes per unit of the coordinate, count steps with --per step, or write "
+        f"the unit into the file, for example with `ncatted -a units,{dim},o,c,years FILE`",
+    )
 
 
 def _first(values: np.ndarray) -> str:
     return str(values.min()) if values.size else ""
 
 
-def _missing(dim: str) -> str:
-    return f"coordinate {dim!r} has missing values, and a trend needs to know when each value was taken. " + either(
+def _missing(dim: str) -> Refusal:
+    return Refusal(
+        f"coordinate {dim!r} has missing values, and a trend needs to know when each value was taken.",
         f"Drop those steps with da.isel({dim}=da[{dim!r}].notnull()).",
-        "Correct them in the file, or select the steps that have times with --select.",
+        "Correct the times in the file, or leave those steps out with --select",
     )
 
 
@@ -262,12 +246,9 @@ def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, orde
     repeated = np.flatnonzero(ticks[1:] == ticks[:-1])
     if repeated.size:
         example = coordinate.values[order[repeated[0]]]
-        raise ValueError(
+        raise Refusal(
             f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
-            "one time have no slope between them. "
-            + either(
-                f"Average them with da.groupby({dim!r}).mean(), or keep the first of each with "
-                f"da.drop_duplicates({dim!r}).",
-                "Keep one value of each time in the file, or select a part without them with --select.",
-            )
+            "one time have no slope between them.",
+            f"Average them with da.groupby({dim!r}).mean(), or keep the first of each with da.drop_duplicates({dim!r}).",
+            "Average them, or leave one of each out, before you come here",
         )

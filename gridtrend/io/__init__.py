@@ -16,6 +16,7 @@ from gridtrend.io.metadata import add_grid, describe, history_line
 from gridtrend.io.outputs import check_output, check_target, write
 from gridtrend.io.plan import WAYS, Plan, check_tiles, disk_chunks, plan_chunks
 from gridtrend.io.reading import read
+from gridtrend.io.sample import warn_of_cycle
 from gridtrend.io.selection import select
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "read",
     "return_freed_memory",
     "select",
+    "warn_of_cycle",
     "workspace",
     "write",
 ]

@@ -5,7 +5,10 @@ from collections.abc import Hashable, Sequence
 
 import xarray as xr
 
+from gridtrend.grid import dates
+from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dialect import either
+from gridtrend.grid.refusals import Refusal
 from gridtrend.io.errors import InputError
 
 TIME_NAMES = {"time", "t", "date", "year"}
@@ -22,9 +25,7 @@ REFERENCES = (
 
 def holds_dates(coordinate: xr.DataArray | xr.Variable) -> bool:
     """Whether values are datetime64 or cftime."""
-    if coordinate.dtype.kind == "O" and coordinate.size:
-        return hasattr(coordinate.values.flat[0], "calendar")
-    return coordinate.dtype.kind == "M"
+    return dates.are_dates(coordinate)
 
 
 def find_dim(dataset: xr.Dataset, dim: str | None = None) -> str:
@@ -50,7 +51,7 @@ def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
     return (
         coordinate.attrs.get("axis") == "T"
         or coordinate.attrs.get("standard_name") == "time"
-        or " since " in str(coordinate.attrs.get("units", ""))
+        or is_reference(str(coordinate.attrs.get("units", "")))
         or str(name).lower() in TIME_NAMES
         or holds_dates(coordinate)
     )
@@ -67,12 +68,25 @@ def _time_by_cf(dataset: xr.Dataset) -> list[str]:
     return sorted({str(dataset[name].dims[0]) for name in names if dataset[name].ndim == 1})
 
 
+def decode_dates(dataset: xr.Dataset) -> xr.Dataset:
+    """Read dates that xarray leaves as numbers or text: 19900131, "day as %Y%m%d.%f", WRF's Times; see docs/times.md."""
+    found = {}
+    for name, variable in dataset.variables.items():
+        text = variable.dtype.kind in "SUO" and dates.like_time(variable, name)
+        if variable.ndim == 1 and (name in dataset.coords or text) and not holds_dates(variable):
+            try:
+                decoded = dates.decoded(variable, str(name))
+            except Refusal:
+                # Said where it is needed as a time.
+                continue
+            if decoded is not variable:
+                found[name] = decoded
+    return dataset.assign_coords(found) if found else dataset
+
+
 def index_by_time(dataset: xr.Dataset, dim: str) -> xr.Dataset:
     """Give `dim` the dates of a coordinate of another name, such as XTIME(Time), where it has none itself."""
-    if dim in dataset.coords:
-        return dataset
-    aside = [n for n, c in dataset.coords.items() if c.dims == (dim,) and holds_dates(c)]
-    return dataset.assign_coords({dim: dataset[aside[0]].variable}) if aside else dataset
+    return dates.with_dates(dataset, dim, strict=False)
 
 
 def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> list[str]:

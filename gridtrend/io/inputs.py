@@ -12,6 +12,10 @@ from typing import Any
 
 import xarray as xr
 
+from gridtrend.grid.calendars import is_reference
+from gridtrend.grid.dates import decoded
+from gridtrend.grid.refusals import Refusal
+from gridtrend.io.coordinates import decode_dates
 from gridtrend.io.errors import InputError
 from gridtrend.io.join import join
 from gridtrend.io.remote import fetch
@@ -90,7 +94,7 @@ def _open_decoded(path: str) -> xr.Dataset:
         dataset = _decode_what_can_be(opener(path, decode_times=False), path)
     if not dataset.data_vars:
         raise InputError(f"'{path}' holds no variables{_groups(path)}")
-    return dataset
+    return decode_dates(dataset)
 
 
 def _open_netcdf(path: str, **options: Any) -> xr.Dataset:
@@ -187,19 +191,26 @@ def _groups(path: str) -> str:
 
 
 def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
-    undecoded: dict[str, str] = {}
+    apart: dict[str, xr.Variable] = {}
     for name, variable in raw.variables.items():
-        if " since " in (units := str(variable.attrs.get("units", ""))):
+        if is_reference(str(variable.attrs.get("units", ""))):
             try:
                 xr.decode_cf(xr.Dataset({name: variable}), decode_timedelta=False)
             except (ValueError, OverflowError):
-                undecoded[str(name)] = units
+                apart[str(name)] = _decode_or_say_so(variable, str(name), path)
+                # Bounds have the units of what they bound.
                 del raw[name].attrs["units"]
     dataset = xr.decode_cf(raw, decode_timedelta=False)
-    for name, units in undecoded.items():
-        dataset[name].attrs["units"] = units
-        warnings.warn(
-            f"'{name}' in '{path}' counts '{units}', which is no calendar date: its values stay plain numbers",
-            stacklevel=2,
-        )
-    return dataset
+    coords = {name: variable for name, variable in apart.items() if name in dataset.coords}
+    return dataset.assign_coords(coords).assign({name: v for name, v in apart.items() if name not in coords})
+
+
+def _decode_or_say_so(variable: xr.Variable, name: str, path: str) -> xr.Variable:
+    """Dates that xarray does not decode, such as months since a date; numbers, with a warning, where there are none."""
+    kept = variable.copy()
+    try:
+        return decoded(kept, name)
+    except Refusal as error:
+        problem = str(error).split(". ")[0].removeprefix(f"'{name}' ")
+        warnings.warn(f"'{name}' in '{path}' {problem}: its values stay plain numbers", stacklevel=2)
+        return kept

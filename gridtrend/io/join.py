@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import either
-from gridtrend.io.coordinates import find_dim, holds_dates
+from gridtrend.io.coordinates import find_dim, holds_dates, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.files import FilesArray, Part
 
@@ -35,6 +35,7 @@ def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: 
     dim = find_dim(parts[0], dim) if len(parts) > 1 or dim else _only_dim(parts[0])
     if dim is None:
         return parts[0]
+    parts = [index_by_time(part, dim) if dim in part.sizes else part for part in parts]
     names = [str(name) for name in parts[0].data_vars]
     for part, path in zip(parts, paths, strict=True):
         _require(part, path, paths[0], dim, [name for name in variables if name in names] or names)
@@ -83,9 +84,11 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
     try:
         order = sorted(range(len(parts)), key=lambda k: (parts[k][dim].values[0], paths[k]))
     except TypeError as error:
+        kinds = [_kind_of(part[dim]) for part in parts]
+        k = next((k for k, kind in enumerate(kinds) if kind != kinds[0]), 0)
         raise InputError(
-            f"the {len(parts)} files do not fit together: their times are of different calendars or kinds "
-            f"({', '.join(sorted({_kind(part[dim]) for part in parts}))}). Compare them with `ncdump -h`"
+            f"the {len(parts)} files do not fit together: '{dim}' holds {kinds[0]} in '{paths[0]}' and {kinds[k]} in "
+            f"'{paths[k]}'. Bring them to one calendar first, for example with `cdo setcalendar`"
         ) from error
     parts, paths = [parts[k] for k in order], [paths[k] for k in order]
     times = [part[dim].values for part in parts]
@@ -96,8 +99,8 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
     return parts, paths
 
 
-def _kind(coordinate: xr.DataArray) -> str:
-    return f"calendar {coordinate.dt.calendar}" if holds_dates(coordinate) else f"no dates but {coordinate.dtype}"
+def _kind_of(times: xr.DataArray) -> str:
+    return f"dates of the {times.dt.calendar} calendar" if holds_dates(times) else "numbers"
 
 
 def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:

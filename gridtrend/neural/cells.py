@@ -9,6 +9,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.cf import slope_units, temperature_kind
+from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.kernels.cells import fit_cells, predict_cells
 from gridtrend.neural.layered import check_hidden
@@ -115,6 +116,7 @@ def fit_per_cell(
     True
     """
     check_array(da, dim)
+    da = with_dates(da, dim, strict=False)
     axis = _regular_axis(da, dim)
     attrs = {
         "model": model,
@@ -215,6 +217,7 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"model was not made by fit_per_cell: it has the variables {list(model.data_vars)} and lacks the attributes "
             f"{sorted(missing)}. Make it with gridtrend.neural.fit_per_cell(da, ...)."
         )
+    da = with_dates(da, dim, strict=False)
     axis = _regular_axis(da, dim)
     shared, parameters = _structure(da, dim, model.attrs)
     arrays = [model[name].drop_vars([dim, f"{dim}_bnds"], errors="ignore") for name in ("weights", "offset", "scale")]
@@ -273,7 +276,7 @@ def _waves(da: xr.DataArray, dim: str, harmonics: int, period: Any) -> Array:
         return np.empty((da.sizes[dim], 0))
     if period != "year":
         return cycle(np.arange(da.sizes[dim]), harmonics, float(period))
-    if dim not in da.coords or da[dim].dtype.kind not in "MO":
+    if dim not in da.coords or not are_dates(da[dim]):
         raise ValueError(
             f"harmonics of the year need dates, and {dim!r} has none. Give the number of steps of a cycle: period=12 for "
             "months."

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_chunks
+from gridtrend.grid.dates import with_dates
 from gridtrend.grid.timeaxis import time_axis
 
 INTERPOLATIONS = ("previous", "linear")
@@ -121,9 +122,10 @@ def make_clock(forcing: dict[str, xr.DataArray], per: str) -> Clock:
             raise ValueError(
                 f"forcing {name!r} has other times than {next(iter(forcing))!r}; interpolate one to the other."
             )
+    first = with_dates(first, dim)
     coordinate = first[dim]
     dates = coordinate.dtype.kind in "MO"
-    axis = time_axis(first, dim, per if dates else "year")
+    axis = time_axis(first, dim, per if dates else "auto")
     return Clock(dim, coordinate, axis.values / (axis.per if dates else 1.0), axis.order, axis.unit)
 
 

@@ -9,13 +9,16 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply, apply_function, check_array
+from gridtrend.grid.dates import with_dates
 from gridtrend.grid.kernel import Output
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels
 from gridtrend.trend.options import check_alpha, check_draws, check_min_valid
 
 P_VALUE = Output("p_value", "p-value of the test for a change of {data}", attrs=(("valid_range", (0.0, 1.0)),))
 NAMES = ("statistic", "p_value", "change_time", "mean_before", "mean_after", "n_valid", "change")
+ANOMALIES = "take anomalies first, da.groupby('{dim}.month') - da.groupby('{dim}.month').mean()."
 _DRAWING = threading.Lock()
 
 
@@ -46,7 +49,9 @@ def find_change(
     alpha = check_alpha(alpha)
     if simulations is not None:
         simulations = check_draws("simulations", simulations, seed, alpha)
+    da = with_dates(da, dim, strict=False)
     axis = time_axis(da, dim, "step")
+    warn_of_cycle(da, dim, ANOMALIES.format(dim=dim), stacklevel=4)
     found = apply(kernels.change_point, da, dim=dim, axis=axis, test=test, min_valid=check_min_valid(min_valid))
     judged = apply_function(
         _judge,
@@ -112,8 +117,10 @@ def _times(step: xr.DataArray, da: xr.DataArray, dim: str, axis: TimeAxis) -> xr
         # Cells without a change have no time, and cftime has no missing date: numbers, which xarray.decode_cf decodes.
         import cftime
 
-        attrs = {"units": f"days since {values[0].isoformat(' ')}", "calendar": values[0].calendar}
-        values = cftime.date2num(values, **attrs).astype(float)
+        # CF knows no year 0 in the calendars of the world.
+        first = values[0].isoformat(" ") if values[0].year > 0 else "2000-01-01"
+        attrs = {"units": f"days since {first}", "calendar": values[0].calendar}
+        values = cftime.date2num(values, **attrs, has_year_zero=values[0].has_year_zero).astype(float)
     elif values.dtype.kind in "iuf":
         values = values.astype(float)
     output = replace(kernels.CHANGE_TIME, dtype=values.dtype.str, units=None, attrs=tuple(attrs.items()))

@@ -4,6 +4,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import linear as kernels
 from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
 
@@ -17,7 +18,7 @@ def linear_trend(
     alpha: float = 0.05,
     alternative: str = "two-sided",
     effective: str | None = "ar1",
-    per: str = "year",
+    per: str = "auto",
     min_valid: int = 4,
 ) -> xr.Dataset:
     """Least-squares slope in every cell, tested with the number of values that are as good as independent.
@@ -38,7 +39,8 @@ def linear_trend(
         residuals (Santer et al. 2008). None: all of them, as in `scipy.stats.linregress`, which takes residuals as
         independent and where they are not finds trends too often.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     min_valid : int
         Cells with fewer valid values become missing; their `n_valid` is still told.
 
@@ -92,6 +94,7 @@ def linear_trend(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         kernels.linear_trend,
         da,

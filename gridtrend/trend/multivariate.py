@@ -18,7 +18,7 @@ def multivariate_mann_kendall(
     continuity: bool = True,
     tau: str = "b",
     slope: bool = False,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -55,7 +55,8 @@ def multivariate_mann_kendall(
         Also compute the slope that variables share, its limits and the intercept. It means something only where all
         have the same units.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t), over the values of all variables.
     ci : {"gilbert", "rounded", None}

@@ -20,7 +20,7 @@ def partial_mann_kendall(
     alternative: str = "two-sided",
     tau: str = "b",
     slope: bool = True,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -46,7 +46,8 @@ def partial_mann_kendall(
     slope : bool
         Also compute Sen's slope of `da`, its limits and the intercept. The covariate does not enter.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.

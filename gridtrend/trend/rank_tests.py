@@ -5,6 +5,7 @@ import xarray as xr
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.dialect import given
 from gridtrend.grid.timeaxis import time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.options import (
     ALTERNATIVES,
@@ -33,7 +34,7 @@ def mann_kendall(
     continuity: bool = True,
     tau: str = "b",
     slope: bool = True,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -81,7 +82,8 @@ def mann_kendall(
     slope : bool
         Also compute the slope, its limits and the intercept. Without, the test alone takes a tenth of the time.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
@@ -202,6 +204,7 @@ def mann_kendall(
     if compat:
         tau, per = "a", "step"
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     test = {
         "alpha": check_alpha(alpha),
         "continuity": float(bool(continuity)),

@@ -19,7 +19,7 @@ def regional_mann_kendall(
     continuity: bool = True,
     tau: str = "b",
     slope: bool = True,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -56,7 +56,8 @@ def regional_mann_kendall(
     slope : bool
         Also compute the slope, its limits and the intercept.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t), over the values of all sites. It holds at the first time of a
         record with dates, at the first step, or at 0 of a numeric coordinate.

@@ -1,20 +1,14 @@
 """The seasonal Mann-Kendall test: each month, season or phase of a cycle is compared with itself only."""
 
-import math
-
 import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array
-from gridtrend.grid.dialect import either, given
+from gridtrend.grid.dates import with_dates
+from gridtrend.grid.dialect import given
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.groups import Groups, grouped_test
-from gridtrend.trend.options import choose
-
-# Slots of a year, and the call that brings a record to one value a slot.
-CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
-# An axis with more steps than this for each value is not a regular one that misses some.
-SPARSE = 20
+from gridtrend.trend.phases import calendar_slots, positions
 
 
 def seasonal_mann_kendall(
@@ -29,7 +23,7 @@ def seasonal_mann_kendall(
     continuity: bool = True,
     tau: str = "b",
     slope: bool = True,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 4,
@@ -49,6 +43,8 @@ def seasonal_mann_kendall(
     period : {"month", "season"} or int
         The groups: calendar months; DJF, MAM, JJA and SON, December counting to the next year; or, as a number, steps
         in a cycle. Steps are those of the coordinate: months that a record leaves out do not shift later ones.
+        Composites that begin anew each January (16-day: 23, 8-day: 46, dekads: 36, half-months: 24, pentads: 73) are
+        compared with those of the same place in other years.
     correlated : bool
         Take the covariance between seasons into account (Hirsch & Slack 1984). It needs about 10 years.
     alpha : float
@@ -66,8 +62,8 @@ def seasonal_mann_kendall(
         Also compute the slope, its limits and the intercept.
     per : str
         Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., "cycle" or "step". A
-        month of one year is a whole number of years after the same month of another. "year" gives way where there is no
-        year: to the unit of a numeric coordinate, or to "cycle" where there is no coordinate.
+        month of one year is a whole number of years after the same month of another. "auto" is the year; where a numeric
+        coordinate names no unit of time, its own unit; without a coordinate, the cycle.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t), over the values of all seasons. It holds at the first time
         of a record with dates, at the first step, or at 0 of a numeric coordinate.
@@ -165,14 +161,15 @@ def seasonal_mann_kendall(
 
 def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
     """Seasons as groups, and cycles, counted from the first, as their times."""
+    da = with_dates(da, dim, strict=per not in ("step", "cycle"))
     # Units of the coordinate matter to slopes only, below.
     ticks = time_axis(da[dim].drop_attrs(), dim)
     if isinstance(period, str):
-        count, slot = _calendar_slots(da, dim, period)
+        count, slot = calendar_slots(da, dim, period)
         length = ticks.per
     else:
         count = _whole_number(period)
-        slot, length = _positions(da, dim, ticks)
+        slot, length = positions(da, dim, ticks, count)
         length *= count
     first = int(min(slot, default=0))
     cycle, season = slot // count - first // count, slot % count
@@ -181,83 +178,13 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
     rate, unit, origin = 1.0, "step", ticks.origin
     if per == "step":
         rate = 1.0 / count
-    elif per != "cycle" and not (per == "year" and dim not in da.coords):
+    elif per != "cycle" and not (per in ("auto", "year") and dim not in da.coords):
         axis = time_axis(da, dim, per)
         rate, unit = axis.per / length, axis.unit
         if origin == f"{dim} = 0":
             when += ticks.values[:1] / length
     steps = np.arange(cycles)
     return Groups(season * cycles + cycle, when, count, TimeAxis(steps.astype(float), rate, unit, origin, None, steps))
-
-
-def _calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.ndarray]:
-    """Number of slots in a year, and each step's slot, counted through the years."""
-    choose("period", period, {name: count for name, (count, _) in CALENDARS.items()})
-    count, frequency = CALENDARS[period]
-    months = _months(da, dim)
-    if months is None:
-        raise ValueError(
-            f"{given('period', period)} needs dates, and {dim!r} has none. "
-            + either(f"Give it some with da.assign_coords({dim}=...), or say", "Say")
-            + f" how many steps make a cycle, as in {given('period', 12)}."
-        )
-    # December belongs to the winter that ends in the next year.
-    slot = months if period == "month" else (months + 1) // 3
-    repeated = slot.size - np.unique(slot).size
-    if repeated:
-        raise ValueError(
-            f"{given('period', period)} compares one value a {period} and year, and {repeated} of {slot.size} values share "
-            "theirs with another. "
-            + either(
-                f"Bring the record there first, with da.resample({dim}={frequency!r}).mean() or .sum().",
-                f"Average the record by {period} first, or say how many steps make a year, as in --period 12.",
-            )
-        )
-    return count, slot
-
-
-def _positions(da: xr.DataArray, dim: str, ticks: TimeAxis) -> tuple[np.ndarray, float]:
-    """Each step's position on a regular axis, counted from the first, and the length of one position in ticks."""
-    months = _months(da, dim)
-    order = slice(None) if ticks.order is None else ticks.order
-    if months is not None and _monthly(da, dim, months):
-        apart = int(np.gcd.reduce(np.diff(months[order]))) if months.size > 1 else 1
-        return (months - months.min()) // apart, apart * ticks.per / 12
-    step = _common_step(np.diff(ticks.values))
-    position = np.empty(ticks.values.size, np.int64)
-    position[order] = np.rint((ticks.values - ticks.values[:1]) / step)
-    if position.size > 1 and position.max() >= SPARSE * position.size:
-        raise ValueError(
-            f"period as a number counts steps of a regular axis, and those of {dim!r} have no step in common. Use "
-            f"{given('period', 'month')} or 'season'"
-            + either(f", or drop the coordinate with da.drop_vars({dim!r}) to count values instead.", ".")
-        )
-    return position, step
-
-
-def _months(da: xr.DataArray, dim: str) -> np.ndarray | None:
-    """Calendar month of each step, counted from January of the year 0; None where the coordinate has no dates."""
-    values = da[dim].values
-    if values.dtype.kind != "M" and not (values.size and hasattr(values[0], "calendar")):
-        return None
-    return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
-
-
-def _monthly(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
-    """Whether no two values share a month, and all stand in the same part of theirs."""
-    day = da[dim].dt.day.values
-    return np.unique(months).size == months.size and day.max() - day.min() <= 3
-
-
-def _common_step(differences: np.ndarray) -> float:
-    """The largest step of which all differences are multiples, to rounding."""
-    step = 0.0
-    for difference in np.unique(differences):
-        larger, smaller = float(difference), step
-        while smaller > 1e-4 * differences.min():
-            larger, smaller = smaller, abs(math.remainder(larger, smaller))
-        step = larger
-    return step or 1.0
 
 
 def _whole_number(period: int) -> int:

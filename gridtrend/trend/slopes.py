@@ -6,6 +6,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import siegel
 from gridtrend.trend.kernels import slopes as kernels
 from gridtrend.trend.options import check_alpha, check_min_valid, choose, two_sided_quantile
@@ -23,7 +24,7 @@ def theil_sen(
     dim: str = "time",
     *,
     alpha: float = 0.05,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "conover",
     ci: str | None = "gilbert",
     min_valid: int = 2,
@@ -40,7 +41,8 @@ def theil_sen(
     alpha : float
         The limits hold the slope with confidence 1 - alpha.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"conover", "joint"}
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
@@ -92,6 +94,7 @@ def theil_sen(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         kernels.theil_sen,
         da,
@@ -117,7 +120,7 @@ def siegel_slope(
     da: xr.DataArray,
     dim: str = "time",
     *,
-    per: str = "year",
+    per: str = "auto",
     intercept: str = "joint",
     min_valid: int = 2,
 ) -> xr.Dataset:
@@ -131,7 +134,8 @@ def siegel_slope(
     dim : str
         The dimension to follow. A coordinate of dates (any calendar) or numbers is used as it is, irregular or unsorted.
     per : str
-        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step".
+        Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
+        year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     intercept : {"joint", "conover"}
         median(y - slope t), which is "hierarchical" in `scipy.stats.siegelslopes`, or median(y) - slope median(t). It
         holds at the first time of a record with dates, at the first step, or at 0 of a numeric coordinate.
@@ -180,6 +184,7 @@ def siegel_slope(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, dim)
     result = apply(
         siegel.siegel_slope,
         da,

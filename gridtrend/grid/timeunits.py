@@ -1,0 +1,77 @@
+"""Units of time: what slopes may be per, and what coordinates call them."""
+
+import re
+
+from gridtrend.grid.dialect import given
+
+DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
+YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
+UNITS = ("step", *DAYS, *YEARS)
+GREGORIAN_YEAR = 365.2425
+
+# How coordinates name their unit, as far as it is a unit of time.
+_ALIASES = {
+    "yr": "year",
+    "a": "year",
+    "centurie": "century",
+    "mon": "month",
+    "wk": "week",
+    "hr": "hour",
+    "h": "hour",
+    "d": "day",
+    "min": "minute",
+    "s": "second",
+    "sec": "second",
+}
+# Units that coordinates have and slopes do not.
+_SHORT = {
+    "millisecond": 1e-3,
+    "msec": 1e-3,
+    "ms": 1e-3,
+    "microsecond": 1e-6,
+    "us": 1e-6,
+    "nanosecond": 1e-9,
+    "ns": 1e-9,
+}
+# Years that are counted from the birth of Christ: "decimal year", "year A.D.", "YYYY", "year as %Y.%f".
+_YEARS = re.compile(
+    r"((decimal|fractional|calendar|gregorian|common|julian)[ _])?(years?|yrs?)([ _(]*(a\.?d\.?|b?\.?c\.?e\.?|anno domini)\)?)?"
+    r"|a\.?d\.?|c\.?e\.?|yyyy|(years? as )?%y(\.%f)?"
+)
+# Years before the present: they run backwards.
+_BACKWARDS = re.compile(r"\b(b\.?p|b\.p\.|b2k|bce?|before|ago)\b")
+
+
+def unit_named(name: str) -> str:
+    """One of `UNITS`, in the singular or plural."""
+    unit = str(name).lower()
+    unit = unit if unit in UNITS else unit.removesuffix("s")
+    if unit not in UNITS:
+        raise ValueError(f"{given('per', name)} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
+    return unit
+
+
+def known_days(name: str) -> float | None:
+    """Days in a unit of time that a coordinate names in its units, or by what it is called ("year").
+
+    Examples
+    --------
+    >>> known_days("hours"), known_days("year A.D."), known_days("m")
+    (0.041666666666666664, 365.2425, None)
+    """
+    unit = name.strip().lower()
+    if backwards(unit):
+        return None
+    if _YEARS.fullmatch(unit):
+        return GREGORIAN_YEAR
+    unit = _ALIASES.get(unit, unit)
+    unit = unit if unit in DAYS or unit in YEARS or unit in _SHORT else unit.removesuffix("s")
+    unit = _ALIASES.get(unit, unit)
+    if unit in _SHORT:
+        return _SHORT[unit] * DAYS["second"]
+    return DAYS.get(unit) or (YEARS[unit] * GREGORIAN_YEAR if unit in YEARS else None)
+
+
+def backwards(units: str) -> bool:
+    """Whether units count backwards from the present, as "years BP" does."""
+    return _BACKWARDS.search(units.strip().lower()) is not None and "since" not in units.lower()

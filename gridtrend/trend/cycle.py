@@ -1,0 +1,154 @@
+"""The annual cycle, which tests of a whole series take for noise: looked for in a sample of cells, said once a call."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from gridtrend.grid.dates import with_dates
+from gridtrend.grid.dialect import either
+from gridtrend.trend.phases import calendar_months, phases_of_a_year
+
+# Values that are looked at, and cells at most.
+MOST_VALUES, MOST_CELLS = 2_000_000, 256
+# A cell has a cycle where the months differ by this variance ratio, which few would without one, and account for this
+# share of the variance. In trials of white and red noise (AR(1) of 0.5 and 0.9, 2 to 30 years, steps of a day to half a
+# year) at most 2 series of 1,000 went beyond.
+RATIO, CHANCE, SHARE = 10.0, 1e-4, 0.2
+# Beside a trend that has almost all of the variance, no cycle hides it.
+LEAST = 0.01
+# Such a share of the cells that have values must have one.
+CELLS = 0.2
+
+
+class CycleWarning(UserWarning):
+    """A plain test of a record with an annual cycle.
+
+    Parameters
+    ----------
+    python, command_line : str
+        What to do, in a call and in options.
+    """
+
+    def __init__(self, python: str, command_line: str):
+        problem = "the record has an annual cycle, which hides trends from a test of the whole series:"
+        super().__init__(f"{problem} {either(python, command_line)}")
+
+
+def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "", *, stacklevel: int = 3) -> None:
+    """Warn where a record in memory has an annual cycle; lazy ones are not looked at.
+
+    Parameters
+    ----------
+    da : DataArray
+    dim : str
+        The dimension of time.
+    remedy : str
+        What to do instead; by default the seasonal test.
+    stacklevel : int
+        Of the caller of the public function.
+    """
+    from xarray.core.indexing import MemoryCachedArray
+
+    # What else is lazy would be read twice.
+    if isinstance(da.variable._data, (np.ndarray, MemoryCachedArray)) and da.size:
+        da = with_dates(da, dim, strict=False)
+        months = calendar_months(da, dim) if dim in da.coords else None
+        if months is not None and _below_a_year(da, dim, months) and has_cycle(_some_cells(da, dim), months):
+            warnings.warn(cycle_warning(da, dim, remedy), stacklevel=stacklevel)
+
+
+def cycle_warning(da: xr.DataArray, dim: str, remedy: str = "") -> CycleWarning:
+    """The warning for a record with an annual cycle, which names the test that fits its steps."""
+    months = calendar_months(da, dim)
+    assert months is not None
+    if np.unique(months).size == months.size:
+        return CycleWarning(
+            remedy or "compare each month with itself, gt.seasonal_mann_kendall(da).",
+            "compare each month with itself, --method seasonal",
+        )
+    if n := phases_of_a_year(da, dim):
+        return CycleWarning(
+            remedy or f"compare each step of the year with itself, gt.seasonal_mann_kendall(da, {dim!r}, period={n}).",
+            f"compare each step of the year with itself, --method seasonal --period {n}",
+        )
+    return CycleWarning(
+        remedy or f"compare months with themselves, gt.seasonal_mann_kendall(da.resample({dim}='MS').mean(), {dim!r}).",
+        "bring it to months first (for example with `cdo monmean`), and use --method seasonal",
+    )
+
+
+def _below_a_year(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
+    """Whether a record has several months of at least two years."""
+    some = da.sizes[dim] >= 8 and not da[dim].isnull().any()
+    return bool(some and np.unique(months % 12).size > 1 and np.ptp(months) >= 23)
+
+
+def _some_cells(da: xr.DataArray, dim: str) -> np.ndarray:
+    """Evenly chosen series, shape (time, cell)."""
+    values = np.moveaxis(np.asarray(da.values), da.get_axis_num(dim), 0)
+    count = int(np.prod(values.shape[1:]))
+    wanted = int(np.clip(MOST_VALUES // values.shape[0], 8, MOST_CELLS))
+    chosen = np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int))
+    index: tuple[Any, ...] = np.unravel_index(chosen, values.shape[1:]) if values.ndim > 1 else (None,)
+    return values[(slice(None), *index)]
+
+
+def has_cycle(values: Any, months: np.ndarray) -> bool:
+    """Whether the months of the year differ in enough of the series.
+
+    Parameters
+    ----------
+    values : array, shape (time, cell)
+        Missing ones are not finite.
+    months : ndarray of int, shape (time,)
+        Counted through the years: 12 year + month.
+    """
+    from scipy.special import fdtri
+
+    means, when = _monthly_means(np.asarray(values, float), months)
+    spread = np.nanvar(np.where(np.isfinite(means).any(0), means, 0.0), axis=0)
+    means = _without_line(means, when)
+    valid = np.isfinite(means)
+    month = when % 12
+    between, groups = np.zeros(means.shape[1]), np.zeros(means.shape[1])
+    for number in np.unique(month):
+        here = valid & (month == number)[:, None]
+        n = here.sum(0)
+        between += np.where(here, means, 0.0).sum(0) ** 2 / np.maximum(n, 1)
+        groups += n > 0
+    total = np.where(valid, means**2, 0.0).sum(0)
+    within, n = np.maximum(total - between, 0.0), valid.sum(0)
+    enough = (groups > 1) & (n >= 2 * groups) & (total > 0)
+    if not enough.any():
+        return False
+    between, within, groups, n, spread = (array[enough] for array in (between, within, groups, n, spread))
+    ratio = between / (groups - 1) / np.maximum(within / (n - groups), 1e-300)
+    least = np.maximum(RATIO, fdtri(groups - 1, n - groups, 1 - CHANCE))
+    share = 1.0 - (within / (n - groups)) / ((between + within) / (n - 1))
+    return bool(np.mean((ratio > least) & (share > SHARE) & (between > LEAST * n * spread)) >= CELLS)
+
+
+def _monthly_means(values: np.ndarray, months: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of each month of each year, missing where there is no value; and which months these are."""
+    order = np.argsort(months, kind="stable")
+    when, starts = np.unique(months[order], return_index=True)
+    valid = np.isfinite(values[order])
+    sums = np.add.reduceat(np.where(valid, values[order], 0.0), starts)
+    counts = np.add.reduceat(valid.astype(float), starts)
+    return np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan), when
+
+
+def _without_line(means: np.ndarray, when: np.ndarray) -> np.ndarray:
+    """Residuals of a least-squares line; what is no more than rounding is zero."""
+    valid = np.isfinite(means)
+    n = np.maximum(valid.sum(0), 1)
+    t = np.where(valid, when[:, None].astype(float), 0.0)
+    t = np.where(valid, t - t.sum(0) / n, 0.0)
+    y = np.where(valid, means, 0.0)
+    size = np.abs(y).max(0, initial=0.0)
+    y = np.where(valid, y - y.sum(0) / n, 0.0)
+    rest = y - t * ((t * y).sum(0) / np.maximum((t * t).sum(0), 1e-300))
+    rest[np.abs(rest) < 1e-10 * size] = 0.0
+    return np.where(valid, rest, np.nan)

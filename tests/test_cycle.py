@@ -1,0 +1,112 @@
+"""Where an annual cycle hides trends, plain tests say so; where there is none, they do not."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.signal
+import xarray as xr
+from click.testing import CliRunner
+
+import gridtrend as gt
+from gridtrend.cli.commands import cli
+from gridtrend.trend.cycle import CycleWarning, has_cycle
+
+PLAIN = ("mann_kendall", "theil_sen", "siegel_slope", "linear_trend", "pettitt", "snht", "buishand")
+MONTHS = xr.date_range("1980-01", periods=240, freq="MS")
+
+
+def field(amplitude, time=MONTHS, cells=6, noise=0.5, trend=0.03, calendar=None):
+    years = np.arange(time.size) / 12 if calendar is None else calendar
+    wave = amplitude * np.sin(2 * np.pi * years) + trend * years
+    values = wave[:, None] + np.random.default_rng(0).normal(size=(time.size, cells)) * noise
+    return xr.DataArray(values, {"time": time}, ("time", "x"), "tas")
+
+
+def said(call):
+    """Return the warnings of a call."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_cycle_is_said_once_a_call_with_the_remedy(name):
+    da = field(10.0)
+    with pytest.warns(CycleWarning) as caught:
+        getattr(gt, name)(da)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    remedy = "groupby('time.month')" if name in ("pettitt", "snht", "buishand") else "gt.seasonal_mann_kendall(da)"
+    assert remedy in str(caught[0].message)
+    assert said(lambda: getattr(gt, name)(da.chunk())) == []
+    anomalies = da.groupby("time.month") - da.groupby("time.month").mean()
+    assert said(lambda: getattr(gt, name)(anomalies)) == []
+    assert said(lambda: getattr(gt, name)(da.groupby("time.year").mean(), "year")) == []
+
+
+def test_seasonal_tests_say_nothing():
+    assert said(lambda: gt.seasonal_mann_kendall(field(10.0))) == []
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
+def test_the_remedy_fits_the_steps(calendar):
+    time = xr.date_range("2001-01-01", periods=240, freq="MS", calendar=calendar, use_cftime=True)
+    assert "gt.seasonal_mann_kendall(da)" in said(lambda: gt.theil_sen(field(3.0, time)))[0]
+    days = xr.date_range("2001-01-01", periods=2000, calendar=calendar, use_cftime=True)
+    daily = field(3.0, days, calendar=np.asarray(days.dayofyear) / 365)
+    assert "da.resample(time='MS').mean()" in said(lambda: gt.linear_trend(daily))[0]
+
+
+def test_the_remedy_of_composites_is_their_number():
+    time = pd.DatetimeIndex([d for y in range(2003, 2013) for d in pd.date_range(f"{y}-01-01", f"{y}-12-31", freq="16D")])
+    da = field(3.0, time, calendar=np.arange(230) / 23)
+    (message,) = said(lambda: gt.theil_sen(da))
+    assert "period=23" in message
+    assert said(lambda: gt.seasonal_mann_kendall(da, period=23)) == []
+
+
+def test_missing_cells_and_a_cycle_of_a_part_of_the_map():
+    da = field(10.0, cells=10)
+    da[:, :6] = np.nan
+    assert len(said(lambda: gt.theil_sen(da))) == 1
+    da[:, 6:] = np.nan
+    assert said(lambda: gt.theil_sen(da)) == []
+    assert said(lambda: gt.theil_sen(xr.zeros_like(da))) == []
+
+
+@pytest.mark.parametrize("steps", [12, 4, 2])
+@pytest.mark.parametrize("r1", [0.0, 0.5])
+@pytest.mark.parametrize("years", [3, 10, 30])
+def test_noise_is_no_cycle(steps, r1, years):
+    # 2,000 series, each by itself: fewer than 1 % may be taken for cyclic.
+    rng = np.random.default_rng([steps, years])
+    noise = scipy.signal.lfilter([1.0], [1.0, -r1], rng.normal(size=(steps * years + 50, 2000)), axis=0)[50:]
+    months = np.arange(steps * years) * (12 // steps)
+    assert sum(has_cycle(noise[:, [k]], months) for k in range(2000)) < 20
+
+
+@pytest.mark.parametrize("years", [5, 10, 30])
+def test_a_cycle_as_large_as_the_noise_is_found(years):
+    rng = np.random.default_rng(years)
+    wave = np.sqrt(2) * 1.5 * np.sin(np.arange(12 * years) * np.pi / 6)
+    assert has_cycle(wave[:, None] + rng.normal(size=(12 * years, 50)) + 0.01 * np.arange(12 * years)[:, None], np.arange(12 * years))
+
+
+@pytest.mark.parametrize("chunks", [None, (1, 6, 8), (240, 3, 4)])
+def test_the_command_line_says_it_in_its_own_words(tmp_path, chunks):
+    values = field(10.0, cells=48).values.reshape(240, 6, 8)
+    coords = {"time": MONTHS, "lat": np.arange(6.0), "lon": np.arange(8.0)}
+    ds = xr.Dataset({"tas": (("time", "lat", "lon"), values)}, coords)
+    ds.to_netcdf(tmp_path / "in.nc", encoding={"tas": {"chunksizes": chunks}} if chunks else None)
+    for arguments in (["info"], ["trend", str(tmp_path / "out.nc"), "--no-slope"]):
+        outcome = CliRunner().invoke(cli, [arguments[0], str(tmp_path / "in.nc"), *arguments[1:]])
+        assert outcome.exit_code == 0, outcome.output
+        notes = [line for line in outcome.stderr.splitlines() if "annual cycle" in line]
+        assert len(notes) == 1
+        assert "--method seasonal" in notes[0]
+        assert "gt." not in notes[0]
+    seasonal = ["trend", str(tmp_path / "in.nc"), str(tmp_path / "s.nc"), "--no-slope", "--method", "seasonal"]
+    assert "annual cycle" not in CliRunner().invoke(cli, seasonal).output
