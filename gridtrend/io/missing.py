@@ -1,0 +1,231 @@
+"""Which values count as missing: what a variable declares as fill values, missing values and as its valid range.
+
+`_FillValue` and `missing_value` are decoded by xarray; what xarray passes over is decoded here by the rules of the NetCDF
+Users' Guide, as netCDF4 does: `valid_range`, `valid_min`, `valid_max`, and the value that the netCDF library leaves in
+cells that were never written.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from gridtrend.io.errors import InputError
+
+FILL_KEYS = ("_FillValue", "missing_value")
+RANGE_KEYS = ("valid_range", "valid_min", "valid_max")
+PACKING_KEYS = ("scale_factor", "add_offset", "_Unsigned")
+
+
+def decode_variable(name: str, raw: xr.Variable, *, unwritten: bool, **options: Any) -> xr.Variable:
+    """Decode a variable by the CF conventions, lazily; what it declares as missing becomes NaN.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    raw : Variable
+        As it is stored.
+    unwritten : bool
+        Whether cells that were never written hold the fill value of the netCDF library, where no other is declared.
+    **options
+        Of `xarray.conventions.decode_cf_variable`.
+    """
+    raw = _tidy(name, raw)
+    valid = _declared(name, raw, unwritten=unwritten) if raw.dtype.kind in "iuf" else Valid()
+    with warnings.catch_warnings():
+        # Several fill values are no problem, and dates beyond 1678 to 2262 are read as cftime.
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        decoded: xr.Variable = xr.conventions.decode_cf_variable(
+            name, raw, **({"decode_times": False, "decode_timedelta": False} | options)
+        )
+    if valid == Valid() or decoded.dtype.kind not in "iuf":
+        return decoded
+    moved = {key: decoded.attrs[key] for key in RANGE_KEYS if key in decoded.attrs}
+    attrs = {key: value for key, value in decoded.attrs.items() if key not in moved}
+    data = indexing.LazilyIndexedArray(ValidArray(name, decoded, valid))
+    # In the attributes, a range of packed values would be wrong for the unpacked ones.
+    return xr.Variable(decoded.dims, data, attrs, decoded.encoding | moved)
+
+
+@dataclass(frozen=True)
+class Valid:
+    """What values must be, in the units of the decoded variable.
+
+    Parameters
+    ----------
+    low, high : float
+        The valid range.
+    fill : float, optional
+        What cells hold that were never written.
+    """
+
+    low: Any = None
+    high: Any = None
+    fill: Any = None
+
+    def outside(self, values: np.ndarray) -> np.ndarray:
+        """Which values are missing."""
+        found = np.zeros(values.shape, bool)
+        with np.errstate(invalid="ignore"):
+            for limit, beyond in ((self.low, np.less), (self.high, np.greater), (self.fill, np.equal)):
+                if limit is not None:
+                    found |= beyond(values, limit)
+        return found
+
+
+class ValidArray(BackendArray):
+    """A lazy variable, values outside its valid range NaN."""
+
+    def __init__(self, name: str, variable: xr.Variable, valid: Valid):
+        self.name = name
+        self.variable = variable
+        self.valid = valid
+        self.shape = variable.shape
+        bounded = valid.low is not None or valid.high is not None
+        self.dtype = _with_nan(variable.dtype) if bounded else variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        values = np.asarray(self.variable[key].values)
+        outside = self.valid.outside(values)
+        if outside.any():
+            if self.dtype.kind != "f":
+                raise InputError(
+                    f"variable '{self.name}' holds {self.valid.fill}, which the netCDF library leaves where nothing was "
+                    f"written, and declares no _FillValue: declare it, with `ncatted -a _FillValue,{self.name},c,"
+                    f"{_nco_type(self.dtype)},{self.valid.fill} FILE`"
+                )
+            # What was read may be shared with a store in memory.
+            values = np.where(outside, np.nan, values)
+        return values.astype(self.dtype, copy=False)
+
+
+def _nco_type(dtype: np.dtype[Any]) -> str:
+    return {"i2": "s", "i4": "l", "u2": "us", "u4": "ul", "i8": "ll", "u8": "ull"}.get(dtype.str[1:], "d")
+
+
+def _with_nan(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The floating type that holds these numbers and NaN, as xarray chooses it."""
+    if dtype.kind == "f":
+        return dtype
+    return np.dtype("f4" if dtype.itemsize <= 2 else "f8")
+
+
+def _tidy(name: str, raw: xr.Variable) -> xr.Variable:
+    """Cast fill values to the type of the data, for -99.9 in float64 equals no float32; drop what is no number."""
+    attrs = dict(raw.attrs)
+    for key in (*FILL_KEYS, *RANGE_KEYS, *PACKING_KEYS[:2]):
+        if key not in attrs or raw.dtype.kind not in "iuf":
+            continue
+        try:
+            values = np.atleast_1d(np.asarray(attrs[key], float if key in PACKING_KEYS else None))
+            values = values if values.dtype.kind in "iufb" else values.astype(float)
+        except (TypeError, ValueError):
+            values = np.array([])
+        if not values.size or (key in PACKING_KEYS and values.size > 1):
+            _not_used(name, key, attrs.pop(key), "which is no number")
+        elif key in FILL_KEYS:
+            fitting = _fitting(values, raw.dtype)
+            if not fitting.size:
+                _not_used(name, key, attrs.pop(key), f"which is no {raw.dtype}")
+            else:
+                attrs[key] = fitting[0] if fitting.size == 1 or key == "_FillValue" else fitting
+        elif key in PACKING_KEYS:
+            attrs[key] = np.atleast_1d(attrs[key])[0] if np.size(attrs[key]) else attrs[key]
+            if isinstance(attrs[key], str):
+                attrs[key] = float(attrs[key])
+        else:
+            attrs[key] = values
+    return xr.Variable(raw.dims, raw._data, attrs, raw.encoding)
+
+
+def _not_used(name: str, key: str, value: Any, why: str) -> None:
+    warnings.warn(f"{key} of '{name}' is '{value}', {why}: it is not used", stacklevel=2)
+
+
+def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Values that the type can hold, in that type; those of floating types are rounded."""
+    kind = dtype.newbyteorder("=")
+    with np.errstate(all="ignore"):
+        cast = values.astype(kind)
+        same = (cast == values) | (np.isnan(values.astype(float)) & (kind.kind == "f"))
+        if kind.kind == "f":
+            same |= np.isfinite(values.astype(float)) & np.isfinite(cast)
+    return cast[same]
+
+
+def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
+    """What the attributes say of valid values, decoded as the values will be."""
+    low, high = _limits(name, raw)
+    fill = _unwritten(raw) if unwritten and "_FillValue" not in raw.attrs else None
+    if low is None and high is None and fill is None:
+        return Valid()
+    scale = raw.attrs.get("scale_factor", 1)
+    if _is_unpacked(raw):
+        low, high = (None if limit is None else float(limit) for limit in (low, high))
+    else:
+        low, high = (None if limit is None else _decoded(raw, limit) for limit in (low, high))
+        if scale < 0:
+            low, high = high, low
+    return Valid(low, high, None if fill is None else _decoded(raw, fill))
+
+
+def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
+    """Lowest and highest valid value, as stored; None where there is none."""
+    pair = raw.attrs.get("valid_range")
+    if pair is not None and pair.size == 2:
+        found = list(zip(("valid_range", "valid_range"), pair, strict=True))
+    else:
+        found = [(key, raw.attrs[key][0] if key in raw.attrs else None) for key in ("valid_min", "valid_max")]
+    limits = []
+    for key, value in found:
+        usable = value if value is not None and not np.isnan(value) else None
+        if usable is not None and not _is_unpacked(raw):
+            fitting = _fitting(np.atleast_1d(usable), _stored_type(raw))
+            if not fitting.size:
+                _not_used(name, key, usable, f"which is no {_stored_type(raw)}")
+            usable = fitting[0] if fitting.size else None
+        limits.append(usable)
+    return limits[0], limits[1]
+
+
+def _stored_type(raw: xr.Variable) -> np.dtype[Any]:
+    """The type of the packed values, with `_Unsigned` taken into account."""
+    unsigned = str(raw.attrs.get("_Unsigned", "")).lower()
+    if raw.dtype.kind == "i" and unsigned == "true":
+        return np.dtype(f"u{raw.dtype.itemsize}")
+    if raw.dtype.kind == "u" and unsigned == "false":
+        return np.dtype(f"i{raw.dtype.itemsize}")
+    return raw.dtype
+
+
+def _is_unpacked(raw: xr.Variable) -> bool:
+    """Whether the range is one of unpacked values: of the type of the packing, which is wider than that of the data."""
+    packing = [np.asarray(raw.attrs[key]).dtype for key in ("scale_factor", "add_offset") if key in raw.attrs]
+    ranges = [raw.attrs[key].dtype for key in RANGE_KEYS if key in raw.attrs]
+    if not packing or not ranges:
+        return False
+    wider = np.result_type(*packing)
+    return wider.kind == "f" and raw.dtype.kind in "iu" and all(dtype == wider for dtype in ranges)
+
+
+def _unwritten(raw: xr.Variable) -> Any:
+    """What the netCDF library leaves in cells that were never written; bytes have no such value."""
+    import netCDF4
+
+    return netCDF4.default_fillvals.get(raw.dtype.str[1:]) if raw.dtype.itemsize > 1 else None
+
+
+def _decoded(raw: xr.Variable, value: Any) -> Any:
+    """A stored value as the values of the variable are decoded, by the same arithmetic."""
+    attrs = {key: raw.attrs[key] for key in PACKING_KEYS if key in raw.attrs}
+    stored = np.atleast_1d(np.asarray(value)).astype(_stored_type(raw).newbyteorder("="))
+    one = xr.Variable(("value",), stored.view(raw.dtype.newbyteorder("=")), attrs)
+    return xr.conventions.decode_cf_variable("value", one, decode_times=False).values[0]
