@@ -34,13 +34,11 @@ class Record:
     @property
     def period(self) -> str:
         """Number of steps, first and last."""
-        from gridtrend import io
-
         if self.dim not in self.dataset.coords:
             return f"{self.steps:,} steps"
         coordinate = self.dataset[self.dim]
         ends = coordinate.values[[0, -1]]
-        first, last = (str(end)[:10] if io.holds_dates(coordinate) else f"{end:g}" for end in ends)
+        first, last = (f"{end:g}" if coordinate.dtype.kind in "iuf" else str(end)[:10] for end in ends)
         return f"{self.steps:,} steps from {first} to {last}"
 
     def plan(

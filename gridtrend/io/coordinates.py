@@ -7,18 +7,12 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 import xarray as xr
 
+from gridtrend.io.attributes import NAMES
 from gridtrend.io.errors import InputError
 
 TIME_NAMES = {"time", "t", "date", "year"}
 # Attributes by which one variable names others that describe it.
-REFERENCES = (
-    "bounds",
-    "climatology",
-    "grid_mapping",
-    "cell_measures",
-    "ancillary_variables",
-    "formula_terms",
-)
+DESCRIBING = tuple(key for key in NAMES if key != "coordinates")
 BOUNDS_NAME = re.compile(r"(^|_)(bnds?|bounds?|vertices|edges)$", re.IGNORECASE)
 # Dates and times of day that models and data centres write as plain numbers beside the time axis.
 DATE_NAME = re.compile(
@@ -112,7 +106,7 @@ def described_by(dataset: xr.Dataset) -> set[str]:
     named = {
         word.rstrip(":")
         for variable in dataset.variables.values()
-        for key in REFERENCES
+        for key in DESCRIBING
         for word in str(variable.attrs.get(key, "")).split()
     }
     return named | {str(name) for name in dataset.variables if BOUNDS_NAME.search(str(name))}

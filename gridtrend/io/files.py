@@ -19,7 +19,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridtrend.io.errors import InputError
-from gridtrend.io.missing import decode_variable
+from gridtrend.io.missing import NUMBER_KEYS, decode_variable
 from gridtrend.io.netcdf import NETCDF_LOCK, RawVariable
 
 # What is unpacked at once, before it is copied to where it belongs.
@@ -106,6 +106,8 @@ class Part:
 
     def _open(self) -> tuple[RawVariable, xr.Variable]:
         raw = RawVariable(self.path, self.name, self.group)
+        # What is no number has been looked at when the file was opened.
+        raw.variable.attrs = {key: raw.variable.attrs[key] for key in NUMBER_KEYS if key in raw.variable.attrs}
         return raw, decode_variable(self.name, raw.variable, unwritten=True)
 
     def _range(self, key: tuple[Any, ...]) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 import xarray as xr
 
 from gridtrend.io import netcdf, zarrstore
+from gridtrend.io.attributes import tidy_attributes
 from gridtrend.io.errors import InputError
 from gridtrend.io.formats import refuse_truncated_classic, require_readable, why_unreadable
 from gridtrend.io.join import join
-from gridtrend.io.missing import decode_variable
+from gridtrend.io.missing import decode_variable, with_fill_value
 from gridtrend.io.places import with_places
 from gridtrend.io.remote import fetch, quiet_transfers, why_no_answer
 
@@ -92,15 +93,13 @@ def _open_decoded(path: str, group: str | None) -> xr.Dataset:
     """Open one file or store; times that cannot be decoded stay numbers."""
     in_store = zarrstore.is_store(path)
     raw = zarrstore.open_raw(path, group) if in_store else _open_netcdf(path, group)
-    raw = with_places(_declared_missing(raw, unwritten=not in_store))
+    raw = with_places(_declared_missing(tidy_attributes(raw), unwritten=not in_store))
     with warnings.catch_warnings():
         # Dates beyond 1678 to 2262 are read as cftime: that is no news.
         warnings.simplefilter("ignore", xr.SerializationWarning)
         try:
             dataset = xr.decode_cf(raw, decode_timedelta=False)
-        except (ValueError, OverflowError) as error:
-            if "decode" not in str(error):
-                raise
+        except (ValueError, OverflowError, TypeError):
             dataset = None
     if dataset is None:
         dataset = _decode_what_can_be(raw, path)
@@ -110,13 +109,16 @@ def _open_decoded(path: str, group: str | None) -> xr.Dataset:
 
 
 def _declared_missing(raw: xr.Dataset, *, unwritten: bool) -> xr.Dataset:
-    """Decode the numbers of a file; times are left, since they depend on one another."""
-    numbers = {
-        name: decode_variable(str(name), variable, unwritten=unwritten)
-        for name, variable in raw.data_vars.variables.items()
-        if variable.dtype.kind in "iuf" and " since " not in str(variable.attrs.get("units", ""))
-    }
-    return raw.assign(numbers)
+    """Decode the numbers of a file; times are left, since bounds take the units of what they bound."""
+    decoded = {}
+    for name, variable in raw.variables.items():
+        if variable.dtype.kind not in "iuf":
+            continue
+        if name in raw.coords or " since " in str(variable.attrs.get("units", "")):
+            decoded[name] = with_fill_value(str(name), variable, unwritten=unwritten)
+        else:
+            decoded[name] = decode_variable(str(name), variable, unwritten=unwritten)
+    return raw.assign(decoded)
 
 
 def _open_netcdf(path: str, group: str | None) -> xr.Dataset:
@@ -156,7 +158,7 @@ def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
         if " since " in (units := str(variable.attrs.get("units", ""))):
             try:
                 xr.decode_cf(xr.Dataset({name: variable}), decode_timedelta=False)
-            except (ValueError, OverflowError):
+            except (ValueError, OverflowError, TypeError):
                 undecoded[str(name)] = units
                 del raw[name].attrs["units"]
     dataset = xr.decode_cf(raw, decode_timedelta=False)

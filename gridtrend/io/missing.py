@@ -19,6 +19,8 @@ from gridtrend.io.errors import InputError
 FILL_KEYS = ("_FillValue", "missing_value")
 RANGE_KEYS = ("valid_range", "valid_min", "valid_max")
 PACKING_KEYS = ("scale_factor", "add_offset", "_Unsigned")
+# All that decoding a field of numbers depends on.
+NUMBER_KEYS = FILL_KEYS + RANGE_KEYS + PACKING_KEYS
 
 
 def decode_variable(name: str, raw: xr.Variable, *, unwritten: bool, **options: Any) -> xr.Variable:
@@ -37,64 +39,88 @@ def decode_variable(name: str, raw: xr.Variable, *, unwritten: bool, **options: 
     """
     raw = _tidy(name, raw)
     valid = _declared(name, raw, unwritten=unwritten) if raw.dtype.kind in "iuf" else Valid()
+    decoded = _by_conventions(name, raw, **options)
+    if valid == Valid() or decoded.dtype.kind not in "iuf":
+        return decoded
+    moved = {key: decoded.attrs[key] for key in RANGE_KEYS if key in decoded.attrs}
+    attrs = {key: value for key, value in decoded.attrs.items() if key not in moved}
+    data = indexing.LazilyIndexedArray(ValidArray(name, raw, valid, decoded.dtype))
+    # In the attributes, a range of packed values would be wrong for the unpacked ones.
+    return xr.Variable(decoded.dims, data, attrs, decoded.encoding | moved)
+
+
+def _by_conventions(name: str, raw: xr.Variable, **options: Any) -> xr.Variable:
     with warnings.catch_warnings():
         # Several fill values are no problem, and dates beyond 1678 to 2262 are read as cftime.
         warnings.simplefilter("ignore", xr.SerializationWarning)
         decoded: xr.Variable = xr.conventions.decode_cf_variable(
             name, raw, **({"decode_times": False, "decode_timedelta": False} | options)
         )
-    if valid == Valid() or decoded.dtype.kind not in "iuf":
-        return decoded
-    moved = {key: decoded.attrs[key] for key in RANGE_KEYS if key in decoded.attrs}
-    attrs = {key: value for key, value in decoded.attrs.items() if key not in moved}
-    data = indexing.LazilyIndexedArray(ValidArray(name, decoded, valid))
-    # In the attributes, a range of packed values would be wrong for the unpacked ones.
-    return xr.Variable(decoded.dims, data, attrs, decoded.encoding | moved)
+    return decoded
+
+
+def with_fill_value(name: str, raw: xr.Variable, *, unwritten: bool) -> xr.Variable:
+    """A variable that xarray is to decode, such as times, with a fill value that it understands."""
+    tidied = _tidy(name, raw)
+    if unwritten and raw.dtype.kind == "f" and "_FillValue" not in tidied.attrs and raw.ndim:
+        tidied.attrs["_FillValue"] = _unwritten(raw)
+    return tidied
 
 
 @dataclass(frozen=True)
 class Valid:
-    """What values must be, in the units of the decoded variable.
+    """What values must be.
 
     Parameters
     ----------
-    low, high : float
+    low, high : number, optional
         The valid range.
-    fill : float, optional
+    fill : number, optional
         What cells hold that were never written.
+    unpacked : bool
+        Whether the range is one of decoded values, not of those that are stored.
     """
 
     low: Any = None
     high: Any = None
     fill: Any = None
+    unpacked: bool = False
 
-    def outside(self, values: np.ndarray) -> np.ndarray:
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a range."""
+        return self.low is not None or self.high is not None
+
+    def outside(self, stored: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Which values are missing."""
-        found = np.zeros(values.shape, bool)
+        ranged = decoded if self.unpacked else stored
+        found = np.zeros(stored.shape, bool)
+        tests = ((ranged, self.low, np.less), (ranged, self.high, np.greater), (stored, self.fill, np.equal))
         with np.errstate(invalid="ignore"):
-            for limit, beyond in ((self.low, np.less), (self.high, np.greater), (self.fill, np.equal)):
+            for values, limit, beyond in tests:
                 if limit is not None:
                     found |= beyond(values, limit)
         return found
 
 
 class ValidArray(BackendArray):
-    """A lazy variable, values outside its valid range NaN."""
+    """What a lazy variable decodes to, with NaN for values outside its valid range."""
 
-    def __init__(self, name: str, variable: xr.Variable, valid: Valid):
+    def __init__(self, name: str, raw: xr.Variable, valid: Valid, dtype: np.dtype[Any]):
         self.name = name
-        self.variable = variable
+        self.raw = raw
         self.valid = valid
-        self.shape = variable.shape
-        bounded = valid.low is not None or valid.high is not None
-        self.dtype = _with_nan(variable.dtype) if bounded else variable.dtype
+        self.shape = raw.shape
+        self.dtype = _with_nan(dtype) if valid.bounded else dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        values = np.asarray(self.variable[key].values)
-        outside = self.valid.outside(values)
+        raw = self.raw[key].load()
+        stored = np.asarray(raw.values)
+        decoded = np.asarray(_by_conventions(self.name, raw).values)
+        outside = self.valid.outside(_as_declared(stored, _stored_type(self.raw)), decoded)
         if outside.any():
             if self.dtype.kind != "f":
                 raise InputError(
@@ -103,8 +129,13 @@ class ValidArray(BackendArray):
                     f"{_nco_type(self.dtype)},{self.valid.fill} FILE`"
                 )
             # What was read may be shared with a store in memory.
-            values = np.where(outside, np.nan, values)
-        return values.astype(self.dtype, copy=False)
+            decoded = np.where(outside, np.nan, decoded)
+        return decoded.astype(self.dtype, copy=False)
+
+
+def _as_declared(stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Signed bytes as unsigned ones, or the other way, where the file says so."""
+    return stored if stored.dtype == dtype else stored.view(dtype.newbyteorder(stored.dtype.byteorder))
 
 
 def _nco_type(dtype: np.dtype[Any]) -> str:
@@ -133,6 +164,9 @@ def _tidy(name: str, raw: xr.Variable) -> xr.Variable:
             _not_used(name, key, attrs.pop(key), "which is no number")
         elif key in FILL_KEYS:
             fitting = _fitting(values, raw.dtype)
+            if not fitting.size and _stored_type(raw) != raw.dtype:
+                # As an unsigned number, which is how xarray takes it.
+                fitting = _fitting(values, _stored_type(raw)).view(raw.dtype.newbyteorder("="))
             if not fitting.size:
                 _not_used(name, key, attrs.pop(key), f"which is no {raw.dtype}")
             else:
@@ -152,29 +186,18 @@ def _not_used(name: str, key: str, value: Any, why: str) -> None:
 
 def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Values that the type can hold, in that type; those of floating types are rounded."""
-    kind = dtype.newbyteorder("=")
+    kind: np.dtype[Any] = dtype.newbyteorder("=")
     with np.errstate(all="ignore"):
         cast = values.astype(kind)
-        same = (cast == values) | (np.isnan(values.astype(float)) & (kind.kind == "f"))
-        if kind.kind == "f":
-            same |= np.isfinite(values.astype(float)) & np.isfinite(cast)
-    return cast[same]
+    fitting: np.ndarray = cast if kind.kind == "f" else cast[cast == values]
+    return fitting
 
 
 def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
-    """What the attributes say of valid values, decoded as the values will be."""
+    """What the attributes say of valid values."""
     low, high = _limits(name, raw)
     fill = _unwritten(raw) if unwritten and "_FillValue" not in raw.attrs else None
-    if low is None and high is None and fill is None:
-        return Valid()
-    scale = raw.attrs.get("scale_factor", 1)
-    if _is_unpacked(raw):
-        low, high = (None if limit is None else float(limit) for limit in (low, high))
-    else:
-        low, high = (None if limit is None else _decoded(raw, limit) for limit in (low, high))
-        if scale < 0:
-            low, high = high, low
-    return Valid(low, high, None if fill is None else _decoded(raw, fill))
+    return Valid(low, high, fill, _is_unpacked(raw))
 
 
 def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
@@ -188,7 +211,9 @@ def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
     for key, value in found:
         usable = value if value is not None and not np.isnan(value) else None
         if usable is not None and not _is_unpacked(raw):
-            fitting = _fitting(np.atleast_1d(usable), _stored_type(raw))
+            fitting = _as_declared(_fitting(np.atleast_1d(usable), raw.dtype), _stored_type(raw))
+            if not fitting.size:
+                fitting = _fitting(np.atleast_1d(usable), _stored_type(raw))
             if not fitting.size:
                 _not_used(name, key, usable, f"which is no {_stored_type(raw)}")
             usable = fitting[0] if fitting.size else None
@@ -198,12 +223,13 @@ def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
 
 def _stored_type(raw: xr.Variable) -> np.dtype[Any]:
     """The type of the packed values, with `_Unsigned` taken into account."""
+    kind: np.dtype[Any] = raw.dtype
     unsigned = str(raw.attrs.get("_Unsigned", "")).lower()
     if raw.dtype.kind == "i" and unsigned == "true":
         return np.dtype(f"u{raw.dtype.itemsize}")
     if raw.dtype.kind == "u" and unsigned == "false":
         return np.dtype(f"i{raw.dtype.itemsize}")
-    return raw.dtype
+    return kind
 
 
 def _is_unpacked(raw: xr.Variable) -> bool:
@@ -220,12 +246,7 @@ def _unwritten(raw: xr.Variable) -> Any:
     """What the netCDF library leaves in cells that were never written; bytes have no such value."""
     import netCDF4
 
-    return netCDF4.default_fillvals.get(raw.dtype.str[1:]) if raw.dtype.itemsize > 1 else None
-
-
-def _decoded(raw: xr.Variable, value: Any) -> Any:
-    """A stored value as the values of the variable are decoded, by the same arithmetic."""
-    attrs = {key: raw.attrs[key] for key in PACKING_KEYS if key in raw.attrs}
-    stored = np.atleast_1d(np.asarray(value)).astype(_stored_type(raw).newbyteorder("="))
-    one = xr.Variable(("value",), stored.view(raw.dtype.newbyteorder("=")), attrs)
-    return xr.conventions.decode_cf_variable("value", one, decode_times=False).values[0]
+    if raw.dtype.itemsize == 1:
+        return None
+    value = netCDF4.default_fillvals.get(raw.dtype.str[1:])
+    return None if value is None else raw.dtype.newbyteorder("=").type(value)

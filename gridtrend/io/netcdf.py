@@ -69,9 +69,11 @@ def _open_group(path: str, group: str | None) -> xr.Dataset:
         engine=StoreBackendEntrypoint,
         cache=False,
         drop_variables=foreign,
-        **dict.fromkeys(
-            ("mask_and_scale", "decode_times", "decode_timedelta", "concat_characters", "decode_coords"), False
-        ),
+        mask_and_scale=False,
+        decode_times=False,
+        decode_timedelta=False,
+        concat_characters=False,
+        decode_coords=False,
     )
 
 

@@ -43,8 +43,6 @@ def open_raw(path: str, group: str | None = None) -> xr.Dataset:
                 f"'{path}' cannot be read as a Zarr store: the chunks of '{name}' have a length of 0, so that its "
                 "metadata are damaged; copy or write it again"
             )
-        if "coordinates" in variable.attrs and not isinstance(variable.attrs["coordinates"], str):
-            del variable.attrs["coordinates"]
     return dataset
 
 

@@ -53,7 +53,7 @@ class Grid:
 def place(slope: xr.DataArray) -> Grid:
     """Return where the cells lie, on latitude and longitude if there are any."""
     lat, lon = coordinates(slope)
-    if lat is not None and lon is not None:
+    if lat is not None and lon is not None and all(_is_finite(slope[name]) for name in (lat, lon)):
         y, x = slope[lat].astype(float), slope[lon].astype(float)
         if y.ndim == x.ndim == 1 and y.dims != x.dims:
             return Grid(y.dims + x.dims, _unbroken(x.values), y.values, geographic=True)
@@ -61,13 +61,18 @@ def place(slope: xr.DataArray) -> Grid:
             y, x = y.transpose(*slope.dims), x.transpose(*slope.dims)
             longitude = _unbroken(x.values)
             jump = max(np.abs(np.diff(longitude, axis=axis)).max() for axis in (0, 1))
-            if jump < 90 and y.notnull().all():
+            if jump < 90:
                 return Grid(y.dims, longitude, y.values, geographic=True)
     dims = slope.dims
     if dims[0] in slope.cf.guess_coord_axis().cf.axes.get("X", []):
         dims = dims[::-1]
     (y_values, y_label), (x_values, x_label) = (_own_axis(slope, dim) for dim in dims)
     return Grid(dims, x_values, y_values, (x_label, y_label))
+
+
+def _is_finite(coordinate: xr.DataArray) -> bool:
+    """Whether cells can be placed by a coordinate: all numbers, none missing."""
+    return coordinate.dtype.kind in "iuf" and bool(np.isfinite(coordinate).all())
 
 
 def _unbroken(longitude: np.ndarray) -> np.ndarray:
@@ -78,7 +83,7 @@ def _unbroken(longitude: np.ndarray) -> np.ndarray:
 
 
 def _own_axis(slope: xr.DataArray, dim: Any) -> tuple[np.ndarray, str]:
-    if dim not in slope.coords or slope[dim].dtype.kind not in "iuf":
+    if dim not in slope.coords or not _is_finite(slope[dim]):
         return np.arange(slope.sizes[dim], dtype=float), f"{dim} (index)"
     values, units = slope[dim].values.astype(float), slope[dim].attrs.get("units", "")
     if units in ("m", "metre", "meter", "metres", "meters") and np.abs(values).max() >= 10_000:
