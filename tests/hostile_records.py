@@ -489,7 +489,7 @@ for data_format in ("NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DA
 
 @record("type_big_endian")
 def _(path, rng):
-    write(path, plain(rng), endian="big")
+    write(path, plain(rng).astype(">f4"), endian="big")
 
 
 @record("type_bool")

@@ -62,25 +62,16 @@ def _open_group(path: str, group: str | None) -> xr.Dataset:
     from xarray.backends.store import StoreBackendEntrypoint
 
     store = open_store(path, group)
-    # User-defined types (compound, opaque, variable-length) are no numbers, and xarray cannot open them.
-    foreign = [name for name, variable in store.ds.variables.items() if not _is_plain(variable)]
     return xr.open_dataset(
         store,
         engine=StoreBackendEntrypoint,
         cache=False,
-        drop_variables=foreign,
         mask_and_scale=False,
         decode_times=False,
         decode_timedelta=False,
         concat_characters=False,
         decode_coords=False,
     )
-
-
-def _is_plain(variable: Any) -> bool:
-    import netCDF4
-
-    return not isinstance(variable.datatype, (netCDF4.CompoundType, netCDF4.VLType)) or variable.dtype is str
 
 
 def _with_inherited(dataset: xr.Dataset, parent: xr.Dataset) -> xr.Dataset:
