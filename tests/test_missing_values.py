@@ -124,6 +124,16 @@ def test_whole_numbers_that_were_never_written_are_refused(tmp_path):
     np.testing.assert_allclose(io.open_input([packed])["v"].values, masked_by_netcdf4(packed))
 
 
+def test_grid_mappings_that_were_never_written_are_no_data(tmp_path):
+    # E1_north_america.nc of iris-sample-data has such a container.
+    path = write(tmp_path / "a.nc", stored_values("f4"), {"grid_mapping": "crs"})
+    with netCDF4.Dataset(path, "a") as file:
+        file.createVariable("crs", "i4", ()).grid_mapping_name = "latitude_longitude"
+        file.createVariable("counter", "i4", ("time",))
+    record = io.open_input([path]).load()
+    assert record["crs"] == record["counter"][0] == netCDF4.default_fillvals["i4"]
+
+
 def test_a_range_of_the_type_of_the_packing_is_one_of_unpacked_values(tmp_path):
     # NetCDF Users' Guide, valid_range: by the wider of the types of scale_factor and add_offset.
     stored = np.tile(np.array([-999, 0, 100, 200], "i2"), (N, 2, 1))

@@ -196,7 +196,9 @@ def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
     """What the attributes say of valid values."""
     low, high = _limits(name, raw)
-    fill = _unwritten(raw) if unwritten and "_FillValue" not in raw.attrs else None
+    # Whole numbers of no or one dimension are often never written: grid mappings, counters.
+    masked = raw.dtype.kind == "f" or raw.ndim > 1
+    fill = _unwritten(raw) if unwritten and masked and "_FillValue" not in raw.attrs else None
     return Valid(low, high, fill, _is_unpacked(raw))
 
 
