@@ -18,6 +18,8 @@ def main() -> None:
     try:
         cli(prog_name="gridtrend")
     except SystemExit as end:
+        if remote := sys.modules.get("gridtrend.io.remote"):
+            remote.remove_downloads()
         _leave_on_signals()
         sys.stdout.flush()
         sys.stderr.flush()

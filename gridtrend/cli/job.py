@@ -22,7 +22,7 @@ class Job:
     ----------
     inputs, output : str
         Files.
-    variables, dim, selections
+    variables, dim, selections, group, overlap
         As `open_record` takes them.
     analysis : dict
         Arguments of what is computed.
@@ -41,6 +41,8 @@ class Job:
     variables: Sequence[str] = ()
     dim: str | None = None
     selections: Sequence[tuple[str, str]] = ()
+    group: str | None = None
+    overlap: str = "refuse"
     analysis: dict[str, Any] = field(default_factory=dict)
     picture: str | None = None
     command: str = "gridtrend"
@@ -74,7 +76,14 @@ def begin(job: Job) -> Begun:
 
     inputs = io.list_inputs(job.inputs)
     target = io.check_output(job.output, inputs, overwrite=job.overwrite)
-    record = open_record(inputs, dim=job.dim, variables=job.variables, selections=job.selections)
+    record = open_record(
+        inputs,
+        dim=job.dim,
+        variables=job.variables,
+        selections=job.selections,
+        group=job.group,
+        overlap=job.overlap,
+    )
     pictures = map_paths(job.picture, record.names) if job.picture is not None else {}
     for path in pictures.values():
         check_map(path, inputs, overwrite=job.overwrite)

@@ -108,11 +108,13 @@ def open_record(
     dim: str | None = None,
     variables: Sequence[str] = (),
     selections: Sequence[tuple[str, str]] = (),
+    group: str | None = None,
+    overlap: str = "refuse",
 ) -> Record:
     """Open inputs, find the dimension and the variables, and cut out what is selected."""
     from gridtrend import io
 
-    dataset = io.open_input(inputs, dim, variables)
+    dataset = io.open_input(inputs, dim, variables, group=group, overlap=overlap)
     dim = io.find_dim(dataset, dim)
     dataset = io.index_by_time(dataset, dim)
     names = io.find_variables(dataset, dim, variables)
@@ -144,7 +146,15 @@ def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="NAME=FROM:TO",
             callback=values.selections,
-            help="Keep a part, such as time=1960:2010, lat=-30:30 or level=850; may be repeated.",
+            help="Keep a part, such as time=1960:2010, lat=-30:30, level=850 or member=r1i1p1f1; may be repeated.",
+        ),
+        click.option("--group", metavar="NAME", help="Group of the files, such as ocean or ocean/surface."),
+        click.option(
+            "--overlap",
+            type=click.Choice(["refuse", "first"]),
+            default="refuse",
+            show_default=True,
+            help="Steps that two files hold: refuse them, or keep those of the file that begins first.",
         ),
     ]
     for decorate in reversed(decorators):

@@ -302,6 +302,8 @@ def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dic
             "variables": record.names,
             "dim": record.dim,
             "select": [list(pair) for pair in job.selections],
+            "group": job.group,
+            "overlap": job.overlap,
             "test": job.test,
             **job.analysis,
         },

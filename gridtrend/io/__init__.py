@@ -1,7 +1,8 @@
 """From files and to files: open inputs, find what is in them, plan the reading, write results.
 
-`inputs` opens (from `remote` systems too), `join` makes one record of many `files`, `coordinates` finds time and
-variables, `selection` cuts, `plan` decides on tiles by the `memory` there is and `read` carries that out; `metadata` describes results, `outputs`
+`inputs` opens what is in `netcdf` files and in a `zarrstore` (from `remote` systems too) or says what `formats` they are
+of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and variables,
+`places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` there is and `read` carries that out; `metadata` describes results, `outputs`
 writes them, `regions` computes them piece by piece and the `ledger` knows which are done; `errors` are what goes wrong.
 """
 

@@ -1,26 +1,30 @@
 """Find the time dimension and the variables of a dataset, by CF metadata or by name."""
 
 import difflib
+import re
 from collections.abc import Hashable, Sequence
 
+import numpy as np
 import xarray as xr
 
 from gridtrend.grid import dates
 from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dialect import either
 from gridtrend.grid.refusals import Refusal
+from gridtrend.io.attributes import NAMES
 from gridtrend.io.errors import InputError
 
 TIME_NAMES = {"time", "t", "date", "year"}
 # Attributes by which one variable names others that describe it.
-REFERENCES = (
-    "bounds",
-    "climatology",
-    "grid_mapping",
-    "cell_measures",
-    "ancillary_variables",
-    "formula_terms",
+DESCRIBING = tuple(key for key in NAMES if key != "coordinates")
+BOUNDS_NAME = re.compile(r"(^|_)(bnds?|bounds?|vertices|edges)$", re.IGNORECASE)
+# Dates and times of day that models and data centres write as plain numbers beside the time axis.
+DATE_NAME = re.compile(
+    r"dates?|date_?sec|date_?written|time_?written|n?b?date|nbsec|n[cds]cur|nsteph|mdcur|mscur|"
+    r"yyyy(_?mm(_?dd(_?hh)?)?)?|years?|months?|days?|hours?|minutes?|seconds?|doy|day_?of_?year|julian_?day",
+    re.IGNORECASE,
 )
+DATE_FORMAT = re.compile(r"%Y%m|YYYY-?MM", re.IGNORECASE)
 
 
 def holds_dates(coordinate: xr.DataArray | xr.Variable) -> bool:
@@ -35,7 +39,7 @@ def find_dim(dataset: xr.Dataset, dim: str | None = None) -> str:
         if dim not in dataset.sizes:
             raise InputError(f"there is no dimension '{dim}': the dimensions are {listing}")
         return dim
-    found = [str(name) for name in dataset.dims if _is_time(dataset, name)] or _time_by_cf(dataset)
+    found = [str(name) for name in dataset.dims if is_time(dataset, name)] or _time_by_cf(dataset)
     if len(found) > 1:
         found = [name for name in found if name.lower() == "time"] or found
     if len(found) == 1:
@@ -44,7 +48,8 @@ def find_dim(dataset: xr.Dataset, dim: str | None = None) -> str:
     raise InputError(f"{problem} among {listing}: name the one to use with {either('dim=...', '--dim')}")
 
 
-def _is_time(dataset: xr.Dataset, name: Hashable) -> bool:
+def is_time(dataset: xr.Dataset, name: Hashable) -> bool:
+    """Whether a dimension is one of time, by the attributes, the values or the name of its coordinate."""
     if name not in dataset.coords:
         return str(name).lower() in TIME_NAMES
     coordinate = dataset[name]
@@ -98,26 +103,54 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
         for name in names:
             _require_suitable(dataset, dim, name)
         return list(dict.fromkeys(names))
-    describing = _describing(dataset)
+    describing = described_by(dataset)
     suitable = [
-        str(name) for name, array in dataset.data_vars.items() if not _unsuitable(array, dim) and name not in describing
+        str(name)
+        for name, array in dataset.data_vars.items()
+        if not (_unsuitable(array, dim) or name in describing or _is_coded_date(array, dim))
     ]
     fields = [name for name in suitable if dataset[name].ndim > 1] or suitable
     if not fields:
-        reasons = "; ".join(f"'{n}' {_unsuitable(a, dim)}" for n, a in dataset.data_vars.items())
+        reasons = "; ".join(f"'{n}' {_unanalysed(a, dim)}" for n, a in dataset.data_vars.items())
         raise InputError(f"there is no variable of numbers along '{dim}': {reasons or 'there are none at all'}")
     return fields
 
 
-def _describing(dataset: xr.Dataset) -> set[str]:
-    """Names of variables that only describe others, and of bounds."""
+def described_by(dataset: xr.Dataset) -> set[str]:
+    """Names of variables that only describe others: bounds, grid mappings, cell measures, quality flags."""
     named = {
         word.rstrip(":")
         for variable in dataset.variables.values()
-        for key in REFERENCES
+        for key in DESCRIBING
         for word in str(variable.attrs.get(key, "")).split()
     }
-    return named | {str(name) for name in dataset.data_vars if str(name).endswith(("_bnds", "_bounds"))}
+    return named | {str(name) for name in dataset.variables if BOUNDS_NAME.search(str(name))}
+
+
+def _is_coded_date(array: xr.DataArray, dim: str) -> bool:
+    """Whether a series holds dates as numbers, such as 19800101: by its name, its attributes or its values."""
+    if array.dims != (dim,):
+        return False
+    words = f"{array.attrs.get('units', '')} {array.attrs.get('long_name', '')}"
+    if DATE_NAME.fullmatch(str(array.name)) or DATE_FORMAT.search(words):
+        return True
+    values = np.asarray(array.values, float)
+    months = values // 100 if np.all(values >= 10_000_000) else values
+    days = values % 100 if months is not values else np.ones(1)
+    return bool(
+        values.size > 3
+        and np.all(np.diff(values) >= 0)
+        and np.all((months >= 100_000) & (months < 300_000) & (months % 1 == 0))
+        and np.all((months % 100 >= 1) & (months % 100 <= 12) & (days.min() >= 1) & (days.max() < 32))
+        and values[-1] > values[0]
+    )
+
+
+def _unanalysed(array: xr.DataArray, dim: str) -> str:
+    """Why a variable is not analysed by default."""
+    if reason := _unsuitable(array, dim):
+        return reason
+    return "holds coded dates" if _is_coded_date(array, dim) else "only describes others"
 
 
 def _unsuitable(array: xr.DataArray, dim: str) -> str:
@@ -126,18 +159,20 @@ def _unsuitable(array: xr.DataArray, dim: str) -> str:
         return f"does not change along '{dim}' (its dimensions: {', '.join(map(str, array.dims)) or 'none'})"
     if array.dtype.kind in "iufb":
         return ""
+    if array.dtype.kind == "c" or array.dtype.names in (("r", "i"), ("real", "imag")):
+        return "holds complex numbers: store their real and imaginary parts, or their modulus, as variables"
+    if array.dtype.names:
+        return f"holds records of {', '.join(array.dtype.names)}, not numbers"
     if holds_dates(array):
         return "holds dates"
-    if array.dtype.kind == "c" or {"r", "i"} == set(array.dtype.names or ()):
-        return "holds complex numbers, not real ones"
-    what = {"m": "durations", "V": "compound values"}.get(array.dtype.kind, f"text or objects ({array.dtype})")
-    return f"holds {what}, not numbers"
+    return f"holds {'durations' if array.dtype.kind == 'm' else 'text or objects'}, not numbers"
 
 
 def _require_suitable(dataset: xr.Dataset, dim: str, name: str) -> None:
     if name not in dataset.variables:
-        known = [str(n) for n, array in dataset.data_vars.items() if not _unsuitable(array, dim)]
-        known = [n for n in known if n not in _describing(dataset)] or known
+        everything, describing = list(map(str, dataset.data_vars)), described_by(dataset)
+        suitable = [n for n in everything if n not in describing and not _unsuitable(dataset[n], dim)]
+        known = suitable or everything
         alike = difflib.get_close_matches(name, known, n=1)
         hint = f": did you mean '{alike[0]}'?" if alike else ""
         raise InputError(f"there is no variable '{name}' among {', '.join(known) or 'none'}{hint}")

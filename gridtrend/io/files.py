@@ -6,14 +6,12 @@ forgotten. An array of this kind is small, pickles, and goes to every worker; an
 range.
 """
 
-import contextlib
 import itertools
 import math
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,11 +19,13 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridtrend.io.errors import InputError
+from gridtrend.io.missing import NUMBER_KEYS, decode_variable
+from gridtrend.io.netcdf import NETCDF_LOCK, RawVariable
 
 # What is unpacked at once, before it is copied to where it belongs.
 PIECE_BYTES = 32_000_000
-# The netCDF library is not safe among threads, and opening a file asks it a hundred questions.
-NETCDF_LOCK = threading.RLock()
+# Files of which single variables are open: path to what is stored and what it decodes to.
+Opened = dict[str, tuple[RawVariable, xr.Variable]]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,12 @@ class Part:
         Sizes of the chunks in the file; empty where there are none.
     store : Variable, optional
         The opened variable of a Zarr store, which needs no closing.
-    size : int, optional
-        Bytes of the file when it was found.
+    state : tuple of int, optional
+        Bytes of the file and when it was last changed, as it was found.
+    group : str, optional
+        Group of the variable in the file.
+    turned : tuple of str
+        Dimensions that run the other way in this file.
     """
 
     path: str
@@ -53,55 +57,58 @@ class Part:
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] = ()
     store: xr.Variable | None = None
-    size: int | None = None
+    state: tuple[int, int] | None = None
+    group: str | None = None
+    turned: tuple[str, ...] = ()
 
-    def read(self, key: tuple[Any, ...], out: np.ndarray, opened: dict[str, xr.Dataset]) -> None:
+    def read(self, key: tuple[Any, ...], out: np.ndarray, opened: Opened) -> None:
         """Read what `key` selects (an index for each dimension) into `out`.
 
-        `opened` holds files that are open already, and takes those that will be needed again.
+        `opened` holds what is open already, and takes what will be needed again.
         """
+        key, out = self._as_stored(key, out)
         try:
             if self.store is not None:
                 _copy(self.store, key, self.chunks, out)
                 return
-            with NETCDF_LOCK, self._variable(key, opened) as variable:
-                _copy(variable, key, self.chunks, out)
+            with NETCDF_LOCK:
+                self._read_netcdf(key, out, opened)
         except (OSError, RuntimeError, KeyError) as error:
             raise InputError(
                 f"'{self.path}' cannot be read: variable '{self.name}', {self._range(key)}: {self._reason(error)}"
             ) from error
 
-    @contextlib.contextmanager
-    def _variable(self, key: tuple[Any, ...], opened: dict[str, xr.Dataset]) -> Iterator[xr.Variable]:
-        if self.size is not None and os.path.getsize(self.path) != self.size:
+    def _as_stored(self, key: tuple[Any, ...], out: np.ndarray) -> tuple[tuple[Any, ...], np.ndarray]:
+        """Count dimensions that are turned from their other end."""
+        stored, views = list(key), [slice(None)] * len(key)
+        for axis, (dim, index, n) in enumerate(zip(self.dims, key, self.shape, strict=True)):
+            if dim not in self.turned:
+                continue
+            if _is_run(index):
+                start, stop, _ = index.indices(n)
+                stored[axis], views[axis] = slice(n - stop, n - start), slice(None, None, -1)
+            else:
+                stored[axis] = n - 1 - np.arange(n)[index]
+        return tuple(stored), out[tuple(views)]
+
+    def _read_netcdf(self, key: tuple[Any, ...], out: np.ndarray, opened: Opened) -> None:
+        if self.state is not None and state_of(self.path) != self.state:
             # The netCDF library reads zeros beyond the end of a netCDF-3 file, without a word.
-            raise OSError("its size has changed")
+            raise OSError("it has changed")
+        raw, variable = opened.pop(self.path) if self.path in opened else self._open()
         contiguous = all(_is_run(index) for index in key)
-        dataset = opened.pop(self.path, None) if contiguous else None
-        if dataset is None:
-            dataset = self._open(keep_chunks=not contiguous)
-        yield dataset[self.name].variable
-        if contiguous and any(len(range(*k.indices(size))) < size for k, size in zip(key, self.shape, strict=True)):
-            opened[self.path] = dataset
-        else:
-            dataset.close()
-
-    def _open(self, *, keep_chunks: bool) -> xr.Dataset:
-        from xarray.backends import CachingFileManager, NetCDF4DataStore
-        from xarray.backends.store import StoreBackendEntrypoint
-
         # A scattered selection comes to the same chunk several times; a box is read by whole chunks, each once.
-        manager = CachingFileManager(
-            _open_file, self.path, "" if keep_chunks else self.name, mode="r", lock=NETCDF_LOCK
-        )
-        return xr.open_dataset(
-            NetCDF4DataStore(manager),
-            engine=StoreBackendEntrypoint,
-            cache=False,
-            decode_times=False,
-            decode_timedelta=False,
-            decode_coords=False,
-        )
+        raw.keep_chunks(not contiguous)
+        _copy(variable, key, self.chunks, out)
+        raw.keep_chunks(False)
+        if any(np.size(np.arange(n)[index]) < n for index, n in zip(key, self.shape, strict=True)):
+            opened[self.path] = raw, variable
+
+    def _open(self) -> tuple[RawVariable, xr.Variable]:
+        raw = RawVariable(self.path, self.name, self.group)
+        # What is no number has been looked at when the file was opened.
+        raw.variable.attrs = {key: raw.variable.attrs[key] for key in NUMBER_KEYS if key in raw.variable.attrs}
+        return raw, decode_variable(self.name, raw.variable, unwritten=True)
 
     def _range(self, key: tuple[Any, ...]) -> str:
         spans = []
@@ -114,7 +121,7 @@ class Part:
         if self.store is None:
             if not os.path.exists(self.path):
                 return "the file is gone. It must stay where it is until the run has ended"
-            if self.size is not None and os.path.getsize(self.path) != self.size:
+            if self.state is not None and state_of(self.path) != self.state:
                 return "the file has changed since the run began. Wait until it is complete, and start anew"
         return f"'{error}'. The file is damaged: copy or download it again"
 
@@ -139,7 +146,7 @@ class FilesArray(BackendArray):
         shape[axis] = sum(lengths)
         self.shape = tuple(shape)
         self.dtype = np.result_type(*{part.dtype.newbyteorder("=") for part in parts})
-        self._opened: dict[str, xr.Dataset] = {}
+        self._opened: Opened = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return FilesArray, (self.parts, self.axis)
@@ -189,14 +196,12 @@ def _as_slice(positions: np.ndarray) -> Any:
     return positions
 
 
-def _open_file(path: str, name: str, mode: Literal["r"]) -> Any:
-    """Open a file, without a cache of what is unpacked for the variable `name`."""
-    import netCDF4
-
-    file = netCDF4.Dataset(path, mode=mode)
-    if name and isinstance(file[name].chunking(), list):
-        file[name].set_var_chunk_cache(size=0, nelems=1, preemption=0.0)
-    return file
+def state_of(path: str) -> tuple[int, int] | None:
+    """What changes when a file is written to; None for what is no file."""
+    if not os.path.isfile(path):
+        return None
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns
 
 
 def _is_run(index: Any) -> bool:

@@ -20,6 +20,8 @@ def open_grid(
     variable: str | None = None,
     dim: str | None = None,
     select: Mapping[str, str] | None = None,
+    group: str | None = None,
+    overlap: str = "refuse",
     memory_limit: float | str | None = None,
     chunks: Mapping[str, int] | None = None,
     rechunk: str = "auto",
@@ -35,7 +37,11 @@ def open_grid(
     dim : str, optional
         Dimension of the series; that of time by default.
     select : mapping, optional
-        Parts to keep, such as {"time": "1960:2010", "lat": "-30:30"}.
+        Parts to keep, such as {"time": "1960:2010", "lat": "-30:30", "member": "r1i1p1f1"}.
+    group : str, optional
+        Group of the files, such as "ocean" or "ocean/surface"; by default what is outside all groups.
+    overlap : {"refuse", "first"}
+        What to do with steps that two files hold: refuse them, or keep those of the file that begins first.
     memory_limit : float or str, optional
         What the data may take in all threads or workers together, such as "2GB", this process included. By default half
         of what the machine, or the workers of the current `distributed.Client`, have.
@@ -81,7 +87,7 @@ def open_grid(
     from dask.utils import parse_bytes
 
     inputs = [paths] if isinstance(paths, str | Path) else list(paths)
-    dataset = open_input(inputs, dim, [variable] if variable else [])
+    dataset = open_input(inputs, dim, [variable] if variable else [], group=group, overlap=overlap)
     dim = find_dim(dataset, dim)
     dataset = index_by_time(dataset, dim)
     names = find_variables(dataset, dim, [variable] if variable else [])

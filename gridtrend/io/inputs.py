@@ -3,32 +3,35 @@
 import difflib
 import glob
 import os
-import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dates import decoded
 from gridtrend.grid.refusals import Refusal
+from gridtrend.io import netcdf, zarrstore
+from gridtrend.io.attributes import tidy_attributes
 from gridtrend.io.coordinates import decode_dates
 from gridtrend.io.errors import InputError
+from gridtrend.io.formats import refuse_truncated_classic, require_readable, why_unreadable
 from gridtrend.io.join import join
-from gridtrend.io.remote import fetch
-
-FOREIGN_FORMATS = {
-    b"GRIB": "a GRIB file: convert it, for example with `cdo -f nc4 copy`",
-    b"\x1f\x8b": "compressed with gzip: unpack it with `gunzip`",
-    b"BZh": "compressed with bzip2: unpack it with `bunzip2`",
-    b"PK": "a zip archive: unpack it with `unzip`",
-}
+from gridtrend.io.missing import decode_variable, with_fill_value
+from gridtrend.io.places import with_places
+from gridtrend.io.remote import fetch, quiet_transfers, why_no_answer
 
 
-def open_input(inputs: Iterable[str | Path], dim: str | None = None, variables: Sequence[str] = ()) -> xr.Dataset:
+def open_input(
+    inputs: Iterable[str | Path],
+    dim: str | None = None,
+    variables: Sequence[str] = (),
+    *,
+    group: str | None = None,
+    overlap: str = "refuse",
+) -> xr.Dataset:
     """Open one record, in one or many files, without reading its data.
 
     Parameters
@@ -40,6 +43,10 @@ def open_input(inputs: Iterable[str | Path], dim: str | None = None, variables: 
         Dimension that joins several files; the time dimension by default.
     variables : sequence of str
         What is wanted; files may lack other variables. All by default.
+    group : str, optional
+        Which group of the files to open, such as "ocean" or "ocean/surface"; by default what is outside all groups.
+    overlap : {"refuse", "first"}
+        What to do with steps that two files hold: refuse them, or keep those of the file that begins first.
 
     Returns
     -------
@@ -52,7 +59,8 @@ def open_input(inputs: Iterable[str | Path], dim: str | None = None, variables: 
         If a file is missing, damaged or of another kind, or if the files do not fit together.
     """
     paths = list_inputs(inputs)
-    return join([_open_decoded(path) for path in paths], paths, dim, variables)
+    parts = [_open_decoded(path, group) for path in paths]
+    return join(parts, paths, dim, variables, group=group, overlap=overlap)
 
 
 def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
@@ -70,6 +78,8 @@ def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
             paths += found
         else:
             raise InputError(f"there is no file '{item}'{_nearby(Path(item))}")
+    for path in paths:
+        require_readable(path)
     if twice := [path for path, count in Counter(map(os.path.realpath, paths)).items() if count > 1]:
         raise InputError(f"'{twice[0]}' is named twice: name every file once")
     return paths
@@ -83,111 +93,67 @@ def _nearby(path: Path) -> str:
     return f": did you mean '{path.parent / alike[0]}'?" if alike else ": check its name and folder"
 
 
-def _open_decoded(path: str) -> xr.Dataset:
+def _open_decoded(path: str, group: str | None) -> xr.Dataset:
     """Open one file or store; times that cannot be decoded stay numbers."""
-    opener = _open_zarr if os.path.isdir(path) or path.rstrip("/").endswith(".zarr") else _open_netcdf
-    try:
-        dataset = opener(path)
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, InputError) or "decode" not in str(error):
-            raise
-        dataset = _decode_what_can_be(opener(path, decode_times=False), path)
+    in_store = zarrstore.is_store(path)
+    raw = zarrstore.open_raw(path, group) if in_store else _open_netcdf(path, group)
+    raw = with_places(_declared_missing(tidy_attributes(raw), unwritten=not in_store))
+    with warnings.catch_warnings():
+        # Dates beyond 1678 to 2262 are read as cftime: that is no news.
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        try:
+            dataset = xr.decode_cf(raw, decode_timedelta=False)
+        except (ValueError, OverflowError, TypeError):
+            dataset = None
+    if dataset is None:
+        dataset = _decode_what_can_be(raw, path)
     if not dataset.data_vars:
-        raise InputError(f"'{path}' holds no variables{_groups(path)}")
+        raise InputError(f"'{path}' holds no variables{_other_groups(path, group)}")
     return decode_dates(dataset)
 
 
-def _open_netcdf(path: str, **options: Any) -> xr.Dataset:
-    from xarray.backends import NetCDF4BackendEntrypoint
+def _declared_missing(raw: xr.Dataset, *, unwritten: bool) -> xr.Dataset:
+    """Decode the numbers of a file; times are left, since bounds take the units of what they bound."""
+    decoded = {}
+    for name, variable in raw.variables.items():
+        if variable.dtype.kind not in "iuf":
+            continue
+        if name in raw.coords or " since " in str(variable.attrs.get("units", "")):
+            decoded[name] = with_fill_value(str(name), variable, unwritten=unwritten)
+        else:
+            decoded[name] = decode_variable(str(name), variable, unwritten=unwritten)
+    return raw.assign(decoded)
 
+
+def _open_netcdf(path: str, group: str | None) -> xr.Dataset:
     try:
-        # The class, not its name: a name makes xarray import the plugins of every other backend first.
-        dataset = xr.open_dataset(path, engine=NetCDF4BackendEntrypoint, cache=False, decode_timedelta=False, **options)
+        with quiet_transfers(path):
+            dataset = netcdf.open_raw(path, group)
     except (OSError, RuntimeError) as error:
-        raise InputError(f"'{path}' cannot be read: {_why_unreadable(path, error)}") from error
-    _refuse_truncated_classic(path)
+        if group and (found := _groups_or_none(path)) is not None:
+            names = f"its groups: {', '.join(found)}" if found else "it has no groups: leave --group (group=) out"
+            raise InputError(f"'{path}' has no group '{group}'; {names}") from error
+        why = why_no_answer(path, error) if "://" in path else why_unreadable(path, error)
+        raise InputError(f"'{path}' cannot be read: {why}") from error
+    refuse_truncated_classic(path)
     return dataset
 
 
-def _open_zarr(path: str, **options: Any) -> xr.Dataset:
-    if "://" not in path and not any(Path(path, name).exists() for name in ("zarr.json", ".zgroup", ".zmetadata")):
-        raise InputError(f"'{path}' is a folder and no Zarr store: name files, or a pattern such as '{path}/*.nc'")
+def _groups_or_none(path: str) -> list[str] | None:
+    """Groups of a file; None where it cannot be read at all."""
     try:
-        import zarr  # noqa: F401
-    except ImportError as error:
-        raise InputError(
-            f"'{path}' is a Zarr store, and zarr is not installed: pip install 'gridtrend[cluster]'"
-        ) from error
-    try:
-        store: xr.Dataset = xr.open_zarr(path, chunks=None, consolidated=False, decode_timedelta=False, **options)
-        return store
-    except (OSError, KeyError) as error:
-        raise InputError(f"'{path}' cannot be read as a Zarr store: {error}") from error
+        return netcdf.groups_of(path)
+    except (OSError, RuntimeError):
+        return None
 
 
-def _why_unreadable(path: str, error: Exception) -> str:
-    """Look at the first bytes: the library's own words are 'HDF error' or 'unknown file format'."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(512)
-    except OSError:
-        return str(error)
-    if not head:
-        return "it is empty (0 bytes); copy or download it again"
-    for magic, kind in FOREIGN_FORMATS.items():
-        if head.startswith(magic):
-            return f"it is {kind}"
-    if head.startswith((b"\x89HDF", b"CDF")):
-        return "it begins as a netCDF file but is truncated or damaged; copy or download it again"
-    if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", head):
-        line = head.decode().strip().splitlines()[0][:60]
-        return f"it is a text file that begins '{line}', not netCDF (a failed download leaves such files)"
-    return "it is not a netCDF file, nor of any other kind known here; convert it to netCDF first"
-
-
-def _refuse_truncated_classic(path: str) -> None:
-    """Stop at a netCDF-3 file that is cut short: the netCDF library reads zeros beyond its end, in silence."""
-    if not os.path.isfile(path):
-        return
-    with open(path, "rb") as file:
-        magic = file.read(4)
-    if not magic.startswith(b"CDF"):
-        return
-    try:
-        if magic[3] == 5:
-            _require_cdf5_size(path)
-        else:
-            from scipy.io import netcdf_file
-
-            netcdf_file(path, mmap=True)
-    except (ValueError, TypeError) as error:
-        size = os.path.getsize(path)
-        raise InputError(
-            f"'{path}' is truncated: its header announces more data than its {size} bytes; copy or download it again"
-        ) from error
-
-
-def _require_cdf5_size(path: str) -> None:
-    # scipy does not know CDF-5. Its data are never compressed, so they cannot be smaller than this.
-    import netCDF4
-
-    with netCDF4.Dataset(path) as file:
-        least = sum(variable.size * variable.dtype.itemsize for variable in file.variables.values())
-    if os.path.getsize(path) < least:
-        raise ValueError(f"{least} bytes expected")
-
-
-def _groups(path: str) -> str:
-    import netCDF4
-
-    try:
-        with netCDF4.Dataset(path) as file:
-            groups = ", ".join(file.groups)
-    except OSError:
-        groups = ""
-    if not groups:
+def _other_groups(path: str, group: str | None) -> str:
+    found = zarrstore.groups_of(path) if zarrstore.is_store(path) else netcdf.groups_of(path)
+    if not (names := [name for name in found if name != group]):
         return "; name a file with gridded data"
-    return f" outside its groups ({groups}): extract one, for example with `ncks -G : -g GROUP`"
+    where = f"in its group '{group}'" if group else "outside its groups"
+    listing = ", ".join(names)
+    return f" {where} ({listing}): choose one with --group {names[0]} (in Python group={names[0]!r})"
 
 
 def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
@@ -196,7 +162,7 @@ def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
         if is_reference(str(variable.attrs.get("units", ""))):
             try:
                 xr.decode_cf(xr.Dataset({name: variable}), decode_timedelta=False)
-            except (ValueError, OverflowError):
+            except (ValueError, OverflowError, TypeError):
                 apart[str(name)] = _decode_or_say_so(variable, str(name), path)
                 # Bounds have the units of what they bound.
                 del raw[name].attrs["units"]

@@ -1,7 +1,6 @@
 """Several files as one record: in the order of their times, on one grid, and with whatever does not fit told."""
 
 import itertools
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +11,22 @@ import xarray as xr
 from gridtrend.grid.dialect import either
 from gridtrend.io.coordinates import find_dim, holds_dates, index_by_time
 from gridtrend.io.errors import InputError
-from gridtrend.io.files import FilesArray, Part
+from gridtrend.io.files import FilesArray, Part, state_of
+from gridtrend.io.places import at_one_step
 
 # Coordinates that differ by less than this share of their spacing are the same: other software rounded them.
 NOISE = 1e-2
 
 
-def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: Sequence[str] = ()) -> xr.Dataset:
+def join(
+    parts: list[xr.Dataset],
+    paths: list[str],
+    dim: str | None,
+    variables: Sequence[str] = (),
+    *,
+    group: str | None = None,
+    overlap: str = "refuse",
+) -> xr.Dataset:
     """Join files along `dim`; fields of numbers stay in the files, everything small is read.
 
     Parameters
@@ -31,7 +39,13 @@ def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: 
         The dimension that joins them; found in the first file where it is not given.
     variables : sequence of str
         What is wanted: files may lack anything else. All that the first file has, by default.
+    group : str, optional
+        Of the files, from which the parts are.
+    overlap : {"refuse", "first"}
+        What to do with steps that two files hold.
     """
+    if overlap not in ("refuse", "first"):
+        raise InputError(f"overlap is 'refuse' or 'first', not {overlap!r}")
     dim = find_dim(parts[0], dim) if len(parts) > 1 or dim else _only_dim(parts[0])
     if dim is None:
         return parts[0]
@@ -39,21 +53,33 @@ def join(parts: list[xr.Dataset], paths: list[str], dim: str | None, variables: 
     names = [str(name) for name in parts[0].data_vars]
     for part, path in zip(parts, paths, strict=True):
         _require(part, path, paths[0], dim, [name for name in variables if name in names] or names)
+    parts = [at_one_step(part, dim) for part in parts]
+    kept: np.ndarray | None = None
+    turned: list[tuple[str, ...]] = [()] * len(parts)
     if len(parts) > 1:
-        names = [name for name in names if all(name in part for part in parts)]
-        parts, paths = _in_order(parts, paths, dim)
+        parts, paths, kept = _in_order(parts, paths, dim, overlap)
+        turned = [_turned(parts[0], part, dim) for part in parts]
+        parts = [
+            part.isel({name: slice(None, None, -1) for name in names}) if names else part
+            for part, names in zip(parts, turned, strict=True)
+        ]
         for part, path in zip(parts[1:], paths[1:], strict=True):
             _require_grid(parts[0], part, paths[0], path, dim)
+    shared = [name for name in map(str, parts[0].variables) if all(name in part.variables for part in parts)]
     fields = {
-        name: _field([part[name] for part in parts], paths, dim) for name in names if _is_field(parts[0][name], dim)
+        name: _field([part[name] for part in parts], paths, dim, group, turned)
+        for name in shared
+        if _is_field(parts[0][name], dim)
     }
-    left = [part.drop_vars([name for name in part.data_vars if name in fields or name not in names]) for part in parts]
+    left = [part.drop_vars([n for n in part if n not in shared] + [n for n in fields if n in part]) for part in parts]
     record = left[0] if len(parts) == 1 else _concatenate(left, dim)
-    record = xr.Dataset({name: fields.get(name, record.get(name)) for name in names}, record.coords, parts[0].attrs)
+    data = {name: fields.get(name, record.variables.get(name)) for name in shared if name in parts[0].data_vars}
+    places = {name: field for name, field in fields.items() if name not in data}
+    record = xr.Dataset(data, record.coords, parts[0].attrs).assign_coords(places)
     record.encoding["source"] = paths[0]
     for part in parts[1:]:
         part.close()
-    return record
+    return record if kept is None else record.isel({dim: kept})
 
 
 def _only_dim(dataset: xr.Dataset) -> str | None:
@@ -74,10 +100,15 @@ def _require(part: xr.Dataset, path: str, first: str, dim: str, names: Sequence[
         )
 
 
-def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list[xr.Dataset], list[str]]:
-    """Sort by first time; refuse times that two files hold, and tell of times that none holds."""
+def _in_order(
+    parts: list[xr.Dataset], paths: list[str], dim: str, overlap: str
+) -> tuple[list[xr.Dataset], list[str], np.ndarray | None]:
+    """Sort by first time; refuse times that two files hold, and tell of times that none holds.
+
+    The third result is None, or the positions of the steps that are kept where files overlap.
+    """
     if dim not in parts[0].coords:
-        return parts, paths
+        return parts, paths, None
     for part, path in zip(parts, paths, strict=True):
         if not part.sizes[dim]:
             raise InputError(f"'{path}' holds no step along '{dim}': leave it out, or copy it again")
@@ -92,11 +123,27 @@ def _in_order(parts: list[xr.Dataset], paths: list[str], dim: str) -> tuple[list
         ) from error
     parts, paths = [parts[k] for k in order], [paths[k] for k in order]
     times = [part[dim].values for part in parts]
-    for before, after, path, next_path in zip(times, times[1:], paths, paths[1:], strict=False):
-        if after[0] <= before.max():
-            _refuse_overlap(before, after, path, next_path)
+    overlapping = [k for k, (a, b) in enumerate(itertools.pairwise(times)) if b[0] <= a.max()]
     _tell_gaps(times, paths)
-    return parts, paths
+    if not overlapping:
+        return parts, paths, None
+    if overlap == "refuse":
+        k = overlapping[0]
+        _refuse_overlap(times[k], times[k + 1], paths[k], paths[k + 1])
+    return parts, paths, _first_of_each(times)
+
+
+def _first_of_each(times: list[np.ndarray]) -> np.ndarray:
+    """Positions, in order of time, of the steps that no earlier file holds; what one file repeats is not touched."""
+    fresh, start = [], 0
+    seen: set[Any] = set()
+    for values in times:
+        own = values.tolist()
+        fresh += [start + k for k, value in enumerate(own) if value not in seen]
+        seen.update(own)
+        start += len(own)
+    positions = np.array(fresh)
+    return positions[np.argsort(np.concatenate(times)[positions], kind="stable")]
 
 
 def _kind_of(times: xr.DataArray) -> str:
@@ -105,10 +152,11 @@ def _kind_of(times: xr.DataArray) -> str:
 
 def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:
     common = int(np.isin(after, before).sum())
-    what = f"hold {common} times twice" if common else "overlap in time"
+    what = f"hold {common} {'time' if common == 1 else 'times'} twice" if common else "overlap in time"
     raise InputError(
         f"'{path}' ({_day(before[0])} to {_day(before.max())}) and '{next_path}' (from {_day(after[0])}) {what}: "
-        "a trend would count them twice. Leave one of the files out"
+        "a trend would count them twice. Leave one of the files out, or keep the steps of the file that begins first, with "
+        "--overlap first (in Python overlap='first')"
     )
 
 
@@ -142,21 +190,41 @@ def _require_grid(first: xr.Dataset, other: xr.Dataset, first_path: str, path: s
     for name, coordinate in first.coords.items():
         if dim in coordinate.dims or name not in other.coords or coordinate.dtype.kind not in "iuf":
             continue
-        ours, theirs = (np.asarray(dataset[name].values, float) for dataset in (first, other))
-        if ours is not theirs and not (gap := float(np.max(np.abs(ours - theirs), initial=0))) <= _noise(ours):
-            reverse = ours.ndim == 1 and float(np.max(np.abs(ours - theirs[::-1]), initial=0)) <= _noise(ours)
-            problem = "runs the other way than" if reverse else f"differs by up to {gap:.3g} from"
-            remedy = "turn it round" if reverse else "regrid them"
+        if other[name].shape != coordinate.shape or other[name].dtype.kind not in "iuf":
             raise InputError(
-                f"'{name}' in '{path}' {problem} that in '{first_path}': "
-                f"the files must be on one grid; treat them one by one, or {remedy} first"
+                f"'{name}' is of another shape or kind in '{path}' than in '{first_path}': the files must be on one grid"
             )
+        ours, theirs = (np.asarray(dataset[name].values, float) for dataset in (first, other))
+        # NaN at the same places, as on land, is no difference.
+        apart = np.abs(ours - theirs)[~(np.isnan(ours) & np.isnan(theirs))]
+        if not (gap := float(np.max(apart, initial=0))) <= _noise(ours):
+            raise InputError(
+                f"'{name}' in '{path}' differs by up to {gap:.3g} from that in '{first_path}': "
+                f"the files must be on one grid; treat them one by one, or regrid them first"
+            )
+
+
+def _turned(first: xr.Dataset, other: xr.Dataset, dim: str) -> tuple[str, ...]:
+    """Dimensions that run the other way in another file, and hold the same values."""
+    turned = []
+    for name, size in first.sizes.items():
+        if name == dim or size < 2 or other.sizes.get(name) != size:
+            continue
+        if name in first.coords and name in other.coords and first[name].dtype.kind in "iuf":
+            ours, theirs = (np.asarray(dataset[name].values, float) for dataset in (first, other))
+            if np.max(np.abs(ours - theirs)) > _noise(ours) >= np.max(np.abs(ours - theirs[::-1])):
+                turned.append(str(name))
+    return tuple(turned)
 
 
 def _noise(values: np.ndarray) -> float:
     if values.size < 2:
         return 1e-5 * float(np.max(np.abs(values), initial=0))
-    spacing = np.abs(np.diff(values, axis=-1))
+    if values.ndim > 1:
+        # Along one of its dimensions a latitude or longitude may hardly change.
+        steps = [np.abs(np.diff(values, axis=axis)) for axis in range(values.ndim)]
+        return NOISE * max((float(np.nanmedian(step)) for step in steps if step.size), default=0.0)
+    spacing = np.abs(np.diff(values))
     return NOISE * float(np.min(spacing[spacing > 0], initial=np.inf)) if (spacing > 0).any() else 0.0
 
 
@@ -166,7 +234,9 @@ def _is_field(array: xr.DataArray, dim: str) -> bool:
     return dim in array.dims and array.dtype.kind in "iufb" and (array.ndim > 1 and array.size > bounds)
 
 
-def _field(arrays: list[xr.DataArray], paths: list[str], dim: str) -> xr.Variable:
+def _field(
+    arrays: list[xr.DataArray], paths: list[str], dim: str, group: str | None, turned: list[tuple[str, ...]]
+) -> xr.Variable:
     first = arrays[0]
     for array, path in zip(arrays, paths, strict=True):
         if array.dims != first.dims:
@@ -179,7 +249,7 @@ def _field(arrays: list[xr.DataArray], paths: list[str], dim: str) -> xr.Variabl
                 f"'{first.name}' is in '{array.attrs.get('units')}' in '{path}', and in '{first.attrs.get('units')}' "
                 f"in '{paths[0]}': the files must agree"
             )
-    parts = [_part(array, path) for array, path in zip(arrays, paths, strict=True)]
+    parts = [_part(array, path, group, names) for array, path, names in zip(arrays, paths, turned, strict=True)]
     data = indexing_of(FilesArray(parts, first.dims.index(dim)))
     encoding = {key: value for key, value in first.encoding.items() if key != "preferred_chunks"}
     chunks = encoding.get("chunksizes") or encoding.get("chunks")
@@ -197,7 +267,7 @@ def indexing_of(array: FilesArray) -> Any:
     return LazilyIndexedArray(array)
 
 
-def _part(array: xr.DataArray, path: str) -> Part:
+def _part(array: xr.DataArray, path: str, group: str | None, turned: tuple[str, ...]) -> Part:
     sizes = array.encoding.get("chunksizes") or array.encoding.get("chunks") or ()
     in_store = "chunks" in array.encoding and "chunksizes" not in array.encoding
     return Part(
@@ -207,8 +277,11 @@ def _part(array: xr.DataArray, path: str) -> Part:
         shape=array.shape,
         dtype=array.dtype,
         chunks=tuple(sizes),
+        # An array of a store is turned with its dataset.
         store=array.variable if in_store else None,
-        size=os.path.getsize(path) if os.path.isfile(path) else None,
+        state=state_of(path),
+        group=group,
+        turned=() if in_store else tuple(name for name in turned if name in array.dims),
     )
 
 

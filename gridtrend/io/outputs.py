@@ -12,9 +12,9 @@ import xarray as xr
 
 from gridtrend.grid.dialect import either
 from gridtrend.io.errors import InputError, OutputError, RunError
-from gridtrend.io.files import NETCDF_LOCK
 from gridtrend.io.ledger import Workspace, workspace
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
+from gridtrend.io.netcdf import NETCDF_LOCK
 from gridtrend.io.reading import Report
 
 SUFFIXES = (".nc", ".nc4", ".zarr")

@@ -1,5 +1,6 @@
 """Cut a part out of a dataset: `time=1960:2010`, `lat=-30:30`, `level=850`."""
 
+import difflib
 import re
 from collections.abc import Hashable
 from typing import Any
@@ -10,11 +11,11 @@ import xarray as xr
 from gridtrend.io.coordinates import find_dim, holds_dates
 from gridtrend.io.dates import dates_within
 from gridtrend.io.errors import InputError
+from gridtrend.io.places import is_longitude, is_place
 
 CF_NAMES = {"lat": "latitude", "lon": "longitude", "lev": "vertical", "level": "vertical"}
 # As people write it: no NaN, infinity or underscores, which Python reads too.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-EASTWARD_UNITS = ("degrees_east", "degree_east", "degrees_E", "degree_E")
 
 
 def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
@@ -30,6 +31,7 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
         One value ("850"), or a range with both ends in it ("1960:2010", "-30:30", ":0") whatever the order in the
         file. Longitudes run eastwards from the first to the second, and are turned by 360 degrees where needed. Dates
         are written as YYYY[-MM[-DD[THH[:MM[:SS]]]]] and run from the earlier to the later.
+        Where the coordinate holds text, one label ("r1i1p1f1"), or several with commas between them ("Amos,Vancouver").
 
     Returns
     -------
@@ -50,13 +52,14 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
     key = _find_coordinate(dataset, name)
     coordinate = dataset[key]
     if coordinate.ndim != 1:
-        other = " or ".join(map(str, coordinate.dims)) or "another coordinate"
-        raise InputError(f"cannot select by '{key}', which has {coordinate.ndim} dimensions: select by {other}")
+        raise InputError(f"cannot select by '{key}', {_why_not(dataset, coordinate)}")
+    if _holds_text(coordinate):
+        return dataset.isel({coordinate.dims[0]: _labelled(coordinate, wanted)})
     if holds_dates(coordinate):
         positions = dates_within(coordinate, wanted)
     else:
         low, high = _limits(coordinate, wanted)
-        if _is_longitude(coordinate):
+        if is_longitude(coordinate):
             dataset, high = _turn(dataset, str(key), low, high)
             coordinate = dataset[key]
         positions = _within(coordinate, low, high)
@@ -82,6 +85,49 @@ def _find_coordinate(dataset: xr.Dataset, name: str) -> Hashable:
     raise InputError(f"cannot select: {problem}. Use one of {known}")
 
 
+def _why_not(dataset: xr.Dataset, coordinate: xr.DataArray) -> str:
+    if not coordinate.ndim:
+        return f"which is a single value here: {coordinate.values.item()}"
+    dims = [str(dim) for dim in coordinate.dims]
+    if not is_place(coordinate):
+        return f"which has {coordinate.ndim} dimensions: select by {' or '.join(dims)}"
+    how = " ".join(f"--select {dim}=FROM:TO" for dim in dims)
+    numbered = "" if all(dim in dataset.coords for dim in dims) else ", counted from 0"
+    return (
+        f"which has {coordinate.ndim} dimensions on this curvilinear grid ({', '.join(dims)}): cut along these "
+        f"({how}{numbered}), or regrid the record first, for example with `cdo remapbil`"
+    )
+
+
+def _holds_text(coordinate: xr.DataArray) -> bool:
+    if coordinate.dtype.kind == "O":
+        return all(isinstance(value, str | bytes) for value in coordinate.values)
+    return coordinate.dtype.kind in "UST"
+
+
+def _labelled(coordinate: xr.DataArray, wanted: str) -> Any:
+    """Position of a label; positions, in the order asked for, of several with commas between them."""
+    labels = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in coordinate.values]
+    stripped = [label.strip() for label in labels]
+    # A label may have a comma or spaces of its own.
+    asked = [wanted] if wanted.strip() in stripped else [part.strip() for part in wanted.split(",")]
+    positions = []
+    for label in asked:
+        found = [k for k, known in enumerate(stripped) if known == label.strip()]
+        if not found:
+            raise InputError(f"'{coordinate.name}' has no label '{label}'{_alike(label, stripped)}")
+        if len(found) > 1:
+            raise InputError(f"'{coordinate.name}' holds the label '{label}' {len(found)} times: they must differ")
+        positions += found
+    return positions[0] if len(asked) == 1 else positions
+
+
+def _alike(label: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(label, known, n=1) or [k for k in known if k.lower() == label.lower()]
+    listing = ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+    return f": did you mean '{near[0]}'?" if near else f": it has {listing}"
+
+
 def _limits(coordinate: xr.DataArray, wanted: str) -> tuple[float, float]:
     low, colon, high = (part.strip() for part in wanted.partition(":"))
     if not all(NUMBER.fullmatch(end) for end in (low, high) if end) or not (low or colon):
@@ -102,11 +148,6 @@ def _within(coordinate: xr.DataArray, low: float, high: float) -> Any:
     if not np.isclose(values[position], low, rtol=1e-6, atol=1e-9):
         raise InputError(f"'{coordinate.name}' has no value {low:g}: the nearest is {values[position]:g}")
     return position
-
-
-def _is_longitude(coordinate: xr.DataArray) -> bool:
-    kind, units = (coordinate.attrs.get(key) for key in ("standard_name", "units"))
-    return kind == "longitude" or units in EASTWARD_UNITS
 
 
 def _turn(dataset: xr.Dataset, name: str, low: float, high: float) -> tuple[xr.Dataset, float]:

@@ -72,7 +72,7 @@ class Grid:
 def place(slope: xr.DataArray) -> Grid:
     """Return where the cells lie, on latitude and longitude if there are any."""
     lat, lon = coordinates(slope)
-    if lat is not None and lon is not None:
+    if lat is not None and lon is not None and all(_is_finite(slope[name]) for name in (lat, lon)):
         y, x = slope[lat].astype(float), slope[lon].astype(float)
         if y.ndim == x.ndim == 1 and y.dims != x.dims:
             (ys, rows), (xs, columns) = _sorted(y), _sorted(x, _unbroken)
@@ -83,7 +83,7 @@ def place(slope: xr.DataArray) -> Grid:
             y, x = y.transpose(*slope.dims), x.transpose(*slope.dims)
             longitude = _unbroken(x.values)
             jump = max(np.abs(np.diff(longitude, axis=axis)).max() for axis in (0, 1))
-            if jump < 90 and y.notnull().all():
+            if jump < 90:
                 return Grid(y.dims, longitude, y.values, geographic=True)
     dims, axes = slope.dims, slope.cf.guess_coord_axis().cf.axes
     upright = _vertical(slope, dims, axes.get("Z", []))
@@ -118,6 +118,11 @@ def _unlike_data(dims: Any, positions: Any, slope: xr.DataArray) -> dict[Any, np
         for dim, there in zip(dims, positions, strict=True)
         if there.size != slope.sizes[dim] or (np.diff(there) != 1).any()
     }
+
+
+def _is_finite(coordinate: xr.DataArray) -> bool:
+    """Whether cells can be placed by a coordinate: all numbers, none missing."""
+    return coordinate.dtype.kind in "iuf" and bool(np.isfinite(coordinate).all())
 
 
 def _unbroken(longitude: np.ndarray) -> np.ndarray:

@@ -1,0 +1,254 @@
+"""Which values count as missing: what a variable declares as fill values, missing values and as its valid range.
+
+`_FillValue` and `missing_value` are decoded by xarray; what xarray passes over is decoded here by the rules of the NetCDF
+Users' Guide, as netCDF4 does: `valid_range`, `valid_min`, `valid_max`, and the value that the netCDF library leaves in
+cells that were never written.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from gridtrend.io.errors import InputError
+
+FILL_KEYS = ("_FillValue", "missing_value")
+RANGE_KEYS = ("valid_range", "valid_min", "valid_max")
+PACKING_KEYS = ("scale_factor", "add_offset", "_Unsigned")
+# All that decoding a field of numbers depends on.
+NUMBER_KEYS = FILL_KEYS + RANGE_KEYS + PACKING_KEYS
+
+
+def decode_variable(name: str, raw: xr.Variable, *, unwritten: bool, **options: Any) -> xr.Variable:
+    """Decode a variable by the CF conventions, lazily; what it declares as missing becomes NaN.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    raw : Variable
+        As it is stored.
+    unwritten : bool
+        Whether cells that were never written hold the fill value of the netCDF library, where no other is declared.
+    **options
+        Of `xarray.conventions.decode_cf_variable`.
+    """
+    raw = _tidy(name, raw)
+    valid = _declared(name, raw, unwritten=unwritten) if raw.dtype.kind in "iuf" else Valid()
+    decoded = _by_conventions(name, raw, **options)
+    if valid == Valid() or decoded.dtype.kind not in "iuf":
+        return decoded
+    moved = {key: decoded.attrs[key] for key in RANGE_KEYS if key in decoded.attrs}
+    attrs = {key: value for key, value in decoded.attrs.items() if key not in moved}
+    data = indexing.LazilyIndexedArray(ValidArray(name, raw, valid, decoded.dtype))
+    # In the attributes, a range of packed values would be wrong for the unpacked ones.
+    return xr.Variable(decoded.dims, data, attrs, decoded.encoding | moved)
+
+
+def _by_conventions(name: str, raw: xr.Variable, **options: Any) -> xr.Variable:
+    with warnings.catch_warnings():
+        # Several fill values are no problem, and dates beyond 1678 to 2262 are read as cftime.
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        decoded: xr.Variable = xr.conventions.decode_cf_variable(
+            name, raw, **({"decode_times": False, "decode_timedelta": False} | options)
+        )
+    return decoded
+
+
+def with_fill_value(name: str, raw: xr.Variable, *, unwritten: bool) -> xr.Variable:
+    """A variable that xarray is to decode, such as times, with a fill value that it understands."""
+    tidied = _tidy(name, raw)
+    if unwritten and raw.dtype.kind == "f" and "_FillValue" not in tidied.attrs and raw.ndim:
+        tidied.attrs["_FillValue"] = _unwritten(raw)
+    return tidied
+
+
+@dataclass(frozen=True)
+class Valid:
+    """What values must be.
+
+    Parameters
+    ----------
+    low, high : number, optional
+        The valid range.
+    fill : number, optional
+        What cells hold that were never written.
+    unpacked : bool
+        Whether the range is one of decoded values, not of those that are stored.
+    """
+
+    low: Any = None
+    high: Any = None
+    fill: Any = None
+    unpacked: bool = False
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is a range."""
+        return self.low is not None or self.high is not None
+
+    def outside(self, stored: np.ndarray, decoded: np.ndarray) -> np.ndarray:
+        """Which values are missing."""
+        ranged = decoded if self.unpacked else stored
+        found = np.zeros(stored.shape, bool)
+        tests = ((ranged, self.low, np.less), (ranged, self.high, np.greater), (stored, self.fill, np.equal))
+        with np.errstate(invalid="ignore"):
+            for values, limit, beyond in tests:
+                if limit is not None:
+                    found |= beyond(values, limit)
+        return found
+
+
+class ValidArray(BackendArray):
+    """What a lazy variable decodes to, with NaN for values outside its valid range."""
+
+    def __init__(self, name: str, raw: xr.Variable, valid: Valid, dtype: np.dtype[Any]):
+        self.name = name
+        self.raw = raw
+        self.valid = valid
+        self.shape = raw.shape
+        self.dtype = _with_nan(dtype) if valid.bounded else dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        raw = self.raw[key].load()
+        stored = np.asarray(raw.values)
+        decoded = np.asarray(_by_conventions(self.name, raw).values)
+        outside = self.valid.outside(_as_declared(stored, _stored_type(self.raw)), decoded)
+        if outside.any():
+            if self.dtype.kind != "f":
+                raise InputError(
+                    f"variable '{self.name}' holds {self.valid.fill}, which the netCDF library leaves where nothing was "
+                    f"written, and declares no _FillValue: declare it, with `ncatted -a _FillValue,{self.name},c,"
+                    f"{_nco_type(self.dtype)},{self.valid.fill} FILE`"
+                )
+            # What was read may be shared with a store in memory.
+            decoded = np.where(outside, np.nan, decoded)
+        return decoded.astype(self.dtype, copy=False)
+
+
+def _as_declared(stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Signed bytes as unsigned ones, or the other way, where the file says so."""
+    return stored if stored.dtype == dtype else stored.view(dtype.newbyteorder(stored.dtype.byteorder))
+
+
+def _nco_type(dtype: np.dtype[Any]) -> str:
+    return {"i2": "s", "i4": "l", "u2": "us", "u4": "ul", "i8": "ll", "u8": "ull"}.get(dtype.str[1:], "d")
+
+
+def _with_nan(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The floating type that holds these numbers and NaN, as xarray chooses it."""
+    if dtype.kind == "f":
+        return dtype
+    return np.dtype("f4" if dtype.itemsize <= 2 else "f8")
+
+
+def _tidy(name: str, raw: xr.Variable) -> xr.Variable:
+    """Cast fill values to the type of the data, for -99.9 in float64 equals no float32; drop what is no number."""
+    attrs = dict(raw.attrs)
+    for key in (*FILL_KEYS, *RANGE_KEYS, *PACKING_KEYS[:2]):
+        if key not in attrs or raw.dtype.kind not in "iuf":
+            continue
+        try:
+            values = np.atleast_1d(np.asarray(attrs[key], float if key in PACKING_KEYS else None))
+            values = values if values.dtype.kind in "iufb" else values.astype(float)
+        except (TypeError, ValueError):
+            values = np.array([])
+        if not values.size or (key in PACKING_KEYS and values.size > 1):
+            _not_used(name, key, attrs.pop(key), "which is no number")
+        elif key in FILL_KEYS:
+            fitting = _fitting(values, raw.dtype)
+            if not fitting.size and _stored_type(raw) != raw.dtype:
+                # As an unsigned number, which is how xarray takes it.
+                fitting = _fitting(values, _stored_type(raw)).view(raw.dtype.newbyteorder("="))
+            if not fitting.size:
+                _not_used(name, key, attrs.pop(key), f"which is no {raw.dtype}")
+            else:
+                attrs[key] = fitting[0] if fitting.size == 1 or key == "_FillValue" else fitting
+        elif key in PACKING_KEYS:
+            attrs[key] = np.atleast_1d(attrs[key])[0] if np.size(attrs[key]) else attrs[key]
+            if isinstance(attrs[key], str):
+                attrs[key] = float(attrs[key])
+        else:
+            attrs[key] = values
+    return xr.Variable(raw.dims, raw._data, attrs, raw.encoding)
+
+
+def _not_used(name: str, key: str, value: Any, why: str) -> None:
+    warnings.warn(f"{key} of '{name}' is '{value}', {why}: it is not used", stacklevel=2)
+
+
+def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Values that the type can hold, in that type; those of floating types are rounded."""
+    kind: np.dtype[Any] = dtype.newbyteorder("=")
+    with np.errstate(all="ignore"):
+        cast = values.astype(kind)
+    fitting: np.ndarray = cast if kind.kind == "f" else cast[cast == values]
+    return fitting
+
+
+def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
+    """What the attributes say of valid values."""
+    low, high = _limits(name, raw)
+    # Whole numbers of no or one dimension are often never written: grid mappings, counters.
+    masked = raw.dtype.kind == "f" or raw.ndim > 1
+    fill = _unwritten(raw) if unwritten and masked and "_FillValue" not in raw.attrs else None
+    return Valid(low, high, fill, _is_unpacked(raw))
+
+
+def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
+    """Lowest and highest valid value, as stored; None where there is none."""
+    pair = raw.attrs.get("valid_range")
+    if pair is not None and pair.size == 2:
+        found = list(zip(("valid_range", "valid_range"), pair, strict=True))
+    else:
+        found = [(key, raw.attrs[key][0] if key in raw.attrs else None) for key in ("valid_min", "valid_max")]
+    limits = []
+    for key, value in found:
+        usable = value if value is not None and not np.isnan(value) else None
+        if usable is not None and not _is_unpacked(raw):
+            fitting = _as_declared(_fitting(np.atleast_1d(usable), raw.dtype), _stored_type(raw))
+            if not fitting.size:
+                fitting = _fitting(np.atleast_1d(usable), _stored_type(raw))
+            if not fitting.size:
+                _not_used(name, key, usable, f"which is no {_stored_type(raw)}")
+            usable = fitting[0] if fitting.size else None
+        limits.append(usable)
+    return limits[0], limits[1]
+
+
+def _stored_type(raw: xr.Variable) -> np.dtype[Any]:
+    """The type of the packed values, with `_Unsigned` taken into account."""
+    kind: np.dtype[Any] = raw.dtype
+    unsigned = str(raw.attrs.get("_Unsigned", "")).lower()
+    if raw.dtype.kind == "i" and unsigned == "true":
+        return np.dtype(f"u{raw.dtype.itemsize}")
+    if raw.dtype.kind == "u" and unsigned == "false":
+        return np.dtype(f"i{raw.dtype.itemsize}")
+    return kind
+
+
+def _is_unpacked(raw: xr.Variable) -> bool:
+    """Whether the range is one of unpacked values: of the type of the packing, which is wider than that of the data."""
+    packing = [np.asarray(raw.attrs[key]).dtype for key in ("scale_factor", "add_offset") if key in raw.attrs]
+    ranges = [raw.attrs[key].dtype for key in RANGE_KEYS if key in raw.attrs]
+    if not packing or not ranges:
+        return False
+    wider = np.result_type(*packing)
+    return wider.kind == "f" and raw.dtype.kind in "iu" and all(dtype == wider for dtype in ranges)
+
+
+def _unwritten(raw: xr.Variable) -> Any:
+    """What the netCDF library leaves in cells that were never written; bytes have no such value."""
+    import netCDF4
+
+    if raw.dtype.itemsize == 1:
+        return None
+    value = netCDF4.default_fillvals.get(raw.dtype.str[1:])
+    return None if value is None else raw.dtype.newbyteorder("=").type(value)
