@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gridtrend.cli.job import Begun, Job, begin, carry_out, described
+from gridtrend.cli.job import Begun, Job, begin, carry_out, described, facts, shaping_options
 from gridtrend.cli.plot import draw_map
 from gridtrend.cli.record import Record, record_options
 from gridtrend.cli.resources import Means, Resources, resource_options
@@ -195,6 +195,7 @@ def trend(
             "slope": not no_slope,
         },
         picture=map_path,
+        options=shaping_options(),
         command=shlex.join(["gridtrend", *arguments]),
         quiet=quiet,
         **chosen,
@@ -222,9 +223,9 @@ def run(job: TrendJob) -> str:
     try:
         with (
             job.resources.running(say) as means,
-            io.workspace(begun.target, resume=job.resume, overwrite=job.overwrite) as work,
+            io.workspace(begun.target, facts=facts(begun, job), resume=job.resume, overwrite=job.overwrite) as work,
         ):
-            plans = _plans(begun, job, means, work)
+            plans = work.plans or _plans(begun, job, means, work)
             result = described(_results(record, job, plans, work, progress), record, job, "Trends")
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
@@ -272,26 +273,13 @@ def _maps(begun: Begun, say: Callable[[str], None]) -> dict[str | None, str]:
 
 
 def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":
-    """How each variable is read: decided now, or as an earlier run decided that is to be resumed."""
-    from gridtrend import __version__, io
+    """How each variable is read, written down for a run that resumes this one."""
+    from gridtrend import io
 
     record = begun.record
-    facts = {
-        "gridtrend": __version__,
-        "inputs": io.fingerprint(begun.inputs),
-        "options": {
-            "variables": record.names,
-            "dim": record.dim,
-            "select": [list(pair) for pair in job.selections],
-            "test": job.test,
-            **job.analysis,
-        },
-    }
-    if job.resume:
-        return work.ledger.agree(facts)
     space = io.free_space(work.scratch)
     plans = {name: record.plan(name, means, resources=job.resources, space=space) for name in record.names}
-    work.ledger.begin(facts, plans)
+    work.begin(plans)
     return plans
 
 
