@@ -40,13 +40,15 @@ class Ledger:
 
     def _load(self) -> None:
         uncertain: list[tuple[str, tuple[int, ...]]] = []
-        boot = None
+        boot = ""
         for entry in _lines(self.path):
             match entry:
                 case {"plans": dict()}:
                     self.header = entry
-                case {"boot": str() as boot}:
-                    pass
+                case {"boot": now}:
+                    # What an earlier start of the machine left unsure is done again, and noted again.
+                    uncertain = uncertain if now and now == boot else []
+                    boot = now
                 case {"synced": True}:
                     self._believe(uncertain)
                 case [str() as name, *index] if all(isinstance(k, int) for k in index):
