@@ -469,7 +469,7 @@ def test_an_interrupted_run_leaves_the_old_output_and_one_line(tmp_path, large_r
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
-    while not any(name.endswith(".part") for name in os.listdir(tmp_path)):
+    while not any(name.startswith(".gridtrend-") for name in os.listdir(tmp_path)):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.02)

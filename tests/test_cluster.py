@@ -212,8 +212,9 @@ def test_a_lost_scheduler_is_one_line_and_what_is_done_is_kept(by_hand, record, 
     address, _, processes = by_hand
     target = tmp_path / "out.zarr"
     run = trend(record, target, "--chunks", "lat=1,lon=2", "--scheduler", address, "-q")
-    ledger = tmp_path / ".out.zarr.part" / "ledger"
-    while run.poll() is None and not (ledger.exists() and '["tau' in ledger.read_text()):
+    while run.poll() is None and not any(
+        '["tau' in ledger.read_text() for ledger in tmp_path.glob(".gridtrend-*/ledger")
+    ):
         time.sleep(0.01)
     processes[0].kill()
     said = run.communicate(timeout=120)[1]

@@ -3,7 +3,7 @@
 Whatever happens, there is no half file under the final name, and a run that is resumed ends as if nothing had happened.
 """
 
-import json
+import contextlib
 import os
 import random
 import re
@@ -20,6 +20,7 @@ import xarray as xr
 
 from benchmarks.watch import descendants
 from gridtrend import io
+from gridtrend.io.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 REGIONS = 24
@@ -59,8 +60,14 @@ TILES = ("--chunks", "lat=1", "--rechunk", "passes")
 
 def finished(target):
     """Return how many regions of a run are done."""
-    ledger = target.with_name(f".{target.name}.part") / "ledger"
-    return ledger.read_text().count('["tau') if ledger.exists() else 0
+    for ledger in target.parent.glob(".gridtrend-*/ledger"):
+        with contextlib.suppress(FileNotFoundError):
+            return ledger.read_text().count('["tau')
+    return 0
+
+
+def is_hidden_folder(names):
+    return len(names) == 1 and re.fullmatch(r"\.gridtrend-[0-9a-f]{16}", names[0])
 
 
 def wait_for(process, target, regions):
@@ -86,7 +93,7 @@ def kill_client(record, folder, regions):
     process.kill()
     process.communicate()
     if not target.exists():
-        assert os.listdir(folder) == [".out.zarr.part"], "nothing under the final name"
+        assert is_hidden_folder(os.listdir(folder)), "nothing under the final name"
         # Killed before the first region was done, there is nothing to resume.
         again = ["--resume"] if finished(target) else ["--overwrite"]
         said = start(record[0], target, *TILES, *again).communicate(timeout=300)[1]
@@ -267,7 +274,8 @@ def test_a_disk_that_fills_up_in_the_middle_costs_nothing_that_was_done(record, 
         r"gridtrend: error: cannot write .*: no space left on device; .* finished parts are kept: .*--resume goes on"
     )
     assert re.fullmatch(error, said[0])
-    assert said[1:] == ["first 1 .out.zarr.part", "then 0 out.zarr"]
+    assert re.fullmatch(r"first 1 \.gridtrend-[0-9a-f]{16}", said[1])
+    assert said[2:] == ["then 0 out.zarr"]
     assert same(tmp_path / "out.zarr", record[1])
 
 
@@ -282,7 +290,7 @@ def test_a_stopped_run_with_workers_leaves_no_process_and_no_half_file(record, t
     assert process.returncode == 1
     assert said.startswith("gridtrend: error: interrupted. ")
     assert said.count("\n") == 1
-    assert os.listdir(tmp_path) == [".out.zarr.part"]
+    assert is_hidden_folder(os.listdir(tmp_path))
     deadline = time.monotonic() + 30
     while any(Path(f"/proc/{pid}").exists() for pid in family):
         assert time.monotonic() < deadline
@@ -290,7 +298,8 @@ def test_a_stopped_run_with_workers_leaves_no_process_and_no_half_file(record, t
 
 
 def test_the_ledger_names_what_the_result_depends_on(interrupted, record):
-    header = json.loads((interrupted.with_name(".out.zarr.part") / "ledger").read_text().splitlines()[0])
+    (ledger,) = interrupted.parent.glob(".gridtrend-*/ledger")
+    header = Ledger(ledger).header
     assert set(header) == {"gridtrend", "inputs", "options", "plans"}
     assert len(header["inputs"]) == 8
-    assert header["options"]["alpha"] == 0.05
+    assert header["options"]["--alpha"] == 0.05

@@ -27,14 +27,19 @@ def main() -> None:
         os._exit(end.code if isinstance(end.code, int) else 1)
 
 
+def stopping_signals() -> list[signal.Signals]:
+    """Ctrl-C, a request to end, and a terminal that was closed."""
+    return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 def _leave_on_signals() -> None:
-    """End at once on Ctrl-C and SIGTERM, while there is nothing to clean up: no library is imported, or all is done."""
+    """End at once on Ctrl-C, SIGTERM and SIGHUP, while there is nothing to clean up: no library is imported, or all is done."""
 
     def leave(signum: int, frame: Any) -> None:
         os.write(2, b"gridtrend: error: interrupted\n")
         os._exit(1)
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        # A process started in the background may have been told to ignore Ctrl-C.
+    for signum in stopping_signals():
+        # A process started in the background may have been told to ignore Ctrl-C, or the end of the terminal.
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, leave)

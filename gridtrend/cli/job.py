@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from gridtrend.cli.outcome import after_writing
 from gridtrend.cli.plot import check_map, map_paths
 from gridtrend.cli.record import Record, open_record
@@ -12,6 +14,29 @@ from gridtrend.cli.terminal import listed, note, notes, say
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+# Parameters of commands that change no value of a result: where it goes, what is used for it, what is said. Every other one
+# is noted, so that a run is not resumed with other options.
+SHAPES_NOTHING = frozenset(
+    (
+        "inputs",
+        "output",
+        "overwrite",
+        "resume",
+        "quiet",
+        "map_path",
+        "picture",
+        "memory_limit",
+        "chunks",
+        "rechunk",
+        "threads",
+        "workers",
+        "threads_per_worker",
+        "scheduler",
+        "scheduler_file",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +55,8 @@ class Job:
         Where to draw.
     command : str
         The call, for the history.
+    options : dict
+        All options of the call that may shape results, from `shaping_options`.
     overwrite : bool
         Whether existing files are replaced.
     quiet : bool
@@ -46,6 +73,7 @@ class Job:
     analysis: dict[str, Any] = field(default_factory=dict)
     picture: str | None = None
     command: str = "gridtrend"
+    options: dict[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     quiet: bool = False
 
@@ -86,8 +114,29 @@ def begin(job: Job) -> Begun:
     )
     pictures = map_paths(job.picture, record.names) if job.picture is not None else {}
     for path in pictures.values():
-        check_map(path, inputs, overwrite=job.overwrite)
+        check_map(path, [*inputs, str(target)], overwrite=job.overwrite)
     return Begun(inputs, target, record, pictures)
+
+
+def shaping_options() -> dict[str, Any]:
+    """All options of this call of the command line but those that cannot change a result, by the names users know."""
+    context = click.get_current_context()
+    return {
+        max(parameter.opts, key=len): context.params[parameter.name]
+        for parameter in context.command.params
+        if parameter.name in context.params and parameter.name not in SHAPES_NOTHING
+    }
+
+
+def facts(begun: Begun, job: Job) -> dict[str, Any]:
+    """What the results of a job depend on: a run is resumed only with the same."""
+    from gridtrend import __version__, io
+
+    return {
+        "gridtrend": __version__,
+        "inputs": io.fingerprint(begun.inputs),
+        "options": {"variables": begun.record.names, "dim": begun.record.dim, **job.analysis, **job.options},
+    }
 
 
 def described(results: "Iterable[xr.Dataset]", record: Record, job: Job, what: str) -> "xr.Dataset":

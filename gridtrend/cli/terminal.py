@@ -30,8 +30,9 @@ class Failure(click.ClickException):
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
-        click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
+        """Print the line, if there still is a terminal."""
+        with contextlib.suppress(OSError):
+            click.echo(f"gridtrend: error: {_one_line(self.message)}", err=True)
 
 
 class Misuse(Failure):
@@ -199,13 +200,14 @@ class Progress:
 
 
 def stop_on_signals() -> None:
-    """End a run on SIGTERM as on Ctrl-C: cleaned up, with one line."""
+    """End a run on SIGTERM, or when the terminal is closed, as on Ctrl-C: cleaned up, with one line."""
+    from gridtrend.cli import stopping_signals
 
     def interrupt(signum: int, frame: Any) -> None:
         _interrupted.set()
         raise KeyboardInterrupt
 
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    for signum in stopping_signals():
         # A process started in the background may have been told to ignore Ctrl-C.
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, interrupt)

@@ -12,7 +12,7 @@ import click
 
 from gridtrend.cli import values
 from gridtrend.cli.arguments import PATH, inputs_argument, output_argument
-from gridtrend.cli.job import Begun, Job, begin, carry_out, described, draw, require_values
+from gridtrend.cli.job import Begun, Job, begin, carry_out, described, draw, facts, require_values, shaping_options
 from gridtrend.cli.outcome import too_few, without_values
 from gridtrend.cli.plot import draw_map
 from gridtrend.cli.record import Record, record_options
@@ -187,6 +187,7 @@ def trend(
             "slope": not no_slope,
         },
         picture=map_path,
+        options=shaping_options(),
         command=shlex.join(["gridtrend", *arguments]),
         quiet=quiet,
         **chosen,
@@ -216,9 +217,9 @@ def run(job: TrendJob) -> str:
     try:
         with (
             job.resources.running(say) as means,
-            io.workspace(begun.target, resume=job.resume, overwrite=job.overwrite) as work,
+            io.workspace(begun.target, facts=facts(begun, job), resume=job.resume, overwrite=job.overwrite) as work,
         ):
-            plans = _plans(begun, job, means, work)
+            plans = work.plans or _plans(begun, job, means, work)
             result = described(_results(record, job, plans, work, progress), record, job, "Trends")
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
@@ -291,28 +292,13 @@ def _without_trend(result: "xr.Dataset", record: Record, job: TrendJob) -> dict[
 
 
 def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":
-    """How each variable is read: decided now, or as an earlier run decided that is to be resumed."""
-    from gridtrend import __version__, io
+    """How each variable is read, written down for a run that resumes this one."""
+    from gridtrend import io
 
     record = begun.record
-    facts = {
-        "gridtrend": __version__,
-        "inputs": io.fingerprint(begun.inputs),
-        "options": {
-            "variables": record.names,
-            "dim": record.dim,
-            "select": [list(pair) for pair in job.selections],
-            "group": job.group,
-            "overlap": job.overlap,
-            "test": job.test,
-            **job.analysis,
-        },
-    }
-    if job.resume:
-        return work.ledger.agree(facts)
     space = io.free_space(work.scratch)
     plans = {name: record.plan(name, means, resources=job.resources, space=space) for name in record.names}
-    work.ledger.begin(facts, plans)
+    work.begin(plans)
     return plans
 
 

@@ -193,7 +193,9 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
         raise _no_dates(name, units, reason)
     everything = np.full(values.shape, np.datetime64("NaT") if some.dtype.kind == "M" else None, some.dtype)
     everything[known] = some
-    return _as_dates(variable, everything, {} if calendar == "standard" else {"calendar": calendar, "units": _REFERENCE})
+    return _as_dates(
+        variable, everything, {} if calendar == "standard" else {"calendar": calendar, "units": _REFERENCE}
+    )
 
 
 _REFERENCE = "days since 1970-01-01"

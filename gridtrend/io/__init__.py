@@ -2,23 +2,27 @@
 
 `inputs` opens what is in `netcdf` files and in a `zarrstore` (from `remote` systems too) or says what `formats` they are
 of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and variables,
-`places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` there is and `read` carries that out; `metadata` describes results, `outputs`
-writes them, `regions` computes them piece by piece and the `ledger` knows which are done; `errors` are what goes wrong.
+`places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` there is and `read` carries that out; `metadata`
+describes results, `targets` says where they may be written, `outputs` writes them in `workspaces`, `regions` computes them
+piece by piece and the `ledger` knows which are done, by `fingerprints` of the inputs; `marker` proves what gridtrend wrote,
+`exchange` puts it in place of what was there; `errors` are what goes wrong.
 """
 
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
 from gridtrend.io.errors import InputError, OutputError, RunError
 from gridtrend.io.files import files_of
+from gridtrend.io.fingerprints import fingerprint
 from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
-from gridtrend.io.ledger import Workspace, fingerprint, free_space, workspace
 from gridtrend.io.memory import available_memory, return_freed_memory
 from gridtrend.io.metadata import add_grid, describe, history_line
-from gridtrend.io.outputs import check_output, check_target, write
+from gridtrend.io.outputs import write
 from gridtrend.io.plan import WAYS, Plan, check_tiles, disk_chunks, plan_chunks
-from gridtrend.io.reading import read
+from gridtrend.io.reading import free_space, read
 from gridtrend.io.sample import warn_of_cycle
 from gridtrend.io.selection import select
+from gridtrend.io.targets import check_output, check_target
+from gridtrend.io.workspaces import Workspace, workspace
 
 __all__ = [
     "WAYS",

@@ -1,25 +1,33 @@
-"""What a run has finished, kept beside its output so that another run can go on; and the lock that keeps others out."""
+"""What a run has finished, kept beside its output so that another run can go on."""
 
 import contextlib
 import json
-import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+import time
+import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from gridtrend.io.errors import OutputError
+from gridtrend.io.errors import OutputError, storing
+from gridtrend.io.exchange import sync
 from gridtrend.io.plan import Plan
+
+# Waiting for the disk may take a share of the time of a run, and happens no more often than this.
+SYNC_SHARE, SYNC_SECONDS = 0.02, 5.0
 
 
 class Ledger:
     """Finished regions, one line each: a line is there when its region is, however the run ends.
 
+    Every line carries a checksum: what was cut short or damaged counts as not written. A killed process loses nothing that
+    it wrote, but a machine that loses power does: lines of an earlier start of the machine are believed only where a
+    later line says that the disk had everything.
+
     Parameters
     ----------
     path : Path
-        The file. It begins with what the run depends on.
+        The file. It holds what the results depend on, how the work is cut, and what is finished.
     """
 
     def __init__(self, path: Path):
@@ -27,34 +35,49 @@ class Ledger:
         self.header: dict[str, Any] = {}
         self._finished: dict[str, set[tuple[int, ...]]] = {}
         self._file: IO[str] | None = None
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            # The last line of a run that was killed may be cut short; its region is done again.
-            with contextlib.suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict):
+        self._next_sync = time.monotonic() + SYNC_SECONDS
+        self._load()
+
+    def _load(self) -> None:
+        uncertain: list[tuple[str, tuple[int, ...]]] = []
+        boot = ""
+        for entry in _lines(self.path):
+            match entry:
+                case {"plans": dict()}:
                     self.header = entry
-                else:
-                    self._finished.setdefault(entry[0], set()).add(tuple(entry[1:]))
+                case {"boot": now}:
+                    # What an earlier start of the machine left unsure is done again, and noted again.
+                    uncertain = uncertain if now and now == boot else []
+                    boot = now
+                case {"synced": True}:
+                    self._believe(uncertain)
+                case [str() as name, *index] if all(isinstance(k, int) for k in index):
+                    uncertain.append((name, tuple(index)))
+                    if boot and boot == boot_id():
+                        self._believe(uncertain[-1:])
+
+    def _believe(self, regions: list[tuple[str, tuple[int, ...]]]) -> None:
+        for name, index in regions:
+            self._finished.setdefault(name, set()).add(index)
 
     def begin(self, facts: Mapping[str, Any], plans: Mapping[str, Plan]) -> None:
         """Write down what the results depend on, and how the work is cut."""
-        self.header = {**facts, "plans": {name: asdict(plan) for name, plan in plans.items()}}
+        self.header = {**_plain(facts), "plans": {name: asdict(plan) for name, plan in plans.items()}}
         self._line(self.header)
 
     def agree(self, facts: Mapping[str, Any]) -> dict[str, Plan]:
         """The plans of the run that is resumed, if the results depend on the same as they did then."""
-        for key, now in json.loads(json.dumps(facts)).items():
+        if facts and not self.header:
+            raise OutputError(
+                "cannot resume: what the interrupted run noted of its options and inputs is damaged. Start anew with --overwrite"
+            )
+        for key, now in _plain(facts).items():
             if (then := self.header.get(key)) != now:
-                what = (
-                    _difference(then, now)
-                    if isinstance(now, dict) and isinstance(then, dict)
-                    else f"{then} is now {now}"
-                )
                 raise OutputError(
-                    f"cannot resume: {key} changed since the run that was interrupted ({what}). Finished parts would not "
-                    "fit the others: start anew with --overwrite, or go back to what it was"
+                    f"cannot resume: {key} changed since the run that was interrupted ({_difference(then, now)}). Finished "
+                    "parts would not fit the others: start anew with --overwrite, or go back to what it was"
                 )
-        return {name: Plan(**plan) for name, plan in self.header["plans"].items()}
+        return {name: Plan(**plan) for name, plan in self.header.get("plans", {}).items()}
 
     def finished(self, name: str) -> set[tuple[int, ...]]:
         """Regions of one stage that need not be done again."""
@@ -65,17 +88,27 @@ class Ledger:
 
     def enter(self, name: str, index: tuple[int, ...]) -> None:
         """Note that a region is finished."""
-        self._finished.setdefault(name, set()).add(index)
         self._line([name, *map(int, index)])
+        self._finished.setdefault(name, set()).add(index)
+        if time.monotonic() >= self._next_sync:
+            self._sync()
+
+    def _sync(self) -> None:
+        started = time.monotonic()
+        sync(self.path.parent)
+        self._line({"synced": True})
+        ended = time.monotonic()
+        self._next_sync = ended + max(SYNC_SECONDS, (ended - started) / SYNC_SHARE)
 
     def _line(self, content: Any) -> None:
-        if self._file is None:
-            self._file = self.path.open("a", encoding="utf-8")
-            if self.path.stat().st_size:
+        with storing():
+            if self._file is None:
+                self._file = self.path.open("a", encoding="utf-8")
                 # Whatever was cut short ends here.
-                self._file.write("\n")
-        self._file.write(json.dumps(content) + "\n")
-        self._file.flush()
+                self._file.write("\n" if self.path.stat().st_size else "")
+                self._file.write(_checked({"boot": boot_id()}))
+            self._file.write(_checked(content))
+            self._file.flush()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -86,155 +119,37 @@ class Ledger:
             self._file = None
 
 
-def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def _checked(content: Any) -> str:
+    text = json.dumps(content)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
+
+
+def _lines(path: Path) -> list[Any]:
+    """What the undamaged lines of a file say."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    checked = (line.partition(b" ") for line in lines)
+    return [json.loads(text) for found, _, text in checked if found == b"%08x" % zlib.crc32(text)]
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts as they come back from a file."""
+    return dict(json.loads(json.dumps(facts, default=str)))
+
+
+def _difference(then: Any, now: Any) -> str:
+    """What differs, at most three things of it."""
+    if not (isinstance(then, dict) and isinstance(now, dict)):
+        return f"{then} is now {now}"
     changed = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-    return "; ".join(f"{key}: {then.get(key)} is now {now.get(key)}" for key in changed[:3])
+    return "; ".join(f"{key}: {_difference(then.get(key), now.get(key))}" for key in changed[:3])
 
 
-def fingerprint(paths: Iterable[str]) -> dict[str, Any]:
-    """What tells whether inputs are the same as before: sizes and times of files, and of what describes a store."""
-    found = {}
-    for path in paths:
-        described = [Path(path, name) for name in ("zarr.json", ".zmetadata", ".zgroup")] if os.path.isdir(path) else []
-        files = [Path(path), *described]
-        found[path] = [[file.stat().st_size, file.stat().st_mtime_ns] for file in files if file.is_file()]
-    return found
-
-
-def free_space(folder: Path) -> float:
-    """Bytes that a copy may take in a folder; a tenth of what is free stays so."""
-    return 0.9 * shutil.disk_usage(folder).free
-
-
-class Workspace:
-    """A hidden folder beside the output, where all of it grows.
-
-    Attributes
-    ----------
-    part : Path
-        The output, until it is complete.
-    scratch : Path
-        Folder for copies.
-    ledger : Ledger
-        What is finished.
-    """
-
-    def __init__(self, target: Path, folder: Path):
-        self.target = target
-        self.part = folder / target.name
-        self.scratch = folder / "scratch"
-        self.ledger = Ledger(folder / "ledger")
-
-
-@contextlib.contextmanager
-def workspace(target: Path, *, resume: bool = False, overwrite: bool = False) -> Iterator[Workspace]:
-    """Work on an output that nobody else works on; leave nothing behind but a Zarr store that can be resumed.
-
-    Parameters
-    ----------
-    target : Path
-        From `check_output`.
-    resume : bool
-        Go on with what an earlier run left.
-    overwrite : bool
-        Throw away what an earlier run left.
-
-    Raises
-    ------
-    OutputError
-        If another run is at work, or an earlier one left work that is neither to be resumed nor thrown away.
-    """
-    folder = target.with_name(f".{target.name}.part")
+def boot_id() -> str:
+    """What tells one start of the machine from the next; empty where the system does not say."""
     try:
-        with _alone(folder, target):
-            work = Workspace(target, folder)
-            try:
-                _settle(work, folder, resume, overwrite)
-                work.scratch.mkdir(exist_ok=True)
-                yield work
-            except BaseException as error:
-                work.ledger.close()
-                if target.suffix == ".zarr" and len(work.ledger):
-                    error.add_note(f"{len(work.ledger)} finished parts are kept: the same call with --resume goes on")
-                else:
-                    shutil.rmtree(folder, ignore_errors=True)
-                raise
-            work.ledger.close()
-            shutil.rmtree(folder, ignore_errors=True)
-    except BaseException:
-        # A signal may have come between the making of the folder and the first work in it.
-        _sweep(folder)
-        raise
-
-
-def _sweep(folder: Path) -> None:
-    """Remove a folder in which there is nothing but a lock that nobody holds."""
-    with contextlib.suppress(FileNotFoundError):
-        if not set(os.listdir(folder)) <= {"lock"}:
-            return
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-        try:
-            if _locked(handle):
-                shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            os.close(handle)
-
-
-def _settle(work: Workspace, folder: Path, resume: bool, overwrite: bool) -> None:
-    """Keep or clear away what an earlier run left."""
-    # A run that ended between moving the output into place and clearing up left a ledger and no work.
-    left = 0 if work.ledger.finished("store") and not work.part.exists() else len(work.ledger)
-    if resume and not left:
-        raise OutputError(f"there is nothing to resume for '{work.target}': no unfinished run left any part of it")
-    if resume:
-        return
-    if left and not overwrite:
-        raise OutputError(
-            f"an earlier run left {left} finished parts of '{work.target}': go on with --resume, or discard them "
-            "with --overwrite"
-        )
-    for path in folder.iterdir():
-        if path.name != "lock":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    work.ledger = Ledger(folder / "ledger")
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, target: Path) -> Iterator[None]:
-    """Hold the lock of a folder; the system lets go of it when the process ends, however it does."""
-    while True:
-        folder.mkdir(exist_ok=True)
-        try:
-            handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT)
-        except FileNotFoundError:
-            continue
-        try:
-            if not _locked(handle):
-                raise OutputError(
-                    f"another run is writing '{target}': wait until it has ended, or choose another output"
-                )
-            # A run that ended in between has removed the folder with the lock in it.
-            if _same(handle, folder / "lock"):
-                yield
-                return
-        finally:
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # pragma: no cover  (Windows keeps open files from being removed)
-        return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _same(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -1,9 +1,9 @@
 """Carry out a plan: a variable in memory, or lazy and in tiles that hold whole series."""
 
 import contextlib
-import errno
 import gc
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import given
-from gridtrend.io.errors import OutputError, RunError
+from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.plan import Plan, disk_chunks
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def read(
     return array.chunk(blocks, token=os.urandom(8).hex())
 
 
+def free_space(folder: Path) -> float:
+    """Bytes that a copy may take in a folder; a tenth of what is free stays so."""
+    return 0.9 * shutil.disk_usage(folder).free
+
+
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """Look for no garbage while dask makes a graph of a million tasks, none of which is any: it takes a third longer."""
@@ -87,26 +92,26 @@ def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledg
 
     path = scratch / f"{array.name or 'variable'}.zarr"
     chunks = tuple(min(plan.slabs[str(dim)], plan.blocks.get(str(dim), plan.slabs[str(dim)])) for dim in array.dims)
-    if not path.exists():
-        zarr.create_array(
-            store=str(path),
-            shape=array.shape,
-            chunks=chunks,
-            dtype=array.dtype.newbyteorder("="),
-            # Fast: what was packed well is written and read once.
-            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"),
-        )
-    copy = zarr.open_array(str(path))
     slabs = array.chunk(plan.slabs, token=os.urandom(8).hex()).data
-    target = Target(f"copy of {array.name}", slabs, copy)
     try:
-        run([target], ledger=ledger, label=f"copying {array.name}", report=report)
-    except RunError:
-        raise
-    except OSError as error:
+        with storing():
+            if not path.exists():
+                zarr.create_array(
+                    store=str(path),
+                    shape=array.shape,
+                    chunks=chunks,
+                    dtype=array.dtype.newbyteorder("="),
+                    # Fast: what was packed well is written and read once.
+                    compressors=BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"),
+                )
+            # A chunk that is not there was lost, then, and does not stand for missing values.
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                copy = zarr.open_array(str(path))
+        run([Target(f"copy of {array.name}", slabs, copy)], ledger=ledger, label=f"copying {array.name}", report=report)
+    except StorageError as error:
         raise OutputError(
-            f"cannot write the copy of '{array.name}' in '{scratch}': {os.strerror(error.errno or errno.EIO).lower()}; make room "
-            f"for {array.nbytes / 1e6:,.0f} MB, or read several times instead ({given('rechunk', 'passes')})"
+            f"cannot write the copy of '{array.name}' in '{scratch}': {error}; make room for {array.nbytes / 1e6:,.0f} MB, or "
+            f"read several times instead ({given('rechunk', 'passes')})"
         ) from error
     tiles = tuple(plan.blocks.get(str(dim), size) for dim, size in array.sizes.items())
     return array.copy(data=dask.array.from_array(copy, chunks=tiles, name=f"copy-{os.urandom(8).hex()}"))

@@ -6,9 +6,11 @@ writes (or hands over, where only one process may write) and leaves nothing behi
 
 import contextlib
 import itertools
+import os
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -19,7 +21,7 @@ from dask.blockwise import Blockwise
 from dask.callbacks import Callback
 
 from gridtrend.grid.dialect import either
-from gridtrend.io.errors import RunError
+from gridtrend.io.errors import RunError, storing
 from gridtrend.io.ledger import Ledger
 from gridtrend.io.plan import edges
 from gridtrend.io.reading import Report
@@ -69,8 +71,8 @@ def run(
         groups.setdefault(target.source.chunks, []).append(target)
     client: Any = getattr(get_scheduler(collections=[target.source for target in targets]), "__self__", None)
     total = sum(int(np.prod([len(sizes) for sizes in chunks])) for chunks in groups)
-    count = itertools.count(0)
-    report(label, next(count), total)
+    count = itertools.count(1)
+    report(label, 0, total)
     for group in groups.values():
         name = "+".join(target.name for target in group)
 
@@ -79,13 +81,31 @@ def run(
                 ledger.enter(name, index)
             report(label, next(count), total)
 
-        skip = ledger.finished(name) if ledger is not None else set()
-        blocks = itertools.product(*(range(len(sizes)) for sizes in group[0].source.chunks))
-        missing = [index for index in blocks if index not in skip]
-        for _ in range(total_skipped := len(skip)):
-            next(count)
-        report(label, total_skipped, total)
+        done = ledger.finished(name) if ledger is not None else set()
+        missing = []
+        for index in itertools.product(*(range(len(sizes)) for sizes in group[0].source.chunks)):
+            if index in done and all(_is_stored(target, index) for target in group):
+                report(label, next(count), total)
+            else:
+                missing.append(index)
         _run_group(group, missing, lock, client, finish)
+
+
+def _is_stored(target: Target, index: tuple[int, ...]) -> bool:
+    """Whether all chunks of a region are on disk: a file may be lost that a ledger knows."""
+    array = target.into
+    spans = [
+        range(ends[k] // size, -(-ends[k + 1] // size))
+        for k, ends, size in zip(index, map(edges, target.source.chunks), array.chunks, strict=True)
+    ]
+    folder = Path(array.store.root, array.path)
+    for chunk in itertools.product(*spans):
+        try:
+            if not os.stat(folder / array.metadata.encode_chunk_key(chunk)).st_size:
+                return False
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def _run_group(
@@ -131,7 +151,7 @@ def _write(
     *blocks: np.ndarray, into: list[Any], bounds: list[list[int]], lock: Any, block_id: tuple[int, ...]
 ) -> np.ndarray:
     region = tuple(slice(ends[k], ends[k + 1]) for ends, k in zip(bounds, block_id, strict=True))
-    with lock or contextlib.nullcontext():
+    with lock or contextlib.nullcontext(), storing():
         for block, target in zip(blocks, into, strict=True):
             target[region] = block
     return np.ones((1,) * len(region), bool)
