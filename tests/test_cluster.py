@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,7 +17,10 @@ import gridtrend as gt
 from gridtrend import io
 
 distributed = pytest.importorskip("distributed")
+import psutil
+
 from gridtrend import cluster
+from tests.users import as_another_user
 
 ROOT = Path(__file__).parents[1]
 DASK = [sys.executable, "-m", "dask"]
@@ -25,9 +29,7 @@ DASK = [sys.executable, "-m", "dask"]
 @pytest.fixture(scope="module")
 def crew():
     """Two workers of one thread."""
-    said = []
-    with cluster.start(2, memory_limit=2e9, say=said.append) as found:
-        assert re.match(r"dashboard: http://127\.0\.0\.1:\d+/status", said[0])
+    with cluster.start(2, memory_limit=2e9) as found:
         yield found
 
 
@@ -117,6 +119,155 @@ def test_a_scheduler_that_is_not_there_is_an_error_of_one_line(tmp_path, monkeyp
         cluster.join("tcp://127.0.0.1:9").__enter__()
     with pytest.raises(cluster.ClusterError, match=r"there is no scheduler file .*dask scheduler --scheduler-file"):
         cluster.join(scheduler_file=str(tmp_path / "s.json")).__enter__()
+
+
+# --- workers are for their user alone -----------------------------------------------------------------
+
+# What another user tries on ports of this machine: every way to be answered, and to run something.
+ATTACK = """
+import asyncio, os, socket, sys, urllib.request
+from concurrent.futures import ThreadPoolExecutor, wait
+from distributed import Client, Security
+from distributed.core import connect
+import distributed.deploy.local, distributed.protocol
+
+assert os.getuid() != 0
+own = Security.temporary()
+
+async def asked(address, security):
+    comm = await connect(address, timeout=3, **security.get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        return await asyncio.wait_for(comm.read(), 3)
+    finally:
+        comm.abort()
+
+def tried(what, attempt, *arguments):
+    try:
+        got = attempt(*arguments)
+    except (Exception, asyncio.CancelledError) as error:
+        return
+    if got:
+        print(what, repr(got)[:200], flush=True)
+
+def raw(port, sent):
+    with socket.create_connection(("127.0.0.1", port), timeout=3) as connection:
+        connection.settimeout(3)
+        connection.sendall(sent)
+        # An alert of TLS, of 7 bytes that start with 21, refuses.
+        received = connection.recv(100)
+        return b"" if received[:1] == bytes([21]) or b" 404 " in received or b" 400 " in received else received
+
+def page(port, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=3) as response:
+        return b"" if response.read() == b'{"paths": ["/sitemap.json"]}' else response.status
+
+def executed(address, security):
+    with Client(address, security=security, timeout=3) as client:
+        return client.run_on_scheduler(os.getuid), client.run(os.getuid)
+
+attempts = []
+for port in map(int, sys.argv[1:]):
+    attempts.append((f"{port} raw", raw, port, bytes(16)))
+    attempts.append((f"{port} http", raw, port, b"GET /info/main/workers.html HTTP/1.0\\r\\n\\r\\n"))
+    for name in ("", "status", "health", "metrics", "json/counts.json", "info/main/workers.html", "sitemap.json"):
+        attempts.append((f"{port} page {name}", page, port, name))
+    for address, security in ((f"tcp://127.0.0.1:{port}", Security()), (f"tls://127.0.0.1:{port}", own)):
+        attempts.append((f"{address} asked", lambda *at: asyncio.run(asked(*at)), address, security))
+        attempts.append((f"{address} executed", executed, address, security))
+# What is not answered by then waits for ever: a client of dask at a port for browsers.
+wait([ThreadPoolExecutor(1).submit(tried, *attempt) for attempt in attempts], timeout=20)
+print("done", flush=True)
+os._exit(0)
+"""
+
+
+def attack(*ports):
+    """Return what another user reaches at these ports."""
+    ran = as_another_user(sys.executable, "-c", ATTACK, *map(str, ports), cwd=ROOT)
+    *reached, done = ran.stdout.splitlines() or [""]
+    assert done == "done", ran.stderr
+    return reached
+
+
+def listening(pid):
+    """Return the addresses at which a process and its children listen."""
+    parent = psutil.Process(pid)
+    found = [item for one in (parent, *parent.children(recursive=True)) for item in one.net_connections("inet")]
+    return [item.laddr for item in found if item.status == psutil.CONN_LISTEN]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a second user")
+def test_another_user_of_the_machine_reaches_nothing(crew):
+    addresses = listening(os.getpid())
+    assert {address.ip for address in addresses} == {"127.0.0.1"}
+    assert len(addresses) >= 4, "a scheduler, a nanny and two workers at least"
+    assert attack(*(address.port for address in addresses)) == []
+    assert crew.client.submit(sum, [1, 2]).result(timeout=60) == 3, "and does no harm"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a second user")
+def test_the_same_attack_reaches_a_scheduler_without_credentials():
+    # Or the test above proves nothing.
+    options = {"host": "127.0.0.1", "protocol": "tcp", "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, scheduler_kwargs={"dashboard": False}, **options
+    ) as open_to_all:
+        address = open_to_all.scheduler_address
+        reached = " ".join(attack(address.rpartition(":")[2]))
+    assert f"{address} asked" in reached
+    assert f"{address} executed ({os.getuid()}, " in reached
+
+
+def test_what_workers_put_on_disk_lies_where_others_cannot_enter(crew):
+    places = [*crew.client.run(lambda dask_worker: dask_worker.local_directory).values()]
+    places.append(crew.client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.local_directory))
+    for place in places:
+        closed = [path for path in Path(place).parents if path.stat().st_mode & 0o077 == 0]
+        assert closed
+        assert all(path.stat().st_uid == os.getuid() for path in closed)
+        assert Path(tempfile.gettempdir()) in closed[-1].parents or closed[-1] == Path(tempfile.gettempdir())
+
+
+def open_folder(path):
+    path.mkdir()
+    path.chmod(0o777)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders of this system have no owners")
+@pytest.mark.parametrize(
+    "plant", [open_folder, lambda path: path.write_text(""), lambda path: path.symlink_to(path.parent.parent)]
+)
+def test_a_folder_that_another_has_prepared_is_not_used(tmp_path, plant):
+    planted = tmp_path / "tmp" / f"gridtrend-{os.getuid()}"
+    planted.parent.mkdir()
+    plant(planted)
+    with cluster._private_folder(str(planted.parent)) as place:
+        assert Path(place).parent == planted.parent
+        assert Path(place) != planted
+        assert Path(place).stat().st_mode & 0o077 == 0
+    assert not Path(place).exists()
+
+
+def nested(number):
+    with distributed.worker_client() as client:
+        return client.submit(lambda x: 2 * x, number).result()
+
+
+def test_tasks_start_tasks(crew):
+    assert crew.client.submit(nested, 21).result(timeout=60) == 42
+
+
+def test_without_cryptography_there_are_no_workers(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(cluster.ClusterError, match=r"workers need cryptography.*pip install 'gridtrend\[cluster\]'"):
+        cluster.start(1).__enter__()
+
+
+def test_messages_of_others_do_not_steer_the_terminal():
+    assert cluster._line(OSError("no \x1b]0;title\x07 host\x9b2J \u202e\nmore")) == (
+        r"no \x1b]0;title\x07 host\x9b2J \u202e"
+    )
 
 
 # --- by hand, as docs/clusters.md says --------------------------------------------------------------

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridtrend.cli import values
-from gridtrend.cli.resources import Means, Resources, available_threads
+from gridtrend.cli.resources import Means, Resources
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from gridtrend.io import Plan
 
-__all__ = ["Record", "available_threads", "open_record", "record_options"]
+__all__ = ["Record", "open_record", "record_options"]
 
 # Variables in which an annual cycle is looked for.
 LOOKED_AT = 3

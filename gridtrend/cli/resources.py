@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -62,7 +61,9 @@ class Resources:
 
     def at_hand(self) -> "Means":
         """What there is before any cluster has been started or joined."""
-        threads = (self.workers or 0) * self.threads_per_worker or self.threads or available_threads()
+        from gridtrend import io
+
+        threads = (self.workers or 0) * self.threads_per_worker or self.threads or io.available_threads()
         return Means(threads, self.memory_limit, 1 + (self.workers or 0))
 
     @contextlib.contextmanager
@@ -82,10 +83,9 @@ class Resources:
         from gridtrend import cluster
 
         if self.workers:
-            crew = cluster.start(
-                self.workers, threads_per_worker=self.threads_per_worker, memory_limit=self.memory_limit, say=say
-            )
-            with crew:
+            with cluster.start(
+                self.workers, threads_per_worker=self.threads_per_worker, memory_limit=self.memory_limit
+            ):
                 yield self.at_hand()
             return
         with cluster.join(self.scheduler, scheduler_file=self.scheduler_file, say=say) as crew_found:
@@ -109,11 +109,6 @@ class Means:
     threads: int
     nbytes: float | None = None
     processes: int = 0
-
-
-def available_threads() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:

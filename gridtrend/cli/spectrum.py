@@ -14,7 +14,7 @@ from gridtrend.cli import values
 from gridtrend.cli.arguments import PATH, inputs_argument, output_argument
 from gridtrend.cli.job import Job, begin, carry_out, described, draw, require_values
 from gridtrend.cli.outcome import without_values
-from gridtrend.cli.record import Record, available_threads, record_options
+from gridtrend.cli.record import Record, record_options
 from gridtrend.cli.resources import Means
 from gridtrend.cli.terminal import Progress, listed, note
 
@@ -137,10 +137,14 @@ def spectrum(
         raise click.UsageError("--band is through time already; leave --through-time out")
     if chosen["picture"] is not None and not (chosen["band"] or chosen["through_time"]):
         raise click.UsageError("--plot draws a spectrogram (with --through-time) or the map of a band (with --band)")
+    from gridtrend import io
+
     analysis = {"window": window, "hop": hop, "taper": taper, "detrend": None if detrend == "none" else detrend}
     analysis |= {"sampling": sampling, "per": per, "nan_policy": nan_policy}
     command = shlex.join(["gridtrend", *arguments])
-    job = SpectrumJob(analysis=analysis, command=command, threads=threads or available_threads(), quiet=quiet, **chosen)
+    job = SpectrumJob(
+        analysis=analysis, command=command, threads=threads or io.available_threads(), quiet=quiet, **chosen
+    )
     carry_out(run, job)
 
 

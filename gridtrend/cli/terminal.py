@@ -1,6 +1,7 @@
 """What the command line says and how it ends: notes, progress, errors of one line, signals."""
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -145,7 +146,7 @@ def note(message: object) -> None:
 
 @contextlib.contextmanager
 def notes(quiet: bool) -> Iterator[None]:
-    """Show warnings as notes, each once; those about code are not for users."""
+    """Show warnings and lines of the log as notes, each once; those about code are not for users."""
     said = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -154,7 +155,12 @@ def notes(quiet: bool) -> Iterator[None]:
             said.add(text)
             note(text)
 
-    with warnings.catch_warnings():
+    log = logging.getLogger("gridtrend")
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: show(record.getMessage(), UserWarning)  # type: ignore[method-assign]
+    with warnings.catch_warnings(), contextlib.ExitStack() as stack:
+        log.addHandler(handler)
+        stack.callback(log.removeHandler, handler)
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show

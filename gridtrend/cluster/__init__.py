@@ -3,7 +3,9 @@
 import contextlib
 import logging
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -30,10 +32,11 @@ class Crew:
 
 
 @contextlib.contextmanager
-def start(
-    workers: int, *, threads_per_worker: int = 1, memory_limit: float | None = None, say: Callable[[str], None] = print
-) -> Iterator[Crew]:
+def start(workers: int, *, threads_per_worker: int = 1, memory_limit: float | None = None) -> Iterator[Crew]:
     """Start worker processes on this machine, and end them at the end.
+
+    Others on the machine cannot use them: every connection needs a key that is made here, stays in memory and is given to
+    the workers alone. There is no dashboard, because its pages cannot be kept from others.
 
     Parameters
     ----------
@@ -41,23 +44,43 @@ def start(
         How many.
     memory_limit : float, optional
         Bytes for all of them, beyond which a worker puts results on disk. Tiles are planned to stay below.
-    say : callable
-        Told where the dashboard is.
+
+    Yields
+    ------
+    Crew
+        Client, threads and memory of the workers.
+
+    Raises
+    ------
+    ClusterError
+        If they cannot be started.
     """
     import dask
 
     distributed = _distributed()
-    # A worker that comes near its limit must not be killed: the plan has seen to the limit, and a kill costs its work.
-    calm = {"distributed.worker.memory.terminate": False, "distributed.worker.memory.pause": False}
+    security = _credentials(distributed)
+    settings = {
+        # A worker near its limit must not be killed: the plan has seen to the limit, and a kill costs its work.
+        "distributed.worker.memory.terminate": False,
+        "distributed.worker.memory.pause": False,
+        # Without pages: the ports for browsers answer nothing.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
     options: dict[str, Any] = {"memory_limit": memory_limit / workers} if memory_limit else {}
-    with dask.config.set(calm), _quiet(), contextlib.ExitStack() as stack:
+    with dask.config.set(settings), _quiet(), contextlib.ExitStack() as stack:
         try:
+            place = stack.enter_context(_private_folder(dask.config.get("temporary-directory", None)))
+            stack.enter_context(dask.config.set({"temporary-directory": place}))
             cluster = stack.enter_context(
                 distributed.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=threads_per_worker,
                     processes=True,
+                    host="127.0.0.1",
+                    security=security,
                     dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=logging.CRITICAL,
                     **options,
                 )
@@ -66,7 +89,6 @@ def start(
             client.wait_for_workers(workers, timeout=120)
         except (OSError, RuntimeError) as error:
             raise ClusterError(f"{workers} workers could not be started: {_line(error)}") from error
-        _tell_dashboard(client, say)
         yield Crew(client, workers * threads_per_worker, memory_limit or 0.0)
 
 
@@ -123,6 +145,35 @@ def _distributed() -> Any:
     return distributed
 
 
+def _credentials(distributed: Any) -> Any:
+    """A key for one cluster, whose owners trust one another and nobody else."""
+    try:
+        return distributed.Security.temporary()
+    except ImportError as error:
+        raise ClusterError(
+            "workers need cryptography, which is not installed: pip install 'gridtrend[cluster]'"
+        ) from error
+
+
+@contextlib.contextmanager
+def _private_folder(place: str | None) -> Iterator[str]:
+    """A folder that others cannot enter, for what workers put on disk: it is executed when it is read back.
+
+    All runs of a user have the same one, because dask clears away there what a killed run left.
+    """
+    if hasattr(os, "getuid"):
+        path = os.path.join(place or tempfile.gettempdir(), f"gridtrend-{os.getuid()}")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077:
+            yield path
+            return
+    # Another made one of this name.
+    with tempfile.TemporaryDirectory(prefix="gridtrend-", dir=place, ignore_cleanup_errors=True) as path:
+        yield path
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep distributed's log from the terminal: what users must know is said in an error of one line."""
@@ -149,4 +200,6 @@ def _tell_dashboard(client: "Client", say: Callable[[str], None]) -> None:
 
 
 def _line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    text = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    # Others may have written it: without characters that steer terminals.
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -3,42 +3,82 @@
 numba's own file cache keeps one index for all signatures of a function; processes that write it at the same time can
 pair a signature with another's machine code (numba issue 4807). Here nothing is shared: a file holds one signature of
 one kernel, its name is the digest of everything that the machine code depends on, it appears by an atomic rename, and
-it starts with the digest of its own bytes. Two processes that compile at once write the same file twice; a reader sees
-a whole file or none; whatever cannot be read is compiled again; a folder that cannot be written costs time only.
+it starts with the digest of its name and its own bytes. Two processes that compile at once write the same file twice; a
+reader sees a whole file or none; whatever cannot be read is compiled again; a folder that cannot be written costs time
+only, and one line of the log.
+
+Whoever can write such a file runs code as its reader: `trusted` says which files are read.
 """
 
 import ast
 import contextlib
 import functools
 import hashlib
+import logging
 import os
 import pickle
 import platform
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import llvmlite
 import numba
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
 
+from gridtrend.grid import trusted
+
+# What a file holds is named by this number: versions of gridtrend that write other files keep theirs.
+_FORMAT = 2
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _PACKAGE = Path(__file__).parents[1]
+_NOT_KEPT = (
+    "compiled kernels are not kept (%s): every process compiles them again. GRIDTREND_CACHE_DIR can name a folder that "
+    "only you can write"
+)
+_NOT_SHARED = "the folder that GRIDTREND_SHARED_CACHE names is not used (%s)"
+_NOT_BYTES = f"compiled kernels are not kept: numba {numba.__version__} has changed how it saves functions (%s)"
 
 
 def folder() -> Path:
-    """Where compiled kernels are kept: `GRIDTREND_CACHE_DIR`, or the user's cache folder."""
-    if chosen := os.environ.get("GRIDTREND_CACHE_DIR"):
-        return Path(chosen)
+    """Where compiled kernels are kept: `GRIDTREND_CACHE_DIR`, or the user's cache folder.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder: no variable names it, and the user has no home.
+    """
+    if chosen := _named("GRIDTREND_CACHE_DIR"):
+        return chosen
+    home = Path(os.path.expanduser("~"))
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = home / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "gridtrend"
+        base = Path(os.environ.get("XDG_CACHE_HOME") or "")
+        # As the standard of these variables says: what is not absolute is ignored.
+        base = base if base.is_absolute() else home / ".cache"
+    if not base.is_absolute():
+        raise FileNotFoundError("there is no home folder (HOME is not set)")
+    return base / "gridtrend"
+
+
+def _named(variable: str) -> Path | None:
+    """The folder that an environment variable names."""
+    value = os.environ.get(variable)
+    if not value:
+        return None
+    path = Path(os.path.expanduser(value))
+    # Processes that work in other folders would each keep kernels of their own, in places that nobody thinks of.
+    if not path.is_absolute():
+        raise OSError(f"{variable} must be an absolute path, not '{value}'")
+    return path
+
+
+def shared_folder() -> Path | None:
+    """A folder of another owner that kernels are read from, and never written to: `GRIDTREND_SHARED_CACHE`."""
+    return _named("GRIDTREND_SHARED_CACHE")
 
 
 def reached(*modules: str) -> set[str]:
@@ -101,6 +141,25 @@ def _source_digest(*modules: str) -> bytes:
     return digest.digest()
 
 
+_warned_of: set[str] = set()
+
+
+def _warn_once(message: str, error: Exception) -> None:
+    """Say once in a process why kernels are compiled again; never as an exception."""
+    if message not in _warned_of:
+        _warned_of.add(message)
+        logging.getLogger(__name__).warning(message, error)
+
+
+@contextlib.contextmanager
+def _warned(message: str) -> Iterator[None]:
+    """Turn a failure of the system into a line of the log."""
+    try:
+        yield
+    except OSError as error:
+        _warn_once(message, error)
+
+
 class MachineCode:
     """The compiled form of one kernel for one signature, as numba's dispatcher asks for it.
 
@@ -116,40 +175,72 @@ class MachineCode:
         self._name = name
         self._modules = modules
 
-    def _path(self, signature: Any, codegen: Any) -> Path:
+    def _file(self, signature: Any, codegen: Any) -> str:
         digest = hashlib.sha256(_source_digest(*self._modules))
         machine = (numba.__version__, llvmlite.__version__, platform.python_version())
-        for part in (self._name, signature, *machine, *codegen.magic_tuple()):
+        for part in (_FORMAT, self._name, signature, *machine, *codegen.magic_tuple()):
             digest.update(str(part).encode() + b"\0")
-        return folder() / f"{self._name}-{digest.hexdigest()[:32]}.bin"
+        return f"{self._name}-{digest.hexdigest()[:32]}.bin"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any | None:
         """The compiled function, or None where there is no sound file of it."""
         target_context.refresh()
-        try:
-            content = self._path(signature, target_context.codegen()).read_bytes()
+        file = self._file(signature, target_context.codegen())
+        for content in (_own(file), _shared(file)):
             digest, payload = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
-            if hashlib.sha256(payload).digest() != digest:
-                return None
-            return CompileResult._rebuild(target_context, *pickle.loads(payload))  # type: ignore[no-untyped-call]
-        except Exception:  # noqa: BLE001
-            # Absent, unreadable, damaged, or not to this numba's taste: compiling again is always right.
-            return None
+            if _digest(file, payload) == digest:
+                try:
+                    return _unpacked(payload, target_context)
+                except Exception as error:  # noqa: BLE001
+                    # Compiling again is always right.
+                    _warn_once(_NOT_BYTES, error)
+        return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep a compiled function; a folder that cannot be written is not an error."""
         if result.library.has_dynamic_globals:
             return
-        # The hooks that give a compiled function as bytes are private to numba: where they have changed, nothing is kept.
-        with contextlib.suppress(OSError, AttributeError, TypeError, NotImplementedError, pickle.PicklingError):
-            payload = dumps(result._reduce())  # type: ignore[no-untyped-call]
-            path = self._path(signature, result.codegen)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(hashlib.sha256(payload).digest() + payload)
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+        try:
+            payload = _packed(result)
+        except Exception as error:  # noqa: BLE001
+            _warn_once(_NOT_BYTES, error)
+            return
+        file = self._file(signature, result.codegen)
+        with _warned(_NOT_KEPT):
+            trusted.write(folder(), file, _digest(file, payload) + payload)
+
+
+def _packed(result: Any) -> bytes:
+    """A compiled function as bytes. How numba does that is private to it, and may be renamed in any version."""
+    from numba.core.serialize import dumps
+
+    return bytes(dumps(result._reduce()))  # type: ignore[no-untyped-call]
+
+
+def _unpacked(payload: bytes, target_context: Any) -> Any:
+    """The compiled function of these bytes, by numba's private ways too."""
+    from numba.core.compiler import CompileResult
+
+    return CompileResult._rebuild(target_context, *pickle.loads(payload))  # type: ignore[no-untyped-call]
+
+
+def _digest(file: str, payload: bytes) -> bytes:
+    """Digest of what a file holds, and of its name: another kernel's machine code under this name is not sound."""
+    return hashlib.sha256(file.encode() + b"\0" + payload).digest()
+
+
+def _own(file: str) -> bytes:
+    """Content of a file of the user's own folder; nothing where it cannot be had."""
+    with _warned(_NOT_KEPT), contextlib.suppress(FileNotFoundError):
+        return trusted.read(folder(), file, trusted.owners())
+    return b""
+
+
+def _shared(file: str) -> bytes:
+    """Content of a file of the shared folder, whose owner the user trusts: he named it."""
+    with _warned(_NOT_SHARED):
+        if place := shared_folder():
+            owner = os.stat(place).st_uid
+            with contextlib.suppress(FileNotFoundError):
+                return trusted.read(place, file, trusted.owners() | {owner})
+    return b""

@@ -24,6 +24,9 @@ import numpy as np
 
 from gridtrend.grid.cache import MachineCode
 
+if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+    raise ImportError("gridtrend computes with compiled kernels only: unset NUMBA_DISABLE_JIT")
+
 _SCALARS = {"d": numba.float64, "l": numba.int64}
 _LOCK = threading.Lock()
 

@@ -14,7 +14,7 @@ from gridtrend.io.files import files_of
 from gridtrend.io.fingerprints import fingerprint
 from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
-from gridtrend.io.memory import available_memory, return_freed_memory
+from gridtrend.io.memory import available_memory, available_threads, return_freed_memory
 from gridtrend.io.metadata import add_grid, describe, history_line
 from gridtrend.io.outputs import write
 from gridtrend.io.plan import WAYS, Plan, check_tiles, disk_chunks, plan_chunks
@@ -33,6 +33,7 @@ __all__ = [
     "Workspace",
     "add_grid",
     "available_memory",
+    "available_threads",
     "check_output",
     "check_target",
     "check_tiles",

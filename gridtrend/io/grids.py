@@ -9,6 +9,7 @@ import xarray as xr
 from gridtrend.io.coordinates import find_dim, find_variables, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.inputs import open_input
+from gridtrend.io.memory import available_threads
 from gridtrend.io.plan import check_tiles, plan_chunks
 from gridtrend.io.reading import read
 from gridtrend.io.selection import select as select_part
@@ -117,14 +118,12 @@ def open_grid(
 
 def _means() -> tuple[int, int, float | None]:
     """Threads, workers, and the bytes that these may fill, on the scheduler that dask is set to."""
-    import os
-
     import dask
     from dask.base import get_scheduler
 
     client: Any = getattr(get_scheduler(), "__self__", None)
     if client is None:
-        return dask.config.get("num_workers", None) or os.cpu_count() or 1, 0, None
+        return dask.config.get("num_workers", None) or available_threads(), 0, None
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     threads = sum(worker["nthreads"] for worker in workers) or 1
     return threads, len(workers), sum(worker["memory_limit"] or 0 for worker in workers) / 2 or None

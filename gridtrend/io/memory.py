@@ -1,4 +1,4 @@
-"""What a run may take of the memory, and what it takes whatever the plan: the one home of such figures."""
+"""What a run may take of memory and processors, and what it takes whatever the plan: the one home of such figures."""
 
 import contextlib
 import ctypes
@@ -133,3 +133,11 @@ def available_memory() -> float:
     if not amounts and "SC_PHYS_PAGES" in os.sysconf_names:
         amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2)
     return min(amounts, default=4e9)
+
+
+def available_threads() -> int:
+    """Number of cores that this process may use: those it is bound to, and no more than its container may spend."""
+    from dask.system import cpu_count
+
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cpu_count()
+    return int(min(bound, cpu_count()))

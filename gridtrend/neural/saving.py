@@ -3,8 +3,9 @@
 import contextlib
 import json
 import os
+import secrets
+import shutil
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -39,10 +40,13 @@ def write_model(
     content = {"gridtrend": kind, "format": FORMAT, "settings": dict(settings)}
     # Numbers may be NumPy's own.
     header = np.array(json.dumps(content, default=lambda value: np.asarray(value).tolist()))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # A new file, which others may read if the umask says so; one that is replaced keeps its mode.
+        with open(temporary, "xb") as file:
             np.savez_compressed(file, header=header, **arrays)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
