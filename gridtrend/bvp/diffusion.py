@@ -45,8 +45,8 @@ def steady_diffusion(
 
     Returns
     -------
-    Dataset, shape (..., dim)
-        u, flux : float64 or complex128
+    Dataset
+        u, flux : float64 or complex128, shape (..., dim, ...)
         error_estimate, residual, status
             As those of `solve_linear`.
 

@@ -10,7 +10,7 @@ from gridtrend.bvp.blocks import LinearProblem, Slot
 from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.results import ORDERS, dataset
-from gridtrend.grid.apply import check_chunks, map_cells
+from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
 
 MISSING = ("propagate", "trim")
 
@@ -59,8 +59,9 @@ def solve_linear(
 
     Returns
     -------
-    Dataset, shape (..., dim)
-        one variable a state : float64 or complex128
+    Dataset
+        one variable a state : float64 or complex128, shape (..., dim, ...)
+            Dimensions in the order of the coefficient along `dim` that has most of them, then those of the others.
         error_estimate : float64, shape (..., state), units of the state
             Largest update, over the nodes, that the rule of the next higher order asks for: the error itself to leading
             order, where coefficients are smooth and resolved.
@@ -68,10 +69,11 @@ def solve_linear(
             Largest defect of y' = A y + q, integrated over one interval by that rule.
         status : int8
             0 solved; 1 solved, but steps are long for A (spectral radius of h |A| over 2), so that the solution may
-            oscillate; 2 solved, but corrections changed no more than what they left: coefficients are noisy or not
-            resolved; 3 corrections grew, and the solution of order 2 is returned; 4 not converged (nonlinear problems);
-            5 no unique solution; 6 missing coefficients, or fewer nodes left than the order takes. States are NaN
-            from 4 on.
+            oscillate; 2 solved, but doubtful: the estimated error is above a tenth of the largest value of a state (the
+            problem is close to one without a unique solution, or not resolved), or corrections changed no more than what
+            they left (coefficients are noisy or not resolved); 3 corrections grew, and the solution of order 2 is
+            returned; 4 not converged (nonlinear problems); 5 no unique solution; 6 missing coefficients or conditions, or
+            fewer nodes left than the order takes. States are NaN from 4 on.
 
     Raises
     ------
@@ -119,7 +121,8 @@ def solve_linear(
     if missing not in MISSING:
         raise ValueError(f"missing={missing!r} is not known; choose from {', '.join(map(repr, MISSING))}.")
     states = state_names(A, q or {}, left, right)
-    conditions = ends(states, left, right, coupled)
+    equations = state_names(A, q or {}, None, None)
+    conditions = ends(states, left, right, coupled, [state for state in states if state not in equations])
     slots = Slots(dim)
     entries = [
         ((states.index(row), states.index(col)), slots.of(a, f"A[{row!r}, {col!r}]")) for (row, col), a in A.items()
@@ -176,7 +179,7 @@ class Slots:
             if np.ndim(value) or np.asarray(value).dtype.kind not in "biufc":
                 raise TypeError(
                     f"{name} is {type(value).__name__}; a number or an xarray.DataArray is expected, with named "
-                    f"dimensions: xarray.DataArray(values, dims=({self.dim!r}, 'lat', 'lon'))."
+                    f"dimensions: {as_dataarray(value, self.dim)}."
                 )
             self.is_complex |= bool(np.iscomplexobj(value))
             return Slot(constant=complex(value) if np.iscomplexobj(value) else float(value))

@@ -56,15 +56,6 @@ def _ends(context: click.Context, parameter: click.Parameter, value: str | None)
     return _length(context, parameter, first), _length(context, parameter, last)
 
 
-def _taper(context: click.Context, parameter: click.Parameter, value: str) -> Any:
-    """A name, or a name and its parameters: tukey:0.25."""
-    name, *parameters = value.split(":")
-    try:
-        return (name, *map(float, parameters)) if parameters else name
-    except ValueError:
-        raise click.BadParameter(f"'{value}' is not NAME or NAME:NUMBER, as in hann or tukey:0.25") from None
-
-
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.argument("output")
@@ -85,7 +76,7 @@ def _taper(context: click.Context, parameter: click.Parameter, value: str) -> An
 @click.option("--through-time", is_flag=True, help="The spectrum of each window, instead of their mean.")
 @record_options
 @click.option(
-    "--taper", default="hann", show_default=True, callback=_taper, help="Weights of a window; tukey:0.25 for one."
+    "--taper", default="hann", show_default=True, help="Weights of a window: NAME, or NAME:NUMBER as in tukey:0.25."
 )
 @click.option(
     "--detrend",
@@ -132,7 +123,7 @@ def spectrum(
     *,
     window: int | str,
     hop: int | str | None,
-    taper: Any,
+    taper: str,
     detrend: str,
     sampling: str,
     per: str | None,
