@@ -38,7 +38,11 @@ class Ends:
 
 
 def ends(
-    states: Sequence[str], left: Condition | None, right: Condition | None, coupled: Coupled | None, strangers: Sequence[str] = ()
+    states: Sequence[str],
+    left: Condition | None,
+    right: Condition | None,
+    coupled: Coupled | None,
+    strangers: Sequence[str] = (),
 ) -> Ends:
     """Conditions as rows; `strangers` are states that no equation names.
 

@@ -1,7 +1,6 @@
 """Nonlinear two-point boundary value problems, one per cell."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr

@@ -72,7 +72,7 @@ def derivatives(f: RightHandSide, states: Sequence[str], y: Sequence[Any], c: Ma
     """What f returns for these states and coefficients, checked."""
     found = _called(f, Named("state", zip(states, y, strict=True)), Named("coefficient", c))
     check_derivatives(found, states)
-    return found
+    return dict(found)
 
 
 def _called(f: RightHandSide, y: Named, c: Named) -> Any:
@@ -96,7 +96,7 @@ def check_derivatives(found: Any, states: Sequence[str] | None) -> None:
         raise ValueError(f"f must return a derivative for each state{wanted}; it returned {got}.")
     for state, value in found.items():
         if not isinstance(state, str):
-            raise ValueError(f"f names a state {state!r}; names are strings, such as {{'u': y['v']}}.")
+            raise TypeError(f"f names a state {state!r}; names are strings, such as {{'u': y['v']}}.")
         array = value.value if isinstance(value, Dual) else value
         dtype = np.asarray(array).dtype
         if dtype.kind not in "biuf":

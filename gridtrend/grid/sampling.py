@@ -76,9 +76,9 @@ class Sampling:
             days = _days(name, length)
             return days * self._known(name, length, self.per_day)
         if not isinstance(length, str):
-            number = isinstance(length, (int, float, np.integer, np.floating)) and not isinstance(length, bool)
-            if not number or not np.isfinite(length):
-                said = f" ({type(length).__name__})" if not number else ""
+            known = isinstance(length, (int, float, np.integer, np.floating)) and not isinstance(length, bool)
+            if not known or not np.isfinite(length):
+                said = f" ({type(length).__name__})" if not known else ""
                 raise ValueError(
                     f"{name}={length!r}{said} is not a length; give a number of samples, or a duration: '30D', '5Y'."
                 )
@@ -196,7 +196,9 @@ def _days(name: str, length: np.timedelta64 | timedelta) -> float:
     """A fixed length of time in days."""
     length = np.timedelta64(length)
     if np.isnat(length) or np.datetime_data(length.dtype)[0] in ("Y", "M", "generic"):
-        raise ValueError(f"{name}={length!r} is not a fixed length of time; write it as a duration: '5Y', '18M', '30D'.")
+        raise ValueError(
+            f"{name}={length!r} is not a fixed length of time; write it as a duration: '5Y', '18M', '30D'."
+        )
     return float(length / np.timedelta64(1, "D"))
 
 

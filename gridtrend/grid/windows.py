@@ -168,7 +168,9 @@ def map_windows(
     if not any(array.chunks for array in arrays):
         (part,) = windows.parts((windows.size,), run)
         used = slice(part.span.first, part.span.last)
-        return [_on_joined(*([array.values[..., used]] for array in arrays), function=function, part=part, **parameters)], others
+        return [
+            _on_joined(*([array.values[..., used]] for array in arrays), function=function, part=part, **parameters)
+        ], others
     import dask.array
 
     lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))

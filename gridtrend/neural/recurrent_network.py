@@ -8,6 +8,7 @@ import numpy as np
 from gridtrend.neural.kernels.layers import activate_sum, differentiate, squared_error
 from gridtrend.neural.parameters import activation_code, views
 from gridtrend.neural.shapes import Array, as_floats, check_finite, check_shapes
+from gridtrend.neural.training import check_whole
 
 AXES = {
     "x": "batch time features",
@@ -129,9 +130,12 @@ def check_given(
     sequences, start = arrays["x"], arrays["h0"]
     assert sequences is not None
     single = sequences.ndim == 2
-    axes = AXES | {"x": "time features"} if single else dict(AXES)
+    axes = AXES | {"x": "time features", "h0": "hidden"} if single else dict(AXES)
     if start is not None and start.ndim == 1:
         axes["h0"] = "hidden"
+    if single and start is not None and start.ndim == 2 and len(start) == 1:
+        # One sequence, with its state as that of a batch of one.
+        start = arrays["h0"] = start[0]
     sizes = check_shapes(axes, arrays, _hint(arrays))
     network = Network(sizes["hidden"], sizes["features"], sizes["outputs"], activation_code(activation))
     for mine, name in zip(network.arrays, RNNParameters._fields, strict=True):
@@ -191,6 +195,6 @@ def check_samples(x: Any, y: Any) -> tuple[Array, Array]:
 
 def check_truncate(truncate: int | None) -> int | None:
     """A number of steps, or none."""
-    if truncate is not None and (truncate != int(truncate) or truncate < 1):
+    if truncate is not None and check_whole("truncate", truncate) < 1:
         raise ValueError(f"truncate={truncate!r} is not a number of steps; give a whole number from 1 on.")
     return truncate

@@ -11,6 +11,7 @@ from gridtrend.neural.recurrent import fit_rnn, rnn_forward
 from gridtrend.neural.recurrent_network import RNNParameters
 from gridtrend.neural.saving import read_model, write_model
 from gridtrend.neural.shapes import Array, as_floats, check_finite
+from gridtrend.neural.training import check_whole
 from gridtrend.neural.windows import Scaler
 
 
@@ -89,7 +90,7 @@ class RNN(Estimator):
         if x.ndim != 3 or targets.ndim not in (1, 2, 3):
             raise ValueError(
                 f"X has shape {x.shape} and y {targets.shape}, and (samples, time, features) and (samples, outputs) are "
-                "needed. Windows of a series come from gridtrend.neural.windows(series, length)."
+                f"needed.{_axes_hint(x)} Windows of a series come from gridtrend.neural.windows(series, length)."
             )
         self._target_ndim = targets.ndim
         targets = targets[:, None] if targets.ndim == 1 else targets
@@ -98,7 +99,10 @@ class RNN(Estimator):
         if validation is not None:
             held_out = as_floats("validation y", validation[1])
             held_out = held_out[:, None] if held_out.ndim == 1 else held_out
-            validation = self.x_scaler_.transform(validation[0]), self.y_scaler_.transform(held_out)
+            validation = (
+                self.x_scaler_.transform(as_floats("validation X", validation[0])),
+                self.y_scaler_.transform(held_out),
+            )
         options = {name: value for name, value in self.get_params().items() if name != "scale"}
         self.parameters_, self.history_ = fit_rnn(
             self.x_scaler_.transform(x), self.y_scaler_.transform(targets), validation=validation, **options
@@ -135,6 +139,8 @@ class RNN(Estimator):
             If the network's outputs are not its inputs, or `start` does not fit.
         """
         self._check_fitted()
+        if check_whole("steps", steps) < 1:
+            raise ValueError(f"steps={steps!r}: a forecast has at least one step.")
         outputs, features = len(self.parameters_.V), self.parameters_.U.shape[1]
         if outputs != features:
             raise ValueError(
@@ -162,10 +168,10 @@ class RNN(Estimator):
     def _outputs(self, x: Array) -> Array:
         self._check_fitted()
         features = self.parameters_.U.shape[1]
-        if x.ndim != 3 or x.shape[2] != features:
+        if x.ndim != 3 or x.shape[2] != features or not x.size:
             raise ValueError(
                 f"X has shape {x.shape}, and (samples, time, {features}) is needed: the network was trained on {features} "
-                "features."
+                f"features.{_axes_hint(x, features)}"
             )
         check_finite(X=x)
         outputs = rnn_forward(self.x_scaler_.transform(x), *self.parameters_, activation=self.activation)[1]
@@ -202,4 +208,17 @@ class RNN(Estimator):
         model.x_scaler_ = Scaler.from_arrays(arrays["x_offset"], arrays["x_scale"])
         model.y_scaler_ = Scaler.from_arrays(arrays["y_offset"], arrays["y_scale"])
         model._end, model._target_ndim = arrays["end"], int(arrays["target_ndim"])
+        # Arrays that do not fit each other are told here, not by the first prediction.
+        model._outputs(np.zeros((1, 1, len(model.x_scaler_.offset))))
         return model
+
+
+def _axes_hint(x: Array, features: int | None = None) -> str:
+    """How to add the axis that is missing."""
+    if x.ndim == 2 and x.shape[1] == features:
+        return f" One sequence is an axis of size 1: X[numpy.newaxis], of shape {(1, *x.shape)}."
+    if x.ndim == 2 and features in (None, 1):
+        return f" A single feature is an axis of size 1: X[..., numpy.newaxis], of shape {(*x.shape, 1)}."
+    if x.ndim == 1 and features in (None, 1):
+        return f" One sequence of one feature is X[numpy.newaxis, :, numpy.newaxis], of shape {(1, *x.shape, 1)}."
+    return ""

@@ -30,6 +30,28 @@ class Objective(Protocol):
         """The loss alone."""
 
 
+def check_number(name: str, value: Any) -> float:
+    """A real number, or refused by name."""
+    if isinstance(value, bool | str) or np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+        raise ValueError(f"{name}={value!r} is not a number.")
+    return float(value)
+
+
+def check_whole(name: str, value: Any) -> int:
+    """A whole number from 0 on, or refused by name."""
+    number = check_number(name, value)
+    if not math.isfinite(number) or number != int(number) or number < 0:
+        raise ValueError(f"{name}={value!r} is not a count; give a whole number.")
+    return int(value)
+
+
+def check_penalty(l2: Any) -> float:
+    """A penalty of large weights, or refused."""
+    if not 0 <= check_number("l2", l2) < math.inf:
+        raise ValueError(f"l2={l2!r} is not a penalty; give a number from 0 on.")
+    return float(l2)
+
+
 @dataclass(frozen=True)
 class Options:
     """How to minimise; the arguments of the fitting functions, checked.
@@ -71,10 +93,17 @@ class Options:
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(map(repr, OPTIMIZERS))
             raise ValueError(f"optimizer={self.optimizer!r} is not known; use one of {known}.")
+        check_whole("seed", self.seed)
         for name in ("epochs", "batch", "patience"):
             value = getattr(self, name)
-            if value is not None and (value != int(value) or value < 1):
-                raise ValueError(f"{name}={value!r} is not a count; give a whole number from 1 on.")
+            if value is not None or name == "epochs":
+                check_whole(name, value)
+                if value < 1:
+                    raise ValueError(f"{name}={value!r} is not a count; give a whole number from 1 on.")
+        for name in ("learning_rate", "clip", "momentum", "decay"):
+            value = getattr(self, name)
+            if value is not None or name != "clip":
+                check_number(name, value)
         for name in ("learning_rate", "clip"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

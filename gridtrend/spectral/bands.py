@@ -253,7 +253,9 @@ def _limits(setup: Setup, period: Any, frequency: Any) -> tuple[float, float]:
         ends = [1 / (each * setup.sampling.step) for each in reversed(steps)]
         order = "shortest, longest"
     if ends[0] > ends[1]:
-        raise ValueError(f"{name}={tuple(band)!r} is the wrong way round; write ({order}): {name}={tuple(band)[::-1]!r}.")
+        raise ValueError(
+            f"{name}={tuple(band)!r} is the wrong way round; write ({order}): {name}={tuple(band)[::-1]!r}."
+        )
     return ends[0], ends[1]
 
 

@@ -135,7 +135,9 @@ class Blocks:
         self, outputs: dict[str, tuple[Any, Sequence[str], dict[str, Any]]], attrs: dict[str, Any]
     ) -> xr.Dataset:
         """Several results, each of data, last dimensions and attributes; how they were made is said once."""
-        taken = next((name for name in outputs for array in self.setup.arrays if name in (*array.dims, *array.coords)), None)
+        taken = next(
+            (name for name in outputs for array in self.setup.arrays if name in (*array.dims, *array.coords)), None
+        )
         if taken is not None:
             raise ValueError(
                 f"the data have a dimension or coordinate {taken!r}, which is the name of a result; rename it: "
