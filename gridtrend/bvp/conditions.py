@@ -90,6 +90,8 @@ def _rows(condition: Any, end: str) -> Iterable[Row]:
         return
     if isinstance(condition, Mapping):
         for name, value in condition.items():
+            if not isinstance(name, str):
+                raise TypeError(f"{end} names the state {name!r}; names are strings, such as 'y1'.")
             yield Row({name: 1.0}, value)
         return
     example = f'{end}=[({{"y1": 2.0, "y2": 1.0}}, 3.0)] for 2 y1 + y2 = 3'

@@ -9,7 +9,7 @@ import xarray as xr
 from gridtrend.bvp.blocks import LinearProblem, Slot
 from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
-from gridtrend.bvp.results import ORDERS, dataset
+from gridtrend.bvp.results import ORDERS, check_alike, dataset
 from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
 
 MISSING = ("propagate", "trim")
@@ -134,6 +134,7 @@ def solve_linear(
         nodes, order, len(states), len(states) + len(conditions.carriers), len(conditions.left),
         tuple(entries), tuple(sources), rows, values, slots.is_complex, missing == "trim",
     )  # fmt: skip
+    check_alike(slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,
@@ -158,10 +159,19 @@ def state_names(
     right: Condition | None,
 ) -> tuple[str, ...]:
     """All states that a problem names, in order of appearance."""
+    given: tuple[tuple[str, Any, str], ...] = (("A", A, "{('y1', 'y2'): a}"), ("q", q, "{'y1': q}"))
+    for name, value, example in given:
+        if not isinstance(value, Mapping):
+            raise TypeError(
+                f"{name} is {type(value).__name__}; a dict of coefficients by state is expected, such as {example}."
+            )
     for key in A:
         if not (isinstance(key, tuple) and len(key) == 2):
             raise TypeError(f"the entries of A are named by pairs of states such as ('y1', 'y2'), not {key!r}.")
     found = [*(row for row, _ in A), *q, *(col for _, col in A), *names(left, right)]
+    for state in found:
+        if not isinstance(state, str):
+            raise TypeError(f"a state is called {state!r}; names are strings, such as 'y1'.")
     return tuple(dict.fromkeys(found))
 
 
@@ -190,6 +200,11 @@ class Slots:
                 f"{name} has the dimension {self.dim!r}, and a condition holds at one node: .isel({self.dim}=0)."
             )
         check_chunks(value, self.dim)
+        if "state" in value.dims:
+            raise ValueError(
+                f"{name} has a dimension 'state', which results have for the error of each state; rename it: "
+                "da.rename(state='other')."
+            )
         self.is_complex |= value.dtype.kind == "c"
         self.arrays.append(value)
         return Slot(len(self.arrays) - 1, has_nodes=self.dim in value.dims)

@@ -9,7 +9,7 @@ from gridtrend.bvp.conditions import Condition, Coupled, Value, ends
 from gridtrend.bvp.linear import Slots, check_order
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.newton import NonlinearProblem
-from gridtrend.bvp.results import dataset
+from gridtrend.bvp.results import check_alike, dataset
 from gridtrend.bvp.right_hand_side import RightHandSide, states_of
 from gridtrend.grid.apply import map_cells
 
@@ -103,6 +103,8 @@ def solve(
         raise TypeError(f"coeffs is {type(coeffs).__name__}; a dict of coefficients by name is expected, {{'k': k}}.")
     states = states_of(f, coeffs)
     conditions = ends(states, left, right, coupled)
+    if guess is not None and not isinstance(guess, Mapping):
+        raise TypeError(f"guess is {type(guess).__name__}; a dict of first guesses by state is expected, {{'u': 1.0}}.")
     if unknown := set(guess or {}) - set(states):
         raise ValueError(f"the guess names {unknown.pop()!r}, and f has the states {', '.join(states)}.")
     slots = Slots(dim)
@@ -116,6 +118,7 @@ def solve(
         f, nodes, order, states, len(states) + len(conditions.carriers), len(conditions.left),
         coefficients, first, rows, values, max_iterations,
     )  # fmt: skip
+    check_alike(slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,

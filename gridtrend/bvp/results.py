@@ -38,6 +38,11 @@ def dataset(
         Intervals with fewer nodes in their quadrature than the order asks for.
     """
     dims = {dim for values in results for dim in values.dims}
+    taken = next((name for name in (*states, "error_estimate", "residual", "status") if name in dims), None)
+    if taken is not None:
+        raise ValueError(
+            f"a dimension of the coefficients is called {taken!r}, as a result is; rename it: da.rename(...)."
+        )
     coords: dict[Any, Any] = {}
     for array in arrays:
         for name, coord in array.coords.items():
@@ -71,6 +76,17 @@ def dataset(
             f"{lowered} intervals have fewer than {accuracy} nodes in their quadrature: weights were too large"
         )
     return xr.Dataset(variables, {**coords, "state": list(states)}, attrs)
+
+
+def check_alike(arrays: Sequence[xr.DataArray]) -> None:
+    """Refuse coefficients whose coordinates differ."""
+    try:
+        xr.align(*arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the coefficients do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together first: "
+            "xarray.align, or da.interp_like."
+        ) from None
 
 
 def order_of_dims(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable], dim: str) -> list[Hashable]:

@@ -13,10 +13,11 @@ from gridtrend.grid.cf import slope_units, temperature_kind
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.kernels.cells import fit_cells, predict_cells
 from gridtrend.neural.layered import check_hidden
+from gridtrend.neural.options import check_number, check_penalty, check_whole
 from gridtrend.neural.parameters import activation_code
 from gridtrend.neural.phase import origin, steps_from_origin
 from gridtrend.neural.shapes import Array
-from gridtrend.neural.training import Options, check_number, check_penalty, check_whole
+from gridtrend.neural.training import Options
 from gridtrend.neural.windows import cycle
 
 MODELS = ("mlp", "linear")
@@ -239,6 +240,12 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"model has {arrays[0].sizes['parameter']} parameters, and its attributes (lags, harmonics, hidden) describe a "
             f"network of {_limits(parameters['layers']).size}."
         )
+    try:
+        xr.align(da.isel({dim: 0}, drop=True), *arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the data and the model are on different grids ({str(error).splitlines()[0]}); predict on the grid of the training."
+        ) from None
     result = apply(predict_cells, da, *arrays, dim=dim, axis=axis, shared=shared, **parameters)
     predicted = result["predicted"].assign_attrs(model=f"{model.attrs['model']}, {parameters['lags']} lags")
     return predicted.transpose(*(name for name in da.dims if name in predicted.dims), ...)

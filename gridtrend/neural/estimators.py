@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gridtrend.neural.features import Names, check_names, read_features
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered import fit_mlp, mlp_forward, softmax
+from gridtrend.neural.options import check_pair
 from gridtrend.neural.saving import read_model, write_model
 from gridtrend.neural.shapes import Array, as_array, as_floats, check_finite
 from gridtrend.neural.windows import Scaler
@@ -28,6 +29,13 @@ def _not_fitted() -> type[Exception]:
         error: type[Exception] = Theirs
         return error
     return NotFittedError
+
+
+def explained(left: float, whole: float) -> float:
+    """R squared; of a target that never changes 1 where it is met and else 0, as scikit-learn has it."""
+    if whole > 0:
+        return float(1.0 - left / whole)
+    return 1.0 if left == 0 else 0.0
 
 
 class Estimator:
@@ -238,6 +246,7 @@ class MLPClassifier(_MLP):
             )
         one_hot = np.eye(len(self.classes_), dtype=np.int8)
         if validation is not None:
+            validation = check_pair("validation", validation, "X, y")
             held_out = read_features("validation X", validation[0])
             validation = held_out, one_hot[read_labels(validation[1], len(held_out[0]), self.classes_)[1]]
         # One-hot, so that a class without a sample keeps its output.
@@ -318,6 +327,7 @@ class MLPRegressor(_MLP):
         columns = targets.reshape(len(targets), -1)
         self.y_scaler_ = Scaler(columns) if self.scale else Scaler.identity(columns)
         if validation is not None:
+            validation = check_pair("validation", validation, "X, y")
             held_out = read_features("validation X", validation[0])
             wanted = as_floats("validation y", validation[1])
             if wanted.shape not in ((len(held_out[0]), *targets.shape[1:]), (len(held_out[0]), columns.shape[1])):
@@ -344,7 +354,10 @@ class MLPRegressor(_MLP):
         if truth.shape != found.shape:
             raise ValueError(f"y has shape {truth.shape}, and predictions have {found.shape}.")
         left = ((truth - found) ** 2).sum(axis=0)
-        return float(np.mean(1.0 - left / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)))
+        whole = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+        return float(
+            np.mean([explained(*pair) for pair in zip(np.atleast_1d(left), np.atleast_1d(whole), strict=True)])
+        )
 
     def _further_arrays(self) -> dict[str, npt.NDArray[Any]]:
         scaler = self.y_scaler_

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from gridtrend.neural.shapes import as_array
 
+# Whole numbers up to here are exact as floats.
+MOST = 2**53
+
 Indices = npt.NDArray[np.int64]
 
 
@@ -67,7 +70,7 @@ def read_labels(
             raise ValueError(f"y holds {kinds}; labels are all integers, all strings, or one-hot rows.")
         labels = np.array(found)
     if labels.dtype.kind == "f":
-        labels = _whole(labels)
+        labels = _whole(labels.astype(np.float64))
     if labels.dtype.kind not in "biuUS":
         raise ValueError(f"y holds {labels.dtype}; labels are integers, strings or one-hot rows.")
     if classes is None:
@@ -81,7 +84,7 @@ def read_labels(
 
 def _whole(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Labels that were stored as floats."""
-    if not (np.isfinite(labels).all() and (labels == np.round(labels)).all()):
+    if not (np.abs(labels) <= MOST).all() or (labels != np.round(labels)).any():
         raise ValueError(
             f"y holds {labels.dtype} that are not whole numbers, so they are no classes. For continuous targets use "
             "gridtrend.neural.MLPRegressor."

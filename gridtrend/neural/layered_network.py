@@ -9,9 +9,9 @@ import numpy as np
 from gridtrend.neural.kernels.activations import IDENTITY, RELU
 from gridtrend.neural.kernels.layers import activate, cross_entropy, differentiate, squared_error
 from gridtrend.neural.labels import read_labels
+from gridtrend.neural.options import check_penalty
 from gridtrend.neural.parameters import views
 from gridtrend.neural.shapes import Array, as_floats, check_finite
-from gridtrend.neural.training import check_penalty
 
 LOSSES = ("cross-entropy", "squared")
 
@@ -71,6 +71,7 @@ class Network:
             )
         return f"{said}, one for each class: make it ({units}, {columns}), and its biases ({columns},)."
 
+    @np.errstate(over="ignore", invalid="ignore")
     def run(self, x: Array) -> list[Array]:
         """Activations of each layer, in room that the next call writes anew."""
         layers = self._outputs_before_bias(x)
@@ -89,6 +90,7 @@ class Network:
         np.matmul(layer, self.weights[-1], out=self._layers[-1])
         return self._layers
 
+    @np.errstate(over="ignore", invalid="ignore")
     def loss(self, x: Array, y: Any) -> float:
         """The loss of samples."""
         return self._compare(x, y, np.zeros_like(self.biases[-1]))
@@ -103,6 +105,7 @@ class Network:
             loss += 0.5 * self._l2 * float(weights @ weights)
         return loss
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, x: Array, y: Any) -> float:
         """The loss, and its gradients by backpropagation."""
         self.gradient[self._n_weights :] = 0.0

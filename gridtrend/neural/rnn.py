@@ -6,12 +6,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.neural.estimators import Estimator
+from gridtrend.neural.estimators import Estimator, explained
+from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.recurrent import fit_rnn, rnn_forward
 from gridtrend.neural.recurrent_network import RNNParameters
 from gridtrend.neural.saving import read_model, write_model
 from gridtrend.neural.shapes import Array, as_floats, check_finite
-from gridtrend.neural.training import check_whole
 from gridtrend.neural.windows import Scaler
 
 
@@ -87,7 +87,7 @@ class RNN(Estimator):
         """
         x, targets = as_floats("X", X), as_floats("y", y)
         check_finite(X=x, y=targets)
-        if x.ndim != 3 or targets.ndim not in (1, 2, 3):
+        if x.ndim != 3 or targets.ndim not in (1, 2, 3) or not x.size or not targets.size:
             raise ValueError(
                 f"X has shape {x.shape} and y {targets.shape}, and (samples, time, features) and (samples, outputs) are "
                 f"needed.{_axes_hint(x)} Windows of a series come from gridtrend.neural.windows(series, length)."
@@ -97,6 +97,7 @@ class RNN(Estimator):
         scaler = Scaler if self.scale else Scaler.identity
         self.x_scaler_, self.y_scaler_ = scaler(x), scaler(targets)
         if validation is not None:
+            validation = check_pair("validation", validation, "X, y")
             held_out = as_floats("validation y", validation[1])
             held_out = held_out[:, None] if held_out.ndim == 1 else held_out
             validation = (
@@ -163,7 +164,7 @@ class RNN(Estimator):
         truth, found = as_floats("y", y), self.predict(X)
         if truth.shape != found.shape:
             raise ValueError(f"y has shape {truth.shape}, and predictions have {found.shape}.")
-        return float(1.0 - ((truth - found) ** 2).sum() / ((truth - truth.mean(axis=0)) ** 2).sum())
+        return explained(((truth - found) ** 2).sum(), ((truth - truth.mean(axis=0)) ** 2).sum())
 
     def _outputs(self, x: Array) -> Array:
         self._check_fitted()

@@ -29,7 +29,7 @@ def as_array(name: str, values: Any) -> npt.NDArray[Any]:
 def as_floats(name: str, values: Any) -> Array:
     """Real numbers as a fresh float64 array in C order."""
     array = as_array(name, values)
-    if array.dtype.kind == "O":
+    if array.dtype.kind == "O" and array.ndim:
         # Columns of a table that were joined; only numbers may hide there.
         array = _numbers(name, array)
     if array.dtype.kind not in "biuf":

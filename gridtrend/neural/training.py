@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridtrend.neural.kernels.layers import adam_step, momentum_step
+from gridtrend.neural.options import check_number, check_whole
 from gridtrend.neural.shapes import Array
 
 OPTIMIZERS = ("adam", "sgd", "lbfgs")
@@ -28,28 +29,6 @@ class Objective(Protocol):
 
     def loss(self, x: Array, y: Any) -> float:
         """The loss alone."""
-
-
-def check_number(name: str, value: Any) -> float:
-    """A real number, or refused by name."""
-    if isinstance(value, bool | str) or np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
-        raise ValueError(f"{name}={value!r} is not a number.")
-    return float(value)
-
-
-def check_whole(name: str, value: Any) -> int:
-    """A whole number from 0 on, or refused by name."""
-    number = check_number(name, value)
-    if not math.isfinite(number) or number != int(number) or number < 0:
-        raise ValueError(f"{name}={value!r} is not a count; give a whole number.")
-    return int(value)
-
-
-def check_penalty(l2: Any) -> float:
-    """A penalty of large weights, or refused."""
-    if not 0 <= check_number("l2", l2) < math.inf:
-        raise ValueError(f"l2={l2!r} is not a penalty; give a number from 0 on.")
-    return float(l2)
 
 
 @dataclass(frozen=True)
@@ -138,6 +117,8 @@ class History:
     best_epoch: int = 0
 
 
+# A loss that grows without bounds is told by its value.
+@np.errstate(over="ignore", invalid="ignore")
 def minimise(
     objective: Objective, x: Array, y: Any, options: Options, validation: tuple[Array, Any] | None = None
 ) -> History:

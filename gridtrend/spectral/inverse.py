@@ -110,7 +110,7 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
         "factor": np.asarray(1.0 if factor is None else factor),
         "nfft": nfft,
         "one_sided": recipe.one_sided,
-        "dtype": _series_dtype(spectrum.dtype, recipe.one_sided),
+        "precision": _series_dtype(spectrum.dtype, recipe.one_sided),
     }
     if arranged.chunks:
         data = _lazy(arranged, length, options)
@@ -193,7 +193,7 @@ def _lazy(arranged: xr.DataArray, length: int, options: dict[str, Any]) -> Any:
         block = data[..., first:high, :].rechunk({arranged.ndim - 2: -1})
         place = {"first": first, "start": start, "stop": stop}
         chunks = (*block.chunks[:-2], (stop - start,))
-        meta = np.empty((0,) * (data.ndim - 1), options["dtype"])
+        meta = np.empty((0,) * (data.ndim - 1), options["precision"])
         pieces.append(
             block.map_blocks(overlap_add, drop_axis=data.ndim - 1, chunks=chunks, meta=meta, **place, **options)
         )
@@ -214,7 +214,7 @@ def overlap_add(
     factor: np.ndarray,
     nfft: int,
     one_sided: bool,
-    dtype: Any,
+    precision: Any,
 ) -> np.ndarray:
     """Samples from `start` up to `stop` of the series with these spectra, (..., windows from `first` on, bins)."""
     flat = spectra.reshape((int(np.prod(spectra.shape[:-2])), *spectra.shape[-2:]))
@@ -238,7 +238,7 @@ def overlap_add(
     with np.errstate(all="ignore"):
         series = total[:, start - low : stop - low] / through[start:stop]
     series[:, hidden[start:stop]] = np.nan
-    return np.asarray(series.reshape((*spectra.shape[:-2], stop - start)), dtype)
+    return np.asarray(series.reshape((*spectra.shape[:-2], stop - start)), precision)
 
 
 def _through(weights: np.ndarray, hop: int, count: int, size: int) -> np.ndarray:

@@ -40,7 +40,7 @@ def _described(da: xr.DataArray, attrs: dict[str, Any]) -> xr.DataArray:
 
 def check_alpha(alpha: Any) -> None:
     """Refuse what is not a significance level."""
-    if isinstance(alpha, str) or np.ndim(alpha) or not 0.0 < alpha < 1.0:
+    if not isinstance(alpha, (int, float, np.integer, np.floating)) or not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
 
 

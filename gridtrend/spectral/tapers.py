@@ -47,7 +47,8 @@ def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
 
     try:
         asked = _with_parameters(taper)
-        weights = np.asarray(get_window(asked, length), float)
+        with np.errstate(all="ignore"):
+            weights = np.asarray(get_window(asked, length), float)
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"taper={taper!r} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', "
