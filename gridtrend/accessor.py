@@ -131,7 +131,10 @@ def _p_values(ds: xr.Dataset) -> list[str]:
 
 
 def _as_dataset(result: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    return result.to_dataset() if isinstance(result, xr.DataArray) else result
+    if isinstance(result, xr.Dataset):
+        return result
+    # Each variable has its own number of windows.
+    return result.to_dataset().reset_coords([name for name in ("n_segments",) if name in result.coords])
 
 
 def _combine(results: dict[str, xr.Dataset]) -> xr.Dataset:

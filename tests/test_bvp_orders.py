@@ -54,9 +54,19 @@ def solve(known, **options):
 @pytest.mark.parametrize("order", [2, 4, 6])
 @pytest.mark.parametrize("name", TABLES)
 def test_errors_are_those_of_the_published_scheme_or_smaller(name, order):
-    errors = [solve(getattr(reference, name)(n), order=order)[1] for n in SIZES]
-    # A unit in the last digit printed.
-    assert all(e <= 1.001 * t for e, t in zip(errors, TABLES[name][order], strict=True)), errors
+    for n, published in zip(SIZES, TABLES[name][order], strict=True):
+        known = getattr(reference, name)(n)
+        out, error = solve(known, order=order)
+        scale = np.abs(known.exact).max() if known.relative else 1.0
+        # A unit in the last digit printed; and rounding, which depends on the processor, where the scheme is as good as that.
+        assert error <= 1.001 * published + reference.rounding(known, out, order) / scale, n
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rounding_is_small_beside_the_published_errors_of_the_coarsest_mesh(name):
+    known = getattr(reference, name)(25)
+    out, _ = solve(known, order=6)
+    assert reference.rounding(known, out, 6) < 0.01 * TABLES[name][6][0]
 
 
 @pytest.mark.parametrize(

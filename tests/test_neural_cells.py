@@ -98,7 +98,7 @@ def test_harmonics_alone_hold_an_annual_cycle():
     model = neural.fit_per_cell(da[:72], model="linear", lags=0, harmonics=1)
     # Other years, which begin in another month.
     np.testing.assert_allclose(neural.predict_per_cell(da[77:], model)[0:], da[77:], atol=1e-9)
-    steps = xr.DataArray(np.cos(2 * np.pi * np.arange(50) / 7), dims="time")
+    steps = xr.DataArray(np.cos(2 * np.pi * np.arange(50) / 7), {"time": np.arange(50)}, "time")
     model = neural.fit_per_cell(steps, model="linear", lags=0, harmonics=1, period=7)
     np.testing.assert_allclose(neural.predict_per_cell(steps, model), steps, atol=1e-12)
 

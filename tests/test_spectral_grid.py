@@ -1,10 +1,12 @@
 """Spectra on grids: chunks, laziness, missing values, coordinates, attributes, and what users are told."""
 
 import pickle
+import re
 import sys
 
 import dask
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.signal import get_window
@@ -341,3 +343,92 @@ def test_a_dataset_and_a_missing_dimension_are_refused(field):
         gt.welch(field.to_dataset(), window=30)
     with pytest.raises(ValueError, match="no dimension 'year'"):
         gt.welch(field, "year", window=30)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: gt.welch(x, window=30, hop=500), "hop=500 is 500 samples long, and 'time' has 300"),
+        (lambda x: gt.welch(x, window=30, hop="5Y"), "hop='5Y' is 1826 samples long"),
+        (lambda x: gt.band_power(x, window=60, period=("50D", "10D")), r"wrong way round; write \(shortest, longest\)"),
+        (lambda x: gt.band_power(x, window=60, frequency=(0.1, 0.02)), r"frequency=\(0\.02, 0\.1\)"),
+        (lambda x: gt.welch(x, window=30, taper="tukey:9"), "'tukey' is a share of the window, from 0 to 1"),
+        (lambda x: gt.welch(x, window=30, taper=("tukey", -1.0)), "a share of the window, from 0 to 1"),
+        (lambda x: gt.welch(x, window=30, taper="gaussian:0"), "no weights that are finite"),
+        (lambda x: gt.welch(x, window=pd.DateOffset(months=3)), r"\(DateOffset\) is not a length.*'5Y'"),
+        (lambda x: gt.welch(x, window=np.timedelta64(2, "M")), "not a fixed length of time"),
+        (lambda x: gt.welch(x, window="60ms"), "'60ms' is not a duration"),
+        (lambda x: gt.welch(x, window=True), r"window=True \(bool\) is not a length"),
+        (lambda x: gt.welch(x, window=30, nfft="x"), "nfft='x' is less than the window"),
+        (lambda x: gt.red_noise(x, window=30, alpha=None), "alpha=None is not a significance level"),
+        (lambda x: gt.welch(x.rename(lat="n_segments"), window=30), "dimension 'n_segments' already; rename it"),
+        (lambda x: gt.red_noise(x.rename(lat="level"), window=30), "'level', which is the name of a result; rename it"),
+        (lambda x: gt.welch(x.assign_coords(frequency=1.0), window=30), "coordinate 'frequency' already; rename it"),
+    ],
+)
+def test_options_out_of_range_are_refused_with_the_way_out(call, message, field):
+    with pytest.raises(ValueError, match=message):
+        call(field)
+
+
+def test_tapers_with_parameters_are_written_in_either_way(field):
+    one, other = (gt.welch(field, window=30, taper=taper) for taper in ("tukey:0.25", ("tukey", 0.25)))
+    xr.testing.assert_identical(one, other)
+    spectrum = gt.sliding_fft(field, window=30, hop=10, taper="kaiser:8")
+    np.testing.assert_allclose(gt.inverse_sliding_fft(spectrum)[5:-5, 0, 1], field[5:-5, 0, 1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("frequency", "samples"), [("2YS", 24), ("24MS", 24), ("1YE-DEC", 12), ("60ME", 60)])
+def test_frequencies_of_pandas_are_durations(frequency, samples):
+    time = xr.date_range("1900", periods=240, freq="MS")
+    monthly = xr.DataArray(np.random.default_rng(0).normal(size=240), {"time": time}, "time")
+    assert gt.welch(monthly, window=frequency, sampling="calendar").attrs["window"] == samples
+
+
+def test_steps_that_differ_a_little_are_told_by_how_much(field):
+    drift = field.drop_vars("time").assign_coords(time=np.arange(300) + 0.004 * (np.arange(300) == 150))
+    with pytest.raises(ValueError, match=r"its steps differ by up to 0\.8 %"):
+        gt.welch(drift, window=30)
+    composites = field.assign_coords(time=xr.date_range("2001", periods=300, freq="16D"))
+    with pytest.raises(ValueError, match="are in the same month, and sampling='calendar' is for steps of whole months"):
+        gt.welch(composites, window=30, sampling="calendar")
+
+
+@pytest.mark.parametrize(("window", "hop"), [(8, 8), (9, 9), (16, 16), (30, 30), (2, 2)])
+def test_the_hop_that_is_proposed_has_an_inverse(window, hop, field):
+    with pytest.raises(ValueError, match=r"hop=(\d+) for one") as told:
+        gt.inverse_sliding_fft(gt.sliding_fft(field, window=window, hop=hop, taper="hann"))
+    fits = int(re.search(r"hop=(\d+) for one", str(told.value))[1])
+    assert fits < hop
+    gt.inverse_sliding_fft(gt.sliding_fft(field, window=window, hop=fits, taper="hann"))
+
+
+@pytest.mark.parametrize("sides", ["onesided", "twosided"])
+def test_single_precision_comes_back_in_single_precision(sides, field):
+    single = field[:, 0, 1].astype(np.float32)
+    for x in (single, single.chunk(time=50)):
+        back = gt.inverse_sliding_fft(gt.sliding_fft(x, window=30, hop=10, taper="hamming", sides=sides))
+        assert back.dtype == back.compute().dtype == (np.float32 if sides == "onesided" else np.complex64)
+        np.testing.assert_allclose(back.compute().real, single, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "call"),
+    [
+        (np.ones(43_200), r"dims='time'\)"),
+        ([1.0] * 50, r"dims='time'\)"),
+        (np.ones((50, 2)), r"dims=\('time', 'cell'\)"),
+        (np.ones((50, 2, 2)), r"dims=\('time', 'lat', 'lon'\)"),
+        (np.ones((50, 2, 2, 2)), r"dims=\('time', 'lat', 'lon', 'dim_3'\)"),
+    ],
+)
+def test_plain_arrays_are_told_as_many_dimensions_as_they_have(values, call):
+    for function in (gt.welch, gt.mann_kendall):
+        options = {"window": 8} if function is gt.welch else {}
+        with pytest.raises(TypeError, match=call):
+            function(values, **options)
+
+
+def test_a_lag_beyond_the_record_is_refused(field):
+    with pytest.raises(ValueError, match="lag=300 is as long as the record of 300 steps"):
+        gt.mann_kendall(field, method="hamed_rao", lag=300)

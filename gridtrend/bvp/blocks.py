@@ -39,7 +39,8 @@ class System:
     The first `n_seen` states are the user's, the others carry conditions that couple the ends.
 
     `entries` of A and `sources` of q are (row, column, ...) with arrays of shape (..., nodes) or (..., 1); `rows` are the
-    coefficients of the conditions, left ones first, one entry a state, and `values` theirs.
+    coefficients of the conditions, left ones first, one entry a state, and `values` theirs. `parts` states make one of the
+    user's: 2 where these are complex.
     """
 
     n: int
@@ -49,6 +50,7 @@ class System:
     sources: dict[int, Array]
     rows: list[list[Array]]
     values: list[Array]
+    parts: int = 1
 
     def real(self) -> "System":
         """The same equations in real and imaginary parts: state s becomes the states 2 s and 2 s + 1."""
@@ -67,7 +69,7 @@ class System:
                     pair[i].append(part)
             rows += pair
             values += [value.real, value.imag]
-        return System(2 * self.n, 2 * self.n_seen, 2 * self.n_left, entries, sources, rows, values)
+        return System(2 * self.n, 2 * self.n_seen, 2 * self.n_left, entries, sources, rows, values, parts=2)
 
 
 def _parts(a: Array) -> tuple[tuple[int, int, Array], ...]:
@@ -264,6 +266,7 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
         np.int64(system.n),
         np.int64(system.n_seen),
         np.int64(system.n_left),
+        np.int64(system.parts),
         *(box or mesh.rule(2)),
         *mesh.rule(max(order, 2)),
         *(following or mesh.rule(2)),

@@ -37,8 +37,14 @@ class Ends:
     right: tuple[Row, ...]
 
 
-def ends(states: Sequence[str], left: Condition | None, right: Condition | None, coupled: Coupled | None) -> Ends:
-    """Conditions as rows.
+def ends(
+    states: Sequence[str],
+    left: Condition | None,
+    right: Condition | None,
+    coupled: Coupled | None,
+    strangers: Sequence[str] = (),
+) -> Ends:
+    """Conditions as rows; `strangers` are states that no equation names.
 
     Raises
     ------
@@ -51,9 +57,15 @@ def ends(states: Sequence[str], left: Condition | None, right: Condition | None,
     pairs = list(_coupled(states, coupled))
     n_found = len(at_left) + len(at_right) + len(pairs)
     if n_found != len(states):
+        stranger = ""
+        if strangers:
+            stranger = (
+                f" {strangers[0]!r} stands in conditions alone, and in no equation (A, q): correct the name, or give it an "
+                f'equation, such as q={{"{strangers[0]}": 0.0}} for a constant.'
+            )
         raise ValueError(
             f"{len(states)} states ({', '.join(states)}) need {len(states)} conditions, and {n_found} are given "
-            f"({len(at_left)} at the left, {len(at_right)} at the right, {len(pairs)} that couple both)."
+            f"({len(at_left)} at the left, {len(at_right)} at the right, {len(pairs)} that couple both).{stranger}"
         )
     for row in [*at_left, *at_right, *(row for pair in pairs for row in pair)]:
         for name in row.coefficients:
@@ -78,6 +90,8 @@ def _rows(condition: Any, end: str) -> Iterable[Row]:
         return
     if isinstance(condition, Mapping):
         for name, value in condition.items():
+            if not isinstance(name, str):
+                raise TypeError(f"{end} names the state {name!r}; names are strings, such as 'y1'.")
             yield Row({name: 1.0}, value)
         return
     example = f'{end}=[({{"y1": 2.0, "y2": 1.0}}, 3.0)] for 2 y1 + y2 = 3'

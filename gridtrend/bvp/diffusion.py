@@ -45,8 +45,8 @@ def steady_diffusion(
 
     Returns
     -------
-    Dataset, shape (..., dim)
-        u, flux : float64 or complex128
+    Dataset
+        u, flux : float64 or complex128, shape (..., dim, ...)
         error_estimate, residual, status
             As those of `solve_linear`.
 
@@ -87,9 +87,14 @@ def steady_diffusion(
             f"k is {type(k).__name__}; an xarray.DataArray with the dimension {dim!r} and its coordinate is expected: "
             f"xarray.DataArray(values, {{{dim!r}: nodes}}, {dim!r})."
         )
+    for name, value in (("k", k), ("decay", decay)):
+        if isinstance(value, xr.DataArray) and value.dtype.kind not in "biufc":
+            raise TypeError(f"{name} holds {value.dtype}, and numbers are needed. Convert it with .astype(float).")
+        if not isinstance(value, xr.DataArray) and (np.ndim(value) or np.asarray(value).dtype.kind not in "biufc"):
+            raise TypeError(f"{name} is {type(value).__name__}; a number or an xarray.DataArray is expected.")
     A: dict[tuple[str, str], Value] = {("u", "flux"): -1.0 / k.astype(np.result_type(k.dtype, float))}
     if isinstance(decay, xr.DataArray) or decay != 0.0:
-        A["flux", "u"] = -decay
+        A["flux", "u"] = -1.0 * decay
     return solve_linear(
         A,
         {"flux": source},

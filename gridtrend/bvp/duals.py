@@ -59,6 +59,12 @@ _COMPARISONS = {
 }
 
 
+_NO_NUMBER = (
+    "f makes a plain number or array of a state, which has no derivatives: math.exp, float and numpy.asarray do. Write f with "
+    "operators, numpy.where and NumPy's functions such as numpy.exp."
+)
+
+
 class Dual(np.lib.mixins.NDArrayOperatorsMixin):
     """An array and its derivatives; None stands for a derivative of zero.
 
@@ -93,6 +99,28 @@ class Dual(np.lib.mixins.NDArrayOperatorsMixin):
                     if part is not None:
                         parts[j] = slope * part if parts[j] is None else parts[j] + slope * part
         return Dual(result, parts)
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of a state is that of all its nodes and cells")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(
+            f"f asks for .{name} of a state; states take operators, numpy.where and NumPy's functions such as numpy.exp."
+        )
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(_NO_NUMBER)
+
+    def __float__(self) -> float:
+        raise TypeError(_NO_NUMBER)
+
+    def __getitem__(self, place: Any) -> Any:
+        raise TypeError(
+            f"f asks for the values [{place!r}] of a state; an equation holds at each node by itself, between the states "
+            "and coefficients there."
+        )
 
     def __array_function__(self, function: Any, kinds: Any, args: Any, options: Any) -> Any:
         if function is not np.where or options or len(args) != 3:

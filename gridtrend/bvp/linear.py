@@ -9,8 +9,8 @@ import xarray as xr
 from gridtrend.bvp.blocks import LinearProblem, Slot
 from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
-from gridtrend.bvp.results import ORDERS, dataset
-from gridtrend.grid.apply import check_chunks, map_cells
+from gridtrend.bvp.results import ORDERS, check_alike, dataset
+from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
 
 MISSING = ("propagate", "trim")
 
@@ -59,8 +59,9 @@ def solve_linear(
 
     Returns
     -------
-    Dataset, shape (..., dim)
-        one variable a state : float64 or complex128
+    Dataset
+        one variable a state : float64 or complex128, shape (..., dim, ...)
+            Dimensions in the order of the coefficient along `dim` that has most of them, then those of the others.
         error_estimate : float64, shape (..., state), units of the state
             Largest update, over the nodes, that the rule of the next higher order asks for: the error itself to leading
             order, where coefficients are smooth and resolved.
@@ -68,10 +69,11 @@ def solve_linear(
             Largest defect of y' = A y + q, integrated over one interval by that rule.
         status : int8
             0 solved; 1 solved, but steps are long for A (spectral radius of h |A| over 2), so that the solution may
-            oscillate; 2 solved, but corrections changed no more than what they left: coefficients are noisy or not
-            resolved; 3 corrections grew, and the solution of order 2 is returned; 4 not converged (nonlinear problems);
-            5 no unique solution; 6 missing coefficients, or fewer nodes left than the order takes. States are NaN
-            from 4 on.
+            oscillate; 2 solved, but doubtful: the estimated error is above a tenth of the largest value of a state (the
+            problem is close to one without a unique solution, or not resolved), or corrections changed no more than what
+            they left (coefficients are noisy or not resolved); 3 corrections grew, and the solution of order 2 is
+            returned; 4 not converged (nonlinear problems); 5 no unique solution; 6 missing coefficients or conditions, or
+            fewer nodes left than the order takes. States are NaN from 4 on.
 
     Raises
     ------
@@ -119,7 +121,8 @@ def solve_linear(
     if missing not in MISSING:
         raise ValueError(f"missing={missing!r} is not known; choose from {', '.join(map(repr, MISSING))}.")
     states = state_names(A, q or {}, left, right)
-    conditions = ends(states, left, right, coupled)
+    equations = state_names(A, q or {}, None, None)
+    conditions = ends(states, left, right, coupled, [state for state in states if state not in equations])
     slots = Slots(dim)
     entries = [
         ((states.index(row), states.index(col)), slots.of(a, f"A[{row!r}, {col!r}]")) for (row, col), a in A.items()
@@ -131,6 +134,7 @@ def solve_linear(
         nodes, order, len(states), len(states) + len(conditions.carriers), len(conditions.left),
         tuple(entries), tuple(sources), rows, values, slots.is_complex, missing == "trim",
     )  # fmt: skip
+    check_alike(slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,
@@ -155,10 +159,19 @@ def state_names(
     right: Condition | None,
 ) -> tuple[str, ...]:
     """All states that a problem names, in order of appearance."""
+    given: tuple[tuple[str, Any, str], ...] = (("A", A, "{('y1', 'y2'): a}"), ("q", q, "{'y1': q}"))
+    for name, value, example in given:
+        if not isinstance(value, Mapping):
+            raise TypeError(
+                f"{name} is {type(value).__name__}; a dict of coefficients by state is expected, such as {example}."
+            )
     for key in A:
         if not (isinstance(key, tuple) and len(key) == 2):
             raise TypeError(f"the entries of A are named by pairs of states such as ('y1', 'y2'), not {key!r}.")
     found = [*(row for row, _ in A), *q, *(col for _, col in A), *names(left, right)]
+    for state in found:
+        if not isinstance(state, str):
+            raise TypeError(f"a state is called {state!r}; names are strings, such as 'y1'.")
     return tuple(dict.fromkeys(found))
 
 
@@ -176,7 +189,7 @@ class Slots:
             if np.ndim(value) or np.asarray(value).dtype.kind not in "biufc":
                 raise TypeError(
                     f"{name} is {type(value).__name__}; a number or an xarray.DataArray is expected, with named "
-                    f"dimensions: xarray.DataArray(values, dims=({self.dim!r}, 'lat', 'lon'))."
+                    f"dimensions: {as_dataarray(value, self.dim)}."
                 )
             self.is_complex |= bool(np.iscomplexobj(value))
             return Slot(constant=complex(value) if np.iscomplexobj(value) else float(value))
@@ -187,6 +200,11 @@ class Slots:
                 f"{name} has the dimension {self.dim!r}, and a condition holds at one node: .isel({self.dim}=0)."
             )
         check_chunks(value, self.dim)
+        if "state" in value.dims:
+            raise ValueError(
+                f"{name} has a dimension 'state', which results have for the error of each state; rename it: "
+                "da.rename(state='other')."
+            )
         self.is_complex |= value.dtype.kind == "c"
         self.arrays.append(value)
         return Slot(len(self.arrays) - 1, has_nodes=self.dim in value.dims)

@@ -132,6 +132,12 @@ def mesh_of(arrays: Sequence[xr.DataArray], dim: str, breaks: Sequence[float] | 
     if values.dtype.kind not in "iuf":
         raise TypeError(f"coordinate {dim!r} holds {values.dtype}; nodes are real numbers, such as metres.")
     x = values.astype(float)
+    if x.size < order:
+        raise ValueError(
+            f"order {order} needs {order} nodes, and dimension {dim!r} has {x.size} nodes. Ask for a lower order: order=2 "
+            "needs two."
+        )
+    breaks = _numbers(breaks)
     _check_order(x, dim, breaks)
     mesh = Mesh(x, _pieces(x, dim, breaks))
     if mesh.smallest_piece < order:
@@ -141,6 +147,15 @@ def mesh_of(arrays: Sequence[xr.DataArray], dim: str, breaks: Sequence[float] | 
             "Ask for a lower order: order=2 needs two."
         )
     return mesh
+
+
+def _numbers(breaks: Sequence[float] | None) -> list[float] | None:
+    if breaks is None:
+        return None
+    found = np.asarray(breaks)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iuf"):
+        raise ValueError(f"breaks={breaks!r} is no list of nodes; give numbers, such as breaks=[0.5].")
+    return [float(each) for each in found]
 
 
 def _check_order(x: Any, dim: str, breaks: Sequence[float] | None) -> None:

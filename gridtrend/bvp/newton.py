@@ -1,7 +1,6 @@
 """Nonlinear problems on plain arrays: Newton's method on the box scheme, then iterated deferred correction."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +9,20 @@ import numpy as np
 from gridtrend.bvp.blocks import SWEEPS, Array, Slot, System, Tables, run
 from gridtrend.bvp.duals import Dual, independent
 from gridtrend.bvp.kernels.correction import (
+    DOUBTFUL,
     HARMLESS,
+    LARGE,
     MISSING,
-    NO_GAIN,
+    NOISE,
     ROUNDING,
     SINGULAR,
+    SOLVED,
     UNCONVERGED,
     UNCORRECTED,
 )
 from gridtrend.bvp.kernels.linear import MOST_SWEEPS
 from gridtrend.bvp.mesh import Mesh, Rule
-
-RightHandSide = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
+from gridtrend.bvp.right_hand_side import RightHandSide, derivatives
 
 # Cells that are iterated together: what they take stays small, whatever the size of the chunk.
 TOGETHER = 1024
@@ -108,7 +109,9 @@ class Iteration:
     def solve(self) -> tuple[Array, ...]:
         """States, error, residual and status."""
         mesh, order = self.problem.mesh, self.problem.order
-        missing = ~np.all([np.isfinite(a).all(0) for a in (*self.coefficients.values(), self.y[0])], axis=0)
+        ends = (*(a for row in self.rows for a in row), *self.values)
+        given = (*self.coefficients.values(), *self.y[: self.n_seen], *ends)
+        missing = ~np.all([np.isfinite(a).all(0) for a in given], axis=0)
         self.status[missing] = MISSING
         self._newton(mesh.rule(2))
         first = self.y.copy()
@@ -120,20 +123,31 @@ class Iteration:
         error = np.abs(d).max(1) if following else np.full(d.shape[::2], np.nan)
         if order > 2:
             changed, size = self._relative(self.y - first, self.y), self._relative(d, self.y)
-            self.status[(self.status < NO_GAIN) & (size > 0.5 * changed) & (size > HARMLESS)] = NO_GAIN
+            self.status[(self.status < DOUBTFUL) & (size > 0.5 * changed) & (size > HARMLESS)] = DOUBTFUL
+        self._doubt(error, np.minimum(np.abs(first).max(1), np.abs(self.y).max(1)))
         failed = self.status >= UNCONVERGED
         for part in (self.y, error, defect):
             part[..., failed] = np.nan
         return self.y[: self.n_seen], error[: self.n_seen], defect[: self.n_seen], self.status
 
+    def _doubt(self, error: Array, scale: Array) -> None:
+        """Tell where the estimated error is a good part of the solution, as for linear problems."""
+        large = (error > LARGE * scale)[: self.n_seen].any(0)
+        some = np.flatnonzero((self.status == SOLVED) & large)
+        if not some.size:
+            return
+        y, x = self.y[..., some], self.problem.mesh.x
+        f, _ = self._derivatives(y, some, jacobian=False)
+        through = np.abs(y).max(1) + np.trapezoid(np.abs(f), x[None, :, None], axis=1)
+        error, scale = error[:, some], scale[:, some]
+        doubtful = ((error > LARGE * scale) & (error > NOISE * through))[: self.n_seen].any(0)
+        self.status[some[doubtful]] = DOUBTFUL
+
     def _derivatives(self, y: Array, some: Array, *, jacobian: bool) -> tuple[Array, dict[tuple[int, int], Array]]:
         """f, and its derivatives by state, of the cells `some`."""
         states = self.problem.states
         duals: list[Any] = independent(list(y[: self.n_seen])) if jacobian else list(y[: self.n_seen])
-        found = self.problem.f(
-            dict(zip(states, duals, strict=True)), {name: a[:, some] for name, a in self.coefficients.items()}
-        )
-        check_derivatives(found, states)
+        found = derivatives(self.problem.f, states, duals, {name: a[:, some] for name, a in self.coefficients.items()})
         f, zero = np.zeros_like(y), np.zeros(y.shape[1:])
         slopes: dict[tuple[int, int], Array] = dict.fromkeys(self.system.entries, zero)
         for r, state in enumerate(states):
@@ -193,7 +207,9 @@ class Iteration:
             size = self._relative(d, y)
             length = self._length(y, d, size, slopes, rule, active)
             self.y[..., active] = y + length * d
-            self.status[active[~np.isfinite(size)]] = SINGULAR
+            # Equations that are finite and have no update are singular; others have overflowed on the way.
+            known = np.isfinite(f).all((0, 1)) & np.all([np.isfinite(a).all(0) for a in slopes.values()], axis=0)
+            self.status[active[~np.isfinite(size)]] = np.where(known, SINGULAR, UNCONVERGED)[~np.isfinite(size)]
             self.status[active[length == 0.0]] = np.maximum(self.status[active[length == 0.0]], UNCONVERGED)
             active = active[(size > CONVERGED) & (length > 0.0)]
         self.status[active] = UNCONVERGED
@@ -243,11 +259,3 @@ class Iteration:
                 active = active[(ratio < 0.5) & (last[active] * ratio / (1 - ratio) > 0.1 * ahead)]
             if not active.size:
                 return
-
-
-def check_derivatives(found: Any, states: Sequence[str] | None) -> None:
-    """Refuse what is not a dict of derivatives, one for each state where these are known."""
-    if not isinstance(found, Mapping) or not found or (states is not None and set(found) != set(states)):
-        wanted = f": a dict with {', '.join(map(repr, states))}" if states else ", in a dict"
-        got = ", ".join(map(repr, found)) if isinstance(found, Mapping) and found else type(found).__name__
-        raise ValueError(f"f must return a derivative for each state{wanted}; it returned {got}.")

@@ -1,7 +1,6 @@
 """Nonlinear two-point boundary value problems, one per cell."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,8 +8,9 @@ import xarray as xr
 from gridtrend.bvp.conditions import Condition, Coupled, Value, ends
 from gridtrend.bvp.linear import Slots, check_order
 from gridtrend.bvp.mesh import mesh_of
-from gridtrend.bvp.newton import NonlinearProblem, RightHandSide, check_derivatives
-from gridtrend.bvp.results import dataset
+from gridtrend.bvp.newton import NonlinearProblem
+from gridtrend.bvp.results import check_alike, dataset
+from gridtrend.bvp.right_hand_side import RightHandSide, states_of
 from gridtrend.grid.apply import map_cells
 
 
@@ -35,8 +35,8 @@ def solve(
     Parameters
     ----------
     f : callable
-        `f(y, c)` returns a dict with the derivative of each state. `y` and `c` are dicts of states and coefficients, which
-        are arrays of shape (nodes, cells); write it with operators, `numpy.where` and NumPy's functions such as `numpy.exp`.
+        `f(y, c)` returns a dict with the derivative of each state. `y` and `c` are dicts of states and coefficients,
+        `y["u"]` or `y.u`, which are arrays of shape (nodes, cells); write it with operators, `numpy.where` and NumPy's functions such as `numpy.exp`.
         It must be picklable to run in other processes.
     coeffs : mapping of name to DataArray or number
         The coefficients c, real. At least one has `dim` with a coordinate of increasing numbers: the mesh, which `f` sees
@@ -56,9 +56,9 @@ def solve(
 
     Returns
     -------
-    Dataset, shape (..., dim)
-        States, error_estimate, residual and status as those of `solve_linear`; states are NaN where Newton's method did not
-        converge (status 4).
+    Dataset
+        States, shape (..., dim, ...), error_estimate, residual and status as those of `solve_linear`; states are NaN where
+        Newton's method did not converge or overflowed (status 4).
 
     Raises
     ------
@@ -97,10 +97,14 @@ def solve(
     (0.140539214, 0)
     """
     check_order(order)
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations={max_iterations} allows no step; it must be at least 1.")
+    if not isinstance(max_iterations, (int, np.integer)) or max_iterations < 1:
+        raise ValueError(f"max_iterations={max_iterations!r} is not a number of steps; give a whole number from 1 on.")
+    if not isinstance(coeffs, Mapping):
+        raise TypeError(f"coeffs is {type(coeffs).__name__}; a dict of coefficients by name is expected, {{'k': k}}.")
     states = states_of(f, coeffs)
     conditions = ends(states, left, right, coupled)
+    if guess is not None and not isinstance(guess, Mapping):
+        raise TypeError(f"guess is {type(guess).__name__}; a dict of first guesses by state is expected, {{'u': 1.0}}.")
     if unknown := set(guess or {}) - set(states):
         raise ValueError(f"the guess names {unknown.pop()!r}, and f has the states {', '.join(states)}.")
     slots = Slots(dim)
@@ -114,6 +118,7 @@ def solve(
         f, nodes, order, states, len(states) + len(conditions.carriers), len(conditions.left),
         coefficients, first, rows, values, max_iterations,
     )  # fmt: skip
+    check_alike(slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,
@@ -123,18 +128,3 @@ def solve(
         {"state": len(states)},
     )
     return dataset(results, states, slots.arrays, dim, order, nodes.lowered(order))
-
-
-class Anything(dict[str, np.ndarray[Any, Any]]):
-    """States whose names are not known yet: each is an array of ones."""
-
-    def __missing__(self, name: str) -> np.ndarray[Any, Any]:
-        return np.ones((1, 1))
-
-
-def states_of(f: RightHandSide, coeffs: Mapping[str, Value]) -> tuple[str, ...]:
-    """The states that f returns derivatives of."""
-    with np.errstate(all="ignore"):
-        found = f(Anything(), {name: np.ones((1, 1)) for name in coeffs})
-    check_derivatives(found, None)
-    return tuple(found)

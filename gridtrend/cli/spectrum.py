@@ -117,7 +117,7 @@ def spectrum(
     *,
     window: int | str,
     hop: int | str | None,
-    taper: Any,
+    taper: str,
     detrend: str,
     sampling: str,
     per: str | None,

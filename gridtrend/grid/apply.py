@@ -190,6 +190,18 @@ def package_version() -> str:
     return __version__
 
 
+def as_dataarray(values: Any, dim: str) -> str:
+    """The call that names the dimensions of plain values, as many as they have."""
+    try:
+        n = np.ndim(values)
+    except ValueError:
+        n = 1
+    names = [dim, *(name for name in ("lat", "lon") if name != dim)]
+    dims = [dim] if n < 2 else names[:n] if n > 2 else [dim, "cell"]
+    dims += [f"dim_{i}" for i in range(len(dims), n)]
+    return f"xarray.DataArray(values, dims={dims[0]!r})" if n < 2 else f"xarray.DataArray(values, dims={tuple(dims)!r})"
+
+
 def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
     """Refuse what is not a DataArray of numbers (real ones, unless `kinds` has a "c") with a dimension `dim`."""
     if isinstance(array, xr.Dataset):
@@ -199,8 +211,7 @@ def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
         )
     if not isinstance(array, xr.DataArray):
         raise TypeError(
-            f"an xarray.DataArray is expected, not {type(array).__name__}. Name its dimensions: "
-            f"xarray.DataArray(values, dims=({dim!r}, 'lat', 'lon'))."
+            f"an xarray.DataArray is expected, not {type(array).__name__}. Name its dimensions: {as_dataarray(array, dim)}."
         )
     name = f"{array.name!r}" if array.name is not None else "the array"
     if dim not in array.dims:

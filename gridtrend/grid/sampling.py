@@ -26,6 +26,8 @@ _TOLERANCE = 1e-3
 # As pandas and ISO 8601 write them; what the units are called in full is known to `unit_named`.
 _LETTERS = {"Y": "year", "YR": "year", "A": "year", "M": "month", "W": "week", "D": "day", "H": "hour", "S": "second"}
 _LETTERS |= {"MIN": "minute", "SEC": "second", "HR": "hour"}
+# Frequencies of pandas: at the start or the end of each.
+_LETTERS |= {"MS": "month", "ME": "month", "YS": "year", "YE": "year", "AS": "year"}
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,14 @@ class Sampling:
     def steps(self, name: str, length: Duration | float) -> float:
         """A length of time in steps, not rounded: numbers are steps already."""
         if isinstance(length, (np.timedelta64, timedelta)):
-            return np.timedelta64(length) / np.timedelta64(1, "D") * self._known(name, length, self.per_day)
+            days = _days(name, length)
+            return days * self._known(name, length, self.per_day)
         if not isinstance(length, str):
-            if not np.isfinite(length):
+            known = isinstance(length, (int, float, np.integer, np.floating)) and not isinstance(length, bool)
+            if not known or not np.isfinite(length):
+                said = f" ({type(length).__name__})" if not known else ""
                 raise ValueError(
-                    f"{given(name, length)} is not a length; give a number of samples, or a duration: '30D'."
+                    f"{given(name, length)}{said} is not a length; give a number of samples, or a duration: '30D', '5Y'."
                 )
             return float(length)
         number, unit = _parse(name, length)
@@ -183,8 +188,8 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         place = int(np.argmax(np.abs(gaps - usual)))
         where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
         problem = (
-            f"coordinate {dim!r} is not sampled regularly: its steps differ by a factor of up to "
-            f"{gaps.max() / gaps.min():.4g}{where}. A spectrum needs equal steps:"
+            f"coordinate {dim!r} is not sampled regularly: its steps differ by {_difference(gaps)}{where}. "
+            "A spectrum needs equal steps:"
         )
         if usual * days >= 27:
             raise Refusal(
@@ -208,6 +213,21 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
             "fill in missing steps before, for example with `cdo settaxis` on complete files",
         )
     return float(step)
+
+
+def _difference(gaps: np.ndarray) -> str:
+    ratio = float(gaps.max() / gaps.min())
+    return f"a factor of up to {ratio:.3g}" if ratio >= 1.01 else f"up to {100 * (ratio - 1):.2g} %"
+
+
+def _days(name: str, length: np.timedelta64 | timedelta) -> float:
+    """A fixed length of time in days."""
+    length = np.timedelta64(length)
+    if np.isnat(length) or np.datetime_data(length.dtype)[0] in ("Y", "M", "generic"):
+        raise ValueError(
+            f"{name}={length!r} is not a fixed length of time; write it as a duration: '5Y', '18M', '30D'."
+        )
+    return float(length / np.timedelta64(1, "D"))
 
 
 def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
@@ -234,10 +254,12 @@ def _equal_months(coordinate: xr.DataArray, dim: Hashable) -> int:
 
 
 def _parse(name: str, text: str) -> tuple[float, str]:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)\s*", text)
+    # "YS-JAN" is how pandas writes a year that starts in January.
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)(?:-[A-Z]{3})?\s*", text)
     if match:
         number, unit = match.groups()
-        unit = _LETTERS.get(unit.upper(), unit) if unit != "m" else "minute"
+        # Small letters are other units: minutes, and milliseconds, which no record has.
+        unit = {"m": "minute", "ms": "ms"}.get(unit) or _LETTERS.get(unit.upper(), unit)
         unit = unit.lower() if unit.lower() in DAYS or unit.lower() in YEARS else unit.lower().removesuffix("s")
         if unit in DAYS or unit in YEARS:
             return float(number), unit

@@ -168,7 +168,9 @@ def map_windows(
     if not any(array.chunks for array in arrays):
         (part,) = windows.parts((windows.size,), run)
         used = slice(part.span.first, part.span.last)
-        return [function(*(array.values[..., used] for array in arrays), part=part, **parameters)], others
+        return [
+            _on_joined(*([array.values[..., used]] for array in arrays), function=function, part=part, **parameters)
+        ], others
     import dask.array
 
     lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
@@ -199,4 +201,6 @@ def map_windows(
 def _on_joined(*chunks: list[np.ndarray], function: Callable[..., np.ndarray], **parameters: Any) -> np.ndarray:
     """Run a block function on the chunks of a part, joined within the task: nothing else ever holds the copy."""
     blocks = (each[0] if len(each) == 1 else np.concatenate(each, axis=-1) for each in chunks)
-    return function(*blocks, **parameters)
+    # The square of a number that is too large for it is infinite, and says so by itself.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return function(*blocks, **parameters)

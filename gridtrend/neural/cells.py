@@ -1,6 +1,7 @@
 """One small network for each cell of a grid, and the linear model to compare it with."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,9 @@ from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.kernels.cells import fit_cells, predict_cells
 from gridtrend.neural.layered import check_hidden
+from gridtrend.neural.options import check_number, check_penalty, check_whole
 from gridtrend.neural.parameters import activation_code
+from gridtrend.neural.phase import origin, steps_from_origin
 from gridtrend.neural.shapes import Array
 from gridtrend.neural.training import Options
 from gridtrend.neural.windows import cycle
@@ -58,7 +61,8 @@ def fit_per_cell(
     harmonics : int
         Pairs of cosine and sine of the annual cycle, or of `period`, that are features too.
     period : float, optional
-        Steps of a cycle, counted from the first step. By default the calendar year of a coordinate of dates.
+        Steps of a cycle, counted from the first step; predictions go on counting from there. By default the calendar year
+        of a coordinate of dates.
     hidden : sequence of int
         Units of each hidden layer.
     activation : {"tanh", "relu", "sigmoid", "identity"}
@@ -117,26 +121,31 @@ def fit_per_cell(
     """
     check_array(da, dim)
     da = with_dates(da, dim, strict=False)
+    for name, value in (
+        ("lags", lags), ("horizon", horizon), ("harmonics", harmonics), ("epochs", epochs), ("min_valid", min_valid), ("seed", seed)
+    ):  # fmt: skip
+        check_whole(name, value)
     axis = _regular_axis(da, dim)
     attrs = {
         "model": model,
         "lags": int(lags),
         "horizon": int(horizon),
         "harmonics": int(harmonics),
-        "period": "year" if period is None else float(period),
+        "period": "year" if period is None else check_number("period", period),
         # As words: netCDF has no empty lists.
         "hidden": " ".join(map(str, check_hidden(hidden))) if model == "mlp" else "",
         "activation": activation,
         "seed": int(seed),
     }
+    if harmonics and period is not None:
+        attrs |= origin(da, dim)
     if model not in MODELS:
         raise ValueError(f"model={model!r} is not known; use one of {', '.join(map(repr, MODELS))}.")
     Options(epochs, learning_rate=learning_rate, momentum=momentum)
-    if not 0 <= l2 < np.inf:
-        raise ValueError(f"l2={l2!r} is not a penalty; give a number from 0 on.")
+    check_penalty(l2)
     if min_valid < 1 or seed < 0:
         raise ValueError(f"min_valid={min_valid!r} and seed={seed!r}: whole numbers from 1 and from 0 on are needed.")
-    shared, parameters = _structure(da, dim, attrs)
+    shared, parameters = _structure(da, dim, attrs, predicting=False)
     layers = parameters["layers"]
     result = apply(
         fit_cells,
@@ -180,14 +189,16 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
     -------
     DataArray, shape (..., time)
         The prediction of each value, missing at the first steps and after missing values, but not where only the value
-        itself is missing: gaps of single values can be filled. Lazy if `da` or `model` is.
+        itself is missing: gaps of single values can be filled. Dimensions in the order of `da`. Lazy if `da` or `model`
+        is.
 
     Raises
     ------
     TypeError
         If `da` is not a DataArray of real numbers, or `model` no Dataset.
     ValueError
-        If `model` was not made by `fit_per_cell`, or grids differ.
+        If `model` was not made by `fit_per_cell`, if grids or units differ, or if it has harmonics with `period=...` and
+        the coordinate of `da` does not tell where in the cycle its steps are.
 
     Notes
     -----
@@ -218,16 +229,29 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"{sorted(missing)}. Make it with gridtrend.neural.fit_per_cell(da, ...)."
         )
     da = with_dates(da, dim, strict=False)
+    trained, given = (array.attrs.get("units") for array in (model["offset"], da))
+    if trained is not None and given is not None and trained != given:
+        raise ValueError(
+            f"the model was trained on data in {trained!r}, and these are in {given!r}; convert them, and set "
+            f"da.attrs['units'] = {trained!r}."
+        )
     axis = _regular_axis(da, dim)
-    shared, parameters = _structure(da, dim, model.attrs)
+    shared, parameters = _structure(da, dim, model.attrs, predicting=True)
     arrays = [model[name].drop_vars([dim, f"{dim}_bnds"], errors="ignore") for name in ("weights", "offset", "scale")]
     if arrays[0].sizes["parameter"] != _limits(parameters["layers"]).size:
         raise ValueError(
             f"model has {arrays[0].sizes['parameter']} parameters, and its attributes (lags, harmonics, hidden) describe a "
             f"network of {_limits(parameters['layers']).size}."
         )
+    try:
+        xr.align(da.isel({dim: 0}, drop=True), *arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the data and the model are on different grids ({str(error).splitlines()[0]}); predict on the grid of the training."
+        ) from None
     result = apply(predict_cells, da, *arrays, dim=dim, axis=axis, shared=shared, **parameters)
-    return result["predicted"].assign_attrs(model=f"{model.attrs['model']}, {parameters['lags']} lags")
+    predicted = result["predicted"].assign_attrs(model=f"{model.attrs['model']}, {parameters['lags']} lags")
+    return predicted.transpose(*(name for name in da.dims if name in predicted.dims), ...)
 
 
 def _regular_axis(da: xr.DataArray, dim: str) -> TimeAxis:
@@ -240,13 +264,20 @@ def _regular_axis(da: xr.DataArray, dim: str) -> TimeAxis:
         if longest > 1.5 * usual:
             at = values[int(np.argmax(steps))]
             raise ValueError(
-                f"coordinate {dim!r} has a gap after {at}, of {longest} where {usual} is usual, and lags are counted in "
-                f"steps. Put missing values there, for instance with da.resample({dim}='MS').asfreq()."
+                f"coordinate {dim!r} has a gap after {at}, of {_length(longest)} where {_length(usual)} is usual, and lags are "
+                f"counted in steps. Put missing values there, for instance with da.resample({dim}='MS').asfreq()."
             )
     return axis
 
 
-def _structure(da: xr.DataArray, dim: str, attrs: Any) -> tuple[Array, dict[str, Any]]:
+def _length(step: Any) -> str:
+    """A difference of two coordinates as a reader counts it."""
+    if isinstance(step, np.timedelta64):
+        return f"{step / np.timedelta64(1, 'D'):g} days"
+    return f"{step / timedelta(days=1):g} days" if isinstance(step, timedelta) else f"{step:g}"
+
+
+def _structure(da: xr.DataArray, dim: str, attrs: Any, *, predicting: bool) -> tuple[Array, dict[str, Any]]:
     """Features that all cells share (time, columns), and how the networks are built, for kernels."""
     lags, horizon, harmonics = (int(attrs[name]) for name in ("lags", "horizon", "harmonics"))
     if lags < 0 or horizon < 1 or harmonics < 0 or lags + harmonics < 1:
@@ -259,7 +290,7 @@ def _structure(da: xr.DataArray, dim: str, attrs: Any) -> tuple[Array, dict[str,
             f"dimension {dim!r} has {da.sizes[dim]} steps, and {lags} lags with a horizon of {horizon} need at least "
             f"{lags + horizon}."
         )
-    shared = _waves(da, dim, harmonics, attrs["period"])
+    shared = _waves(da, dim, harmonics, attrs, predicting)
     hidden = [int(units) for units in str(attrs["hidden"]).split()]
     parameters = {
         "layers": np.array([lags + shared.shape[1], *hidden, 1]),
@@ -270,12 +301,13 @@ def _structure(da: xr.DataArray, dim: str, attrs: Any) -> tuple[Array, dict[str,
     return shared, parameters
 
 
-def _waves(da: xr.DataArray, dim: str, harmonics: int, period: Any) -> Array:
+def _waves(da: xr.DataArray, dim: str, harmonics: int, attrs: Any, predicting: bool) -> Array:
     """Harmonics of the calendar year or of a period in steps, at each step in the order of time."""
     if harmonics == 0:
         return np.empty((da.sizes[dim], 0))
-    if period != "year":
-        return cycle(np.arange(da.sizes[dim]), harmonics, float(period))
+    if attrs["period"] != "year":
+        first = steps_from_origin(da, dim, attrs) if predicting else 0
+        return cycle(first + np.arange(da.sizes[dim]), harmonics, float(attrs["period"]))
     if dim not in da.coords or not are_dates(da[dim]):
         raise ValueError(
             f"harmonics of the year need dates, and {dim!r} has none. Give the number of steps of a cycle: period=12 for "

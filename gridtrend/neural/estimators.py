@@ -2,17 +2,40 @@
 
 import inspect
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.neural.features import Names, check_names, read_features
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered import fit_mlp, mlp_forward, softmax
+from gridtrend.neural.options import check_pair
 from gridtrend.neural.saving import read_model, write_model
-from gridtrend.neural.shapes import Array, as_floats, check_finite
+from gridtrend.neural.shapes import Array, as_array, as_floats, check_finite
 from gridtrend.neural.windows import Scaler
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A model was used before it was trained; scikit-learn's error of this name where that is in use."""
+
+
+def _not_fitted() -> type[Exception]:
+    if "sklearn" in sys.modules:
+        from sklearn.exceptions import NotFittedError as Theirs
+
+        error: type[Exception] = Theirs
+        return error
+    return NotFittedError
+
+
+def explained(left: float, whole: float) -> float:
+    """R squared; of a target that never changes 1 where it is met and else 0, as scikit-learn has it."""
+    if whole > 0:
+        return float(1.0 - left / whole)
+    return 1.0 if left == 0 else 0.0
 
 
 class Estimator:
@@ -58,7 +81,7 @@ class Estimator:
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
             name = type(self).__name__
-            raise ValueError(f"this {name} has not been trained: call fit(X, y) first, or {name}.load(path).")
+            raise _not_fitted()(f"this {name} has not been trained: call fit(X, y) first, or {name}.load(path).")
 
 
 class _MLP(Estimator):
@@ -102,24 +125,31 @@ class _MLP(Estimator):
     def _samples(self, X: Any) -> Array:
         """Samples like those of the training, scaled as they were."""
         self._check_fitted()
-        x = as_floats("X", X)
-        if x.ndim != 2 or x.shape[1] != self.n_features_in_:
+        x, names = read_features("X", X)
+        check_names(names, getattr(self, "feature_names_in_", None))
+        if x.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has shape {x.shape}, and (samples, {self.n_features_in_}) is needed: the network was trained on "
                 f"{self.n_features_in_} features."
             )
-        check_finite(X=x)
         return self.x_scaler_.transform(x)
 
-    def _fit(self, X: Any, targets: Any, loss: str, validation: tuple[Any, Any] | None) -> None:
-        x = as_floats("X", X)
-        if x.ndim != 2 or not x.size:
-            raise ValueError(f"X has shape {x.shape}, and (samples, features) is needed, of at least one sample.")
-        check_finite(X=x)
+    def _fit(self, x: Array, names: Names, targets: Any, loss: str, validation: tuple[Any, Any] | None) -> None:
         self.n_features_in_ = x.shape[1]
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            # Of an earlier training, on a table.
+            del self.feature_names_in_
         self.x_scaler_ = Scaler(x) if self.scale else Scaler.identity(x)
         if validation is not None:
-            validation = self.x_scaler_.transform(as_floats("validation X", validation[0])), validation[1]
+            held_out, other_names = validation[0]
+            check_names(other_names, names)
+            if held_out.shape[1] != x.shape[1]:
+                raise ValueError(
+                    f"validation X has shape {held_out.shape}, and X has {x.shape[1]} features; both must be the same."
+                )
+            validation = self.x_scaler_.transform(held_out), validation[1]
         options = {name: value for name, value in self.get_params().items() if name != "scale"}
         self.coefs_, self.intercepts_, self.history_ = fit_mlp(
             self.x_scaler_.transform(x), targets, loss=loss, validation=validation, **options
@@ -134,6 +164,8 @@ class _MLP(Estimator):
         arrays = {f"coefs_{i}": array for i, array in enumerate(self.coefs_)}
         arrays |= {f"intercepts_{i}": array for i, array in enumerate(self.intercepts_)}
         arrays |= {"x_offset": self.x_scaler_.offset, "x_scale": self.x_scaler_.scale} | self._further_arrays()
+        if hasattr(self, "feature_names_in_"):
+            arrays["feature_names"] = self.feature_names_in_.astype(str)
         write_model(path, type(self).__name__, self.get_params(), arrays)
 
     @classmethod
@@ -155,7 +187,11 @@ class _MLP(Estimator):
         model.intercepts_ = [arrays[f"intercepts_{i}"] for i in range(n_layers)]
         model.x_scaler_ = Scaler.from_arrays(arrays["x_offset"], arrays["x_scale"])
         model.n_features_in_ = len(model.x_scaler_.offset)
+        if "feature_names" in arrays:
+            model.feature_names_in_ = arrays["feature_names"].astype(object)
         model._take_further_arrays(arrays)
+        # Arrays that do not fit each other are told here, not by the first prediction.
+        model._output(np.zeros((1, model.n_features_in_)))
         return model
 
     def _further_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -184,6 +220,8 @@ class MLPClassifier(_MLP):
         In the order of the columns of `predict_proba`.
     coefs_, intercepts_ : list of ndarray
         Of the scaled features.
+    n_features_in_, feature_names_in_
+        Number of features, and, after a training on a table, the names of its columns: predictions want the same.
     history_ : History
 
     Examples
@@ -199,14 +237,20 @@ class MLPClassifier(_MLP):
 
         One-hot columns are the classes 0, 1, ...; `validation` is a pair like X and y, see `fit_mlp`.
         """
-        self.classes_, indices = read_labels(y, len(X))
+        x, names = read_features("X", X)
+        self.classes_, indices = read_labels(y, len(x))
         if len(self.classes_) < 2:
-            raise ValueError(f"y has the single class {self.classes_.tolist()}; there is nothing to tell apart.")
+            column = f" A column counts as labels, as y.ravel(), of shape ({len(x)},), does." if np.ndim(y) == 2 else ""
+            raise ValueError(
+                f"y has the single class {self.classes_.tolist()}; there is nothing to tell apart.{column}"
+            )
         one_hot = np.eye(len(self.classes_), dtype=np.int8)
         if validation is not None:
-            validation = validation[0], one_hot[read_labels(validation[1], len(validation[0]), self.classes_)[1]]
+            validation = check_pair("validation", validation, "X, y")
+            held_out = read_features("validation X", validation[0])
+            validation = held_out, one_hot[read_labels(validation[1], len(held_out[0]), self.classes_)[1]]
         # One-hot, so that a class without a sample keeps its output.
-        self._fit(X, one_hot[indices], "cross-entropy", validation)
+        self._fit(x, names, one_hot[indices], "cross-entropy", validation)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -221,10 +265,13 @@ class MLPClassifier(_MLP):
 
     def score(self, X: Any, y: Any) -> float:
         """Share of samples whose class is predicted rightly; labels in any form that `fit` takes."""
-        self._check_fitted()
-        labels = np.asarray(y)
-        truth = self.classes_[read_labels(y, len(X), self.classes_)[1]] if labels.ndim == 2 else labels
-        return float(np.mean(self.predict(X) == truth))
+        found = self.predict(X)
+        labels = as_array("y", y)
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            labels = self.classes_[read_labels(y, len(found), self.classes_)[1]]
+        if labels.size != len(found):
+            raise ValueError(f"y has shape {labels.shape}, and X has {len(found)} samples.")
+        return float(np.mean(found == labels.reshape(len(found))))
 
     def _further_arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"classes": self.classes_}
@@ -250,6 +297,8 @@ class MLPRegressor(_MLP):
     ----------
     coefs_, intercepts_ : list of ndarray
         Of the scaled features and targets.
+    n_features_in_, feature_names_in_
+        Number of features, and, after a training on a table, the names of its columns: predictions want the same.
     history_ : History
 
     Examples
@@ -267,19 +316,27 @@ class MLPRegressor(_MLP):
 
         `validation` is a pair like X and y, see `fit_mlp`.
         """
+        x, names = read_features("X", X)
         targets = as_floats("y", y)
-        if targets.ndim not in (1, 2) or len(targets) != len(X):
+        if targets.ndim not in (1, 2) or len(targets) != len(x) or not targets.size:
             raise ValueError(
-                f"y has shape {targets.shape}, and X has {len(X)} samples: ({len(X)},) or ({len(X)}, outputs) is needed."
+                f"y has shape {targets.shape}, and X has {len(x)} samples: ({len(x)},) or ({len(x)}, outputs) is needed."
             )
         check_finite(y=targets)
         self._one_output = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
         self.y_scaler_ = Scaler(columns) if self.scale else Scaler.identity(columns)
         if validation is not None:
-            held_out = as_floats("validation y", validation[1]).reshape(len(validation[1]), -1)
-            validation = validation[0], self.y_scaler_.transform(held_out)
-        self._fit(X, self.y_scaler_.transform(columns), "squared", validation)
+            validation = check_pair("validation", validation, "X, y")
+            held_out = read_features("validation X", validation[0])
+            wanted = as_floats("validation y", validation[1])
+            if wanted.shape not in ((len(held_out[0]), *targets.shape[1:]), (len(held_out[0]), columns.shape[1])):
+                raise ValueError(
+                    f"validation y has shape {wanted.shape}, and {(len(held_out[0]), *targets.shape[1:])} is needed: one "
+                    "row for each sample of validation X, with the outputs of y."
+                )
+            validation = held_out, self.y_scaler_.transform(wanted.reshape(len(wanted), -1))
+        self._fit(x, names, self.y_scaler_.transform(columns), "squared", validation)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -291,10 +348,16 @@ class MLPRegressor(_MLP):
     def score(self, X: Any, y: Any) -> float:
         """Share of the variance of the targets that is explained (R squared), mean over outputs."""
         truth, found = as_floats("y", y), self.predict(X)
+        if truth.shape in ((*found.shape, 1), found.shape[:-1]) and truth.size == found.size:
+            # A column and a vector are the same targets.
+            truth = truth.reshape(found.shape)
         if truth.shape != found.shape:
             raise ValueError(f"y has shape {truth.shape}, and predictions have {found.shape}.")
         left = ((truth - found) ** 2).sum(axis=0)
-        return float(np.mean(1.0 - left / ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)))
+        whole = ((truth - truth.mean(axis=0)) ** 2).sum(axis=0)
+        return float(
+            np.mean([explained(*pair) for pair in zip(np.atleast_1d(left), np.atleast_1d(whole), strict=True)])
+        )
 
     def _further_arrays(self) -> dict[str, npt.NDArray[Any]]:
         scaler = self.y_scaler_

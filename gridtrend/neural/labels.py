@@ -1,14 +1,26 @@
 """Classes of samples, written as integers, as words or one-hot: told apart, validated, and turned into indices."""
 
+from collections.abc import Callable
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.neural.shapes import as_array
+
+# Whole numbers up to here are exact as floats.
+MOST = 2**53
+
 Indices = npt.NDArray[np.int64]
 
 
-def read_labels(y: Any, n_samples: int, classes: npt.NDArray[Any] | None = None) -> tuple[npt.NDArray[Any], Indices]:
+def read_labels(
+    y: Any,
+    n_samples: int,
+    classes: npt.NDArray[Any] | None = None,
+    advice: Callable[[int], str] | None = None,
+) -> tuple[npt.NDArray[Any], Indices]:
     """Classes and, for each sample, the index of its class.
 
     Parameters
@@ -19,6 +31,8 @@ def read_labels(y: Any, n_samples: int, classes: npt.NDArray[Any] | None = None)
         Rows of what the labels belong to.
     classes : ndarray, optional
         The classes there are; otherwise those that occur. One-hot columns are the classes in this order, or 0, 1, ...
+    advice : callable, optional
+        What to say to one-hot labels of so many columns where there are other classes.
 
     Returns
     -------
@@ -37,19 +51,26 @@ def read_labels(y: Any, n_samples: int, classes: npt.NDArray[Any] | None = None)
     >>> read_labels([[0, 0, 1], [1, 0, 0]], 2)
     (array([0, 1, 2]), array([2, 0]))
     """
-    labels = np.asarray(y)
+    labels = as_array("y", y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        # A column of a table: one label a sample.
+        labels = labels[:, 0]
     if labels.ndim not in (1, 2) or labels.shape[:1] != (n_samples,):
         raise ValueError(
             f"y has shape {labels.shape}, and X has {n_samples} samples: labels are ({n_samples},), one a sample, or "
             f"one-hot ({n_samples}, classes)."
         )
     if labels.ndim == 2:
-        return _one_hot(labels, classes)
+        return _one_hot(labels, classes, advice)
     if labels.dtype.kind == "O":
         # Words in a table; what else may hide there is told by what NumPy makes of it.
-        labels = np.array(labels.tolist())
+        found = labels.tolist()
+        if not (all(isinstance(each, str) for each in found) or all(isinstance(each, Number) for each in found)):
+            kinds = ", ".join(sorted({type(each).__name__ for each in found}))
+            raise ValueError(f"y holds {kinds}; labels are all integers, all strings, or one-hot rows.")
+        labels = np.array(found)
     if labels.dtype.kind == "f":
-        labels = _whole(labels)
+        labels = _whole(labels.astype(np.float64))
     if labels.dtype.kind not in "biuUS":
         raise ValueError(f"y holds {labels.dtype}; labels are integers, strings or one-hot rows.")
     if classes is None:
@@ -63,7 +84,7 @@ def read_labels(y: Any, n_samples: int, classes: npt.NDArray[Any] | None = None)
 
 def _whole(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Labels that were stored as floats."""
-    if not (np.isfinite(labels).all() and (labels == np.round(labels)).all()):
+    if not (np.abs(labels) <= MOST).all() or (labels != np.round(labels)).any():
         raise ValueError(
             f"y holds {labels.dtype} that are not whole numbers, so they are no classes. For continuous targets use "
             "gridtrend.neural.MLPRegressor."
@@ -71,12 +92,12 @@ def _whole(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return labels.astype(np.int64)
 
 
-def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None) -> tuple[npt.NDArray[Any], Indices]:
+def _one_hot(
+    labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None, advice: Callable[[int], str] | None
+) -> tuple[npt.NDArray[Any], Indices]:
     n_samples, n_columns = labels.shape
-    if n_columns == 1:
-        raise ValueError(
-            f"y has shape {labels.shape}: one label a sample is a vector. Use y.ravel(), of shape ({n_samples},)."
-        )
+    if labels.dtype.kind == "O" and all(isinstance(each, Number) for each in labels.ravel().tolist()):
+        labels = labels.astype(float)
     if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
             f"y has shape {labels.shape} and values other than 0 and 1, so it is not one-hot. Give one class a sample, "
@@ -94,5 +115,6 @@ def _one_hot(labels: npt.NDArray[Any], classes: npt.NDArray[Any] | None) -> tupl
     if len(classes) != n_columns:
         raise ValueError(
             f"y is one-hot with {n_columns} columns, and there are {len(classes)} classes: {classes.tolist()}."
+            + (f" {advice(n_columns)}" if advice else "")
         )
     return classes, labels.argmax(axis=1).astype(np.int64)

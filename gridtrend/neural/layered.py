@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered_network import Network
+from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.parameters import activation_code
-from gridtrend.neural.shapes import Array, as_floats, check_finite, check_shapes
+from gridtrend.neural.shapes import Array, as_array, as_floats, check_finite, check_shapes
 from gridtrend.neural.training import History, Options, minimise
 
 
@@ -234,7 +235,7 @@ def fit_mlp(
     _check_samples(samples)
     check_finite(x=samples)
     if start is not None:
-        network = _given(samples, *start, activation)
+        network = _given(samples, *check_pair("start", start, "weights, biases"), activation)
     else:
         outputs = _outputs(y, len(samples), loss)
         network = Network([samples.shape[1], *check_hidden(hidden), outputs], activation_code(activation))
@@ -242,8 +243,12 @@ def fit_mlp(
     network.choose_loss(loss, l2)
     held_out = None
     if validation is not None:
-        held_out_x = as_floats("validation x", validation[0])
-        held_out = held_out_x, network.targets(validation[1], len(held_out_x))
+        held_out_x, held_out_y = check_pair("validation", validation, "x, y")
+        held_out_x = as_floats("validation x", held_out_x)
+        if held_out_x.ndim != 2 or held_out_x.shape[1] != samples.shape[1] or not held_out_x.size:
+            raise ValueError(f"validation x has shape {held_out_x.shape}, and (samples, {samples.shape[1]}) is needed.")
+        check_finite(**{"validation x": held_out_x})
+        held_out = held_out_x, network.targets(held_out_y, len(held_out_x))
     history = minimise(network, samples, network.targets(y, len(samples)), options, held_out)
     return [w.copy() for w in network.weights], [b.copy() for b in network.biases], history
 
@@ -251,6 +256,9 @@ def fit_mlp(
 def _given(x: Array, weights: Sequence[npt.ArrayLike], biases: Sequence[npt.ArrayLike], activation: str) -> Network:
     """A network of the given parameters, which fit each other and the samples."""
     _check_samples(x)
+    for name, layers in (("weights", weights), ("biases", biases)):
+        if not isinstance(layers, list | tuple):
+            raise TypeError(f"{name} is {type(layers).__name__}; a list with one array a layer is expected.")
     arrays = {f"weights[{i}]": as_floats(f"weights[{i}]", array) for i, array in enumerate(weights)}
     arrays |= {f"biases[{i}]": as_floats(f"biases[{i}]", array) for i, array in enumerate(biases)}
     n_layers = len(weights)
@@ -277,10 +285,9 @@ def _check_samples(x: Array) -> None:
 
 def check_hidden(hidden: Sequence[int]) -> list[int]:
     """Sizes of hidden layers as a list."""
-    try:
-        sizes = [int(units) for units in hidden]
-    except TypeError:
-        raise ValueError(f"hidden={hidden!r} is not a sequence of sizes; one layer is hidden=({hidden},).") from None
+    if np.ndim(hidden) != 1:
+        raise ValueError(f"hidden={hidden!r} is not a sequence of sizes; one layer is hidden=({hidden},).")
+    sizes = [check_whole("hidden", units) for units in hidden]
     if any(units < 1 for units in sizes):
         raise ValueError(f"hidden={hidden!r} has a layer without units; () is a network without hidden layers.")
     return sizes
@@ -289,7 +296,7 @@ def check_hidden(hidden: Sequence[int]) -> list[int]:
 def _outputs(y: Any, n_samples: int, loss: str) -> int:
     """How many outputs there are: classes of labels that are indices or one-hot, or columns of targets."""
     if loss == "squared":
-        if np.ndim(y) != 2:
+        if as_array("y", y).ndim != 2:
             raise ValueError(
                 f"y has shape {np.shape(y)}, and (samples, outputs) is needed. A single output is an axis of size 1: "
                 "y[:, numpy.newaxis]."

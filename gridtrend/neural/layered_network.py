@@ -9,6 +9,7 @@ import numpy as np
 from gridtrend.neural.kernels.activations import IDENTITY, RELU
 from gridtrend.neural.kernels.layers import activate, cross_entropy, differentiate, squared_error
 from gridtrend.neural.labels import read_labels
+from gridtrend.neural.options import check_penalty
 from gridtrend.neural.parameters import views
 from gridtrend.neural.shapes import Array, as_floats, check_finite
 
@@ -36,9 +37,7 @@ class Network:
         """What to minimise."""
         if loss not in LOSSES:
             raise ValueError(f"loss={loss!r} is not known; use one of {', '.join(map(repr, LOSSES))}.")
-        if not 0 <= l2 < np.inf:
-            raise ValueError(f"l2={l2!r} is not a penalty; give a number from 0 on.")
-        self._loss, self._l2 = loss, float(l2)
+        self._loss, self._l2 = loss, check_penalty(l2)
 
     def draw(self, seed: int) -> None:
         """Weights uniform within limits that keep the spread of activations from layer to layer."""
@@ -52,7 +51,7 @@ class Network:
         """What the loss compares with: indices of classes, or targets (samples, outputs)."""
         outputs = len(self.biases[-1])
         if self._loss == "cross-entropy":
-            return read_labels(y, n_samples, np.arange(outputs))[1]
+            return read_labels(y, n_samples, np.arange(outputs), self._other_columns)[1]
         targets = as_floats("y", y)
         if targets.shape != (n_samples, outputs):
             raise ValueError(
@@ -61,6 +60,18 @@ class Network:
         check_finite(y=targets)
         return targets
 
+    def _other_columns(self, columns: int) -> str:
+        """What one-hot labels with another number of columns than the output has mean most often."""
+        units, outputs = len(self.weights[-1]), len(self.biases[-1])
+        said = f"The last matrix of weights, ({units}, {outputs}), makes {outputs} outputs"
+        if columns < outputs:
+            return (
+                f"{said}: if that is a hidden layer, the matrix ({outputs}, {columns}) from there to the classes and its "
+                f"biases ({columns},) are missing."
+            )
+        return f"{said}, one for each class: make it ({units}, {columns}), and its biases ({columns},)."
+
+    @np.errstate(over="ignore", invalid="ignore")
     def run(self, x: Array) -> list[Array]:
         """Activations of each layer, in room that the next call writes anew."""
         layers = self._outputs_before_bias(x)
@@ -79,6 +90,7 @@ class Network:
         np.matmul(layer, self.weights[-1], out=self._layers[-1])
         return self._layers
 
+    @np.errstate(over="ignore", invalid="ignore")
     def loss(self, x: Array, y: Any) -> float:
         """The loss of samples."""
         return self._compare(x, y, np.zeros_like(self.biases[-1]))
@@ -93,6 +105,7 @@ class Network:
             loss += 0.5 * self._l2 * float(weights @ weights)
         return loss
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, x: Array, y: Any) -> float:
         """The loss, and its gradients by backpropagation."""
         self.gradient[self._n_weights :] = 0.0

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy.typing as npt
 
+from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.parameters import activation_code
 from gridtrend.neural.recurrent_network import (
     AXES,
@@ -256,8 +257,8 @@ def fit_rnn(
     """
     options = Options(epochs, batch, optimizer, learning_rate, momentum, decay, clip, patience, seed, progress)
     sequences, targets = check_samples(x, y)
-    held_out = None if validation is None else check_samples(*validation)
-    sizes = (int(hidden), sequences.shape[2], targets.shape[-1])
+    held_out = None if validation is None else check_samples(*check_pair("validation", validation, "x, y"))
+    sizes = (check_whole("hidden", hidden), sequences.shape[2], targets.shape[-1])
     if sizes[0] < 1:
         raise ValueError(f"hidden={hidden!r} is not a size; give a whole number from 1 on.")
     network = Network(*sizes, activation_code(activation))
@@ -265,6 +266,8 @@ def fit_rnn(
     if start is None:
         network.draw(seed)
     else:
+        if not isinstance(start, RNNParameters):
+            raise TypeError(f"start is {type(start).__name__}; the RNNParameters of another training are expected.")
         wanted = {"x": sequences, "hidden": network.b, **start._asdict()}
         check_shapes(AXES | {"hidden": "hidden"}, wanted)
         network.take(start)

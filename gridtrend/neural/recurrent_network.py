@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridtrend.neural.kernels.layers import activate_sum, differentiate, squared_error
+from gridtrend.neural.options import check_whole
 from gridtrend.neural.parameters import activation_code, views
 from gridtrend.neural.shapes import Array, as_floats, check_finite, check_shapes
 
@@ -55,6 +56,7 @@ class Network:
         for mine, given in zip(self.arrays, parameters, strict=True):
             mine[:] = given
 
+    @np.errstate(over="ignore", invalid="ignore")
     def run(self, x: Array, h0: Array | None = None) -> Array:
         """States (time + 1, batch, hidden) of sequences (batch, time, features); the first is the one before them."""
         n_batch, n_time, _ = x.shape
@@ -74,6 +76,7 @@ class Network:
             self._rooms[name] = np.empty(shape)
         return self._rooms[name]
 
+    @np.errstate(over="ignore", invalid="ignore")
     def loss(self, x: Array, y: Array) -> float:
         """The loss of sequences, as in `rnn_gradients`."""
         states = self.run(x)
@@ -81,6 +84,7 @@ class Network:
         errors = seen @ self.V.T + self.c - y
         return 0.5 * float(np.mean((errors * errors).sum(axis=-1)))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def __call__(self, x: Array, y: Array, h0: Array | None = None) -> float:
         """The loss, and `gradients` by backpropagation through time."""
         n_time, hidden = x.shape[1], len(self.W)
@@ -125,13 +129,19 @@ def check_given(
 ) -> tuple[Network, Array, Array | None, bool]:
     """A network of the given parameters, the sequences, the state before them, and whether it is one sequence."""
     given = {"x": x, "U": U, "W": W, "V": V, "b": b, "c": c, "h0": h0}
-    arrays = {name: None if value is None else as_floats(name, value) for name, value in given.items()}
+    optional = ("b", "c", "h0")
+    arrays = {
+        name: None if value is None and name in optional else as_floats(name, value) for name, value in given.items()
+    }
     sequences, start = arrays["x"], arrays["h0"]
     assert sequences is not None
     single = sequences.ndim == 2
-    axes = AXES | {"x": "time features"} if single else dict(AXES)
+    axes = AXES | {"x": "time features", "h0": "hidden"} if single else dict(AXES)
     if start is not None and start.ndim == 1:
         axes["h0"] = "hidden"
+    if single and start is not None and start.ndim == 2 and len(start) == 1:
+        # One sequence, with its state as that of a batch of one.
+        start = arrays["h0"] = start[0]
     sizes = check_shapes(axes, arrays, _hint(arrays))
     network = Network(sizes["hidden"], sizes["features"], sizes["outputs"], activation_code(activation))
     for mine, name in zip(network.arrays, RNNParameters._fields, strict=True):
@@ -191,6 +201,6 @@ def check_samples(x: Any, y: Any) -> tuple[Array, Array]:
 
 def check_truncate(truncate: int | None) -> int | None:
     """A number of steps, or none."""
-    if truncate is not None and (truncate != int(truncate) or truncate < 1):
+    if truncate is not None and check_whole("truncate", truncate) < 1:
         raise ValueError(f"truncate={truncate!r} is not a number of steps; give a whole number from 1 on.")
     return truncate

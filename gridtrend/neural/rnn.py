@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.neural.estimators import Estimator
+from gridtrend.neural.estimators import Estimator, explained
+from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.recurrent import fit_rnn, rnn_forward
 from gridtrend.neural.recurrent_network import RNNParameters
 from gridtrend.neural.saving import read_model, write_model
@@ -86,19 +87,23 @@ class RNN(Estimator):
         """
         x, targets = as_floats("X", X), as_floats("y", y)
         check_finite(X=x, y=targets)
-        if x.ndim != 3 or targets.ndim not in (1, 2, 3):
+        if x.ndim != 3 or targets.ndim not in (1, 2, 3) or not x.size or not targets.size:
             raise ValueError(
                 f"X has shape {x.shape} and y {targets.shape}, and (samples, time, features) and (samples, outputs) are "
-                "needed. Windows of a series come from gridtrend.neural.windows(series, length)."
+                f"needed.{_axes_hint(x)} Windows of a series come from gridtrend.neural.windows(series, length)."
             )
         self._target_ndim = targets.ndim
         targets = targets[:, None] if targets.ndim == 1 else targets
         scaler = Scaler if self.scale else Scaler.identity
         self.x_scaler_, self.y_scaler_ = scaler(x), scaler(targets)
         if validation is not None:
+            validation = check_pair("validation", validation, "X, y")
             held_out = as_floats("validation y", validation[1])
             held_out = held_out[:, None] if held_out.ndim == 1 else held_out
-            validation = self.x_scaler_.transform(validation[0]), self.y_scaler_.transform(held_out)
+            validation = (
+                self.x_scaler_.transform(as_floats("validation X", validation[0])),
+                self.y_scaler_.transform(held_out),
+            )
         options = {name: value for name, value in self.get_params().items() if name != "scale"}
         self.parameters_, self.history_ = fit_rnn(
             self.x_scaler_.transform(x), self.y_scaler_.transform(targets), validation=validation, **options
@@ -135,6 +140,8 @@ class RNN(Estimator):
             If the network's outputs are not its inputs, or `start` does not fit.
         """
         self._check_fitted()
+        if check_whole("steps", steps) < 1:
+            raise ValueError(f"steps={steps!r}: a forecast has at least one step.")
         outputs, features = len(self.parameters_.V), self.parameters_.U.shape[1]
         if outputs != features:
             raise ValueError(
@@ -157,15 +164,15 @@ class RNN(Estimator):
         truth, found = as_floats("y", y), self.predict(X)
         if truth.shape != found.shape:
             raise ValueError(f"y has shape {truth.shape}, and predictions have {found.shape}.")
-        return float(1.0 - ((truth - found) ** 2).sum() / ((truth - truth.mean(axis=0)) ** 2).sum())
+        return explained(((truth - found) ** 2).sum(), ((truth - truth.mean(axis=0)) ** 2).sum())
 
     def _outputs(self, x: Array) -> Array:
         self._check_fitted()
         features = self.parameters_.U.shape[1]
-        if x.ndim != 3 or x.shape[2] != features:
+        if x.ndim != 3 or x.shape[2] != features or not x.size:
             raise ValueError(
                 f"X has shape {x.shape}, and (samples, time, {features}) is needed: the network was trained on {features} "
-                "features."
+                f"features.{_axes_hint(x, features)}"
             )
         check_finite(X=x)
         outputs = rnn_forward(self.x_scaler_.transform(x), *self.parameters_, activation=self.activation)[1]
@@ -202,4 +209,17 @@ class RNN(Estimator):
         model.x_scaler_ = Scaler.from_arrays(arrays["x_offset"], arrays["x_scale"])
         model.y_scaler_ = Scaler.from_arrays(arrays["y_offset"], arrays["y_scale"])
         model._end, model._target_ndim = arrays["end"], int(arrays["target_ndim"])
+        # Arrays that do not fit each other are told here, not by the first prediction.
+        model._outputs(np.zeros((1, 1, len(model.x_scaler_.offset))))
         return model
+
+
+def _axes_hint(x: Array, features: int | None = None) -> str:
+    """How to add the axis that is missing."""
+    if x.ndim == 2 and x.shape[1] == features:
+        return f" One sequence is an axis of size 1: X[numpy.newaxis], of shape {(1, *x.shape)}."
+    if x.ndim == 2 and features in (None, 1):
+        return f" A single feature is an axis of size 1: X[..., numpy.newaxis], of shape {(*x.shape, 1)}."
+    if x.ndim == 1 and features in (None, 1):
+        return f" One sequence of one feature is X[numpy.newaxis, :, numpy.newaxis], of shape {(1, *x.shape, 1)}."
+    return ""

@@ -1,7 +1,9 @@
 """Models on disk: npz files of plain arrays, never pickles, so that opening a file runs nothing."""
 
 import contextlib
+import io
 import json
+import math
 import os
 import secrets
 import shutil
@@ -10,13 +12,17 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.neural.shapes import check_finite
+
 T = TypeVar("T")
 FORMAT = 1
+# Weights hardly shrink when they are packed: a file that becomes many times as large, beyond some bytes, is none of ours.
+FREE, RATIO = 1 << 24, 50
 # What damaged archives make the standard library raise, beside ordinary errors.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError)
 
@@ -54,6 +60,35 @@ def write_model(
         raise
 
 
+def _arrays(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an npz file, none of which is unpacked before its size is known to be that of its file's data."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > FREE + RATIO * size:
+            raise ValueError(f"its {size:,} bytes would become {unpacked:,}")
+        arrays = {}
+        for member in members:
+            with archive.open(member) as content:
+                arrays[member.filename.removesuffix(".npy")] = _array(content.read())
+    return arrays
+
+
+def _array(content: bytes) -> npt.NDArray[Any]:
+    """An array in NumPy's format, which may claim any shape."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(stream)
+    claimed, held = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
+    if claimed != held:
+        raise ValueError(f"an array of shape {shape} takes {claimed:,} bytes, and {held:,} are there")
+    stream.seek(0)
+    return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
+
+
 def read_model(
     path: str | os.PathLike[str], kind: str, build: Callable[[dict[str, Any], dict[str, npt.NDArray[Any]]], T]
 ) -> T:
@@ -68,11 +103,11 @@ def read_model(
     """
     with open(path, "rb") as file:
         try:
-            with np.load(file, allow_pickle=False) as content:
-                arrays = {name: content[name] for name in content.files}
+            arrays = _arrays(file)
             header = json.loads(str(arrays.pop("header")))
             found, version, settings = header["gridtrend"], header["format"], header["settings"]
             if (found, version) == (kind, FORMAT):
+                check_finite(**{name: array for name, array in arrays.items() if array.dtype.kind == "f"})
                 return build(settings, arrays)
         except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, *_DAMAGED) as error:
             raise ValueError(

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,41 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+def as_array(name: str, values: Any) -> npt.NDArray[Any]:
+    """What NumPy makes of values; sparse arrays and ragged lists are refused by name."""
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise TypeError(
+            f"{name} is sparse ({type(values).__name__}), and a network needs all values: dense data is {name}.toarray()."
+        )
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} has rows of different lengths, and an array is needed; give all rows the same length."
+        ) from None
+
+
 def as_floats(name: str, values: Any) -> Array:
     """Real numbers as a fresh float64 array in C order."""
-    array = np.asarray(values)
+    array = as_array(name, values)
+    if array.dtype.kind == "O" and array.ndim:
+        # Columns of a table that were joined; only numbers may hide there.
+        array = _numbers(name, array)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}, and a network needs real numbers.")
     return np.array(array, dtype=np.float64, order="C")
+
+
+def _numbers(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    wrong = next(
+        (each for each in array.ravel().tolist() if each is not None and not isinstance(each, Real | Decimal)), None
+    )
+    if wrong is not None:
+        raise TypeError(
+            f"{name} holds objects such as {wrong!r} ({type(wrong).__name__}), and a network needs real numbers: words and "
+            "dates become numbers first, such as one-hot columns."
+        )
+    return array.astype(np.float64)
 
 
 def check_finite(**arrays: Array) -> None:

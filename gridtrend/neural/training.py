@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gridtrend.neural.kernels.layers import adam_step, momentum_step
+from gridtrend.neural.options import check_number, check_whole
 from gridtrend.neural.shapes import Array
 
 OPTIMIZERS = ("adam", "sgd", "lbfgs")
@@ -71,10 +72,17 @@ class Options:
         if self.optimizer not in OPTIMIZERS:
             known = ", ".join(map(repr, OPTIMIZERS))
             raise ValueError(f"optimizer={self.optimizer!r} is not known; use one of {known}.")
+        check_whole("seed", self.seed)
         for name in ("epochs", "batch", "patience"):
             value = getattr(self, name)
-            if value is not None and (value != int(value) or value < 1):
-                raise ValueError(f"{name}={value!r} is not a count; give a whole number from 1 on.")
+            if value is not None or name == "epochs":
+                check_whole(name, value)
+                if value < 1:
+                    raise ValueError(f"{name}={value!r} is not a count; give a whole number from 1 on.")
+        for name in ("learning_rate", "clip", "momentum", "decay"):
+            value = getattr(self, name)
+            if value is not None or name != "clip":
+                check_number(name, value)
         for name in ("learning_rate", "clip"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -109,6 +117,8 @@ class History:
     best_epoch: int = 0
 
 
+# A loss that grows without bounds is told by its value.
+@np.errstate(over="ignore", invalid="ignore")
 def minimise(
     objective: Objective, x: Array, y: Any, options: Options, validation: tuple[Array, Any] | None = None
 ) -> History:

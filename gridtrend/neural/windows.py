@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from gridtrend.neural.shapes import Array
+from gridtrend.neural.options import check_number, check_whole
+from gridtrend.neural.shapes import Array, as_array, as_floats
 
 
 def windows(series: Any, length: int, horizon: int = 1, *, dim: str = "time") -> tuple[Any, Any]:
@@ -54,7 +55,9 @@ def windows(series: Any, length: int, horizon: int = 1, *, dim: str = "time") ->
     """
     if isinstance(series, xr.DataArray):
         return _labelled_windows(series, length, horizon, dim)
-    values = np.asanyarray(series)
+    values = (
+        np.asanyarray(series) if hasattr(series, "dtype") and hasattr(series, "ndim") else as_array("series", series)
+    )
     if values.dtype.kind not in "biuf":
         raise TypeError(f"series holds {values.dtype}, and windows are of real numbers.")
     if values.ndim not in (1, 2):
@@ -68,7 +71,7 @@ def windows(series: Any, length: int, horizon: int = 1, *, dim: str = "time") ->
 def _windows(values: Any, length: int, horizon: int) -> tuple[Any, Any]:
     """Windows of values (time, features), of whatever kind of array they are."""
     for name, value in (("length", length), ("horizon", horizon)):
-        if value != int(value) or value < 1:
+        if check_whole(name, value) < 1:
             raise ValueError(f"{name}={value!r} is not a number of steps; give a whole number from 1 on.")
     n_samples = len(values) - length - horizon + 1
     if n_samples < 1:
@@ -140,7 +143,7 @@ def lagged(
     (array([[2., 1.],
            [3., 2.]]), array([3., 4.]))
     """
-    values = np.asarray(series, np.float64)
+    values = as_floats("series", series)
     if values.ndim != 1:
         raise ValueError(f"series has shape {values.shape}, and (time,) is needed. For grids there is fit_per_cell.")
     X, y = _windows(values[:, None], lags, horizon)
@@ -150,9 +153,8 @@ def lagged(
 
 def cycle(steps: npt.ArrayLike, harmonics: int, period: float) -> Array:
     """Cosine and sine of the harmonics of a period at each step, shape (steps, 2 harmonics)."""
-    if harmonics != int(harmonics) or harmonics < 0:
-        raise ValueError(f"harmonics={harmonics!r} is not a count; give a whole number from 0 on.")
-    if not period > 0:
+    check_whole("harmonics", harmonics)
+    if not 0 < check_number("period", period) < np.inf:
         raise ValueError(f"period={period!r} is not a number of steps above 0.")
     angle = 2 * np.pi * np.asarray(steps, np.float64)[:, None] * np.arange(1, harmonics + 1) / period
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1).reshape(len(angle), -1)
@@ -179,8 +181,14 @@ class Scaler:
     def __init__(self, training: npt.ArrayLike):
         values = np.asarray(training, np.float64)
         axes = tuple(range(values.ndim - 1))
-        self.offset: Array = values.mean(axis=axes)
-        spread = values.std(axis=axes)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.offset: Array = values.mean(axis=axes)
+            spread = values.std(axis=axes)
+        if np.isfinite(values).all() and not np.isfinite(spread).all():
+            raise ValueError(
+                f"values up to {np.abs(values).max():.3g} are too large to be squared; take another unit, such as "
+                "X / numpy.abs(X).max()."
+            )
         # Rounding leaves a spread in a constant of many digits.
         self.scale: Array = np.where(spread > 1e-12 * np.abs(self.offset), spread, 1.0)
 

@@ -6,7 +6,16 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.sampling import Duration
-from gridtrend.spectral.means import apply_to, independence, mean_cross_power, mean_power, mean_sums, shared_power
+from gridtrend.spectral.means import (
+    apply_to,
+    check_alpha,
+    independence,
+    mean_cross_power,
+    mean_power,
+    mean_sums,
+    shared_power,
+    with_count,
+)
 from gridtrend.spectral.setup import SCALINGS, choose, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.transforms import power_name
@@ -48,8 +57,9 @@ def welch(
     Returns
     -------
     DataArray, shape (..., frequency, ...)
-        `power`, float64; `frequency` takes the place of `dim`. Attributes tell the number of windows, how many
-        independent ones tell as much, and the degrees of freedom, of a cell without missing values. Lazy if `da` is.
+        `power`, float64; `frequency` takes the place of `dim`. The coordinate `n_segments`, int32, shape (...), is the
+        number of windows that the mean is of in each cell. Attributes tell the number of windows, how many independent
+        ones tell as much, and the degrees of freedom, of a cell without missing values. Lazy if `da` is.
 
     Raises
     ------
@@ -98,7 +108,7 @@ def welch(
     data = apply_to(totals, mean_power, setup.recipe.bins, factor=setup.power_factor(scaling))
     attrs = {"long_name": long_name(power_name(scaling), setup), "scaling": scaling or "none"}
     attrs |= setup.power_units(scaling) | independence(setup)
-    return found.named(data, ("frequency",), "power", attrs)
+    return with_count(found.named(data, ("frequency",), "power", attrs), found, totals)
 
 
 def cross_spectrum(
@@ -130,7 +140,7 @@ def cross_spectrum(
     -------
     DataArray, shape (..., frequency, ...)
         `cross_power`, complex128: the mean of conj(X) Y. Its angle is the phase by which `y` is ahead of `x`.
-        Attributes as of `welch`. Lazy if an input is.
+        The coordinate `n_segments` and attributes as of `welch`. Lazy if an input is.
 
     Raises
     ------
@@ -182,7 +192,7 @@ def cross_spectrum(
     data = apply_to(totals, mean_cross_power, setup.recipe.bins, np.complex128, factor=factor)
     attrs = {"long_name": long_name(f"cross {power_name(scaling)}", setup), "scaling": scaling or "none"}
     attrs |= setup.power_units(scaling) | independence(setup)
-    return found.named(data, ("frequency",), "cross_power", attrs)
+    return with_count(found.named(data, ("frequency",), "cross_power", attrs), found, totals)
 
 
 def coherence(
@@ -215,13 +225,13 @@ def coherence(
     Returns
     -------
     DataArray, shape (..., frequency, ...)
-        `coherence`, float64, between 0 and 1. A single window has a coherence of 1 by construction. Lazy if an input
-        is.
+        `coherence`, float64, between 0 and 1; missing in cells with fewer than two windows, where it would be 1
+        whatever the data. The coordinate `n_segments` and attributes as of `welch`. Lazy if an input is.
 
     Raises
     ------
     TypeError, ValueError
-        As `sliding_fft`, or if coordinates differ.
+        As `sliding_fft`, if coordinates differ, or if the record has room for one window only.
 
     See Also
     --------
@@ -245,8 +255,7 @@ def coherence(
     >>> round(float(gt.coherence(signal, signal + noise, window=600, hop=60).mean()), 2)
     0.5
     """
-    if not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
+    check_alpha(alpha)
     setup = prepare(
         x,
         y,
@@ -261,6 +270,14 @@ def coherence(
         sampling=sampling,
         per=per,
     )
+    if setup.windows.count < 2:
+        size = setup.sampling.size
+        shorter = max(size // 8, 1)
+        raise ValueError(
+            f"the record of {size} samples holds one window (window={setup.recipe.length}, hop={setup.recipe.hop} "
+            "samples), and the coherence of one window is 1 whatever the data. Take shorter windows that overlap, such "
+            f"as window={2 * shorter}, hop={shorter}."
+        )
     found, totals = mean_sums(setup)
     data = apply_to(totals, shared_power, setup.recipe.bins)
     attrs: dict[str, Any] = {"long_name": long_name("magnitude-squared coherence", setup), "units": "1"}
@@ -268,4 +285,4 @@ def coherence(
     if attrs["effective_segments"] > 1:
         level = 1 - alpha ** (1 / (attrs["effective_segments"] - 1))
         attrs |= {"alpha": float(alpha), "significance_level": level}
-    return found.named(data, ("frequency",), "coherence", attrs)
+    return with_count(found.named(data, ("frequency",), "coherence", attrs), found, totals)

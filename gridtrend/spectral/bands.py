@@ -241,16 +241,28 @@ def _limits(setup: Setup, period: Any, frequency: Any) -> tuple[float, float]:
     if (period is None) == (frequency is None):
         raise ValueError("say which band: period=('2Y', '7Y'), or frequency=(lowest, highest); one of the two.")
     name, band = ("period", period) if frequency is None else ("frequency", frequency)
-    if isinstance(band, str) or np.ndim(band) != 1 or len(band) != 2:
+    if not isinstance(band, (tuple, list, np.ndarray)) or len(band) != 2:
         raise ValueError(f"{name}={band!r} is not a band; give its two ends, such as period=('2Y', '7Y').")
     if frequency is not None:
-        ends = [float(end) for end in band]
+        ends = [_frequency(end) for end in band]
+        order = "lowest, highest"
     else:
         steps = [setup.sampling.steps(name, end) for end in band]
         if min(steps) <= 0:
             raise ValueError(f"period={band!r} has an end that is not positive; give two lengths of time.")
-        ends = [1 / (each * setup.sampling.step) for each in steps]
-    return min(ends), max(ends)
+        ends = [1 / (each * setup.sampling.step) for each in reversed(steps)]
+        order = "shortest, longest"
+    if ends[0] > ends[1]:
+        raise ValueError(
+            f"{name}={tuple(band)!r} is the wrong way round; write ({order}): {name}={tuple(band)[::-1]!r}."
+        )
+    return ends[0], ends[1]
+
+
+def _frequency(end: Any) -> float:
+    if isinstance(end, str) or np.ndim(end) or not np.isfinite(end):
+        raise ValueError(f"frequency={end!r} is not a number; a band in lengths of time is period=('2Y', '7Y').")
+    return float(end)
 
 
 def _bins(setup: Setup, low: float, high: float) -> tuple[int, int]:

@@ -47,7 +47,7 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
     Returns
     -------
     DataArray, shape (..., time, ...)
-        `series`, real of one-sided and complex of two-sided transforms: the least-squares solution where values
+        `series`, real of one-sided and complex of two-sided transforms, in single precision of complex64 ones: the least-squares solution where values
         were changed, and else the very data, to rounding. Samples that no window holds, and those at both ends that the
         taper hides, are missing. With sampling="calendar" `dim` has no coordinate: assign that of the data. Lazy if
         `spectrum` is.
@@ -110,6 +110,7 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
         "factor": np.asarray(1.0 if factor is None else factor),
         "nfft": nfft,
         "one_sided": recipe.one_sided,
+        "precision": _series_dtype(spectrum.dtype, recipe.one_sided),
     }
     if arranged.chunks:
         data = _lazy(arranged, length, options)
@@ -124,6 +125,14 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
         kept["units"] = attrs["units"]
     result = xr.DataArray(data, coords, (*others, dim), "series", kept)
     return result.transpose(*(name for name in spectrum.dims if name != "frequency"))
+
+
+def _series_dtype(spectra: np.dtype[Any], one_sided: bool) -> np.dtype[Any]:
+    """Single precision where spectra are kept in it: their data were."""
+    single = spectra.newbyteorder("=") == np.complex64
+    if one_sided:
+        return np.dtype(np.float32 if single else np.float64)
+    return np.dtype(np.complex64 if single else np.complex128)
 
 
 def _attributes(spectrum: Any, dim: str) -> dict[str, Any]:
@@ -151,16 +160,23 @@ def _check_invertible(weights: np.ndarray, hop: int, attrs: dict[str, Any]) -> N
             f"a hop of {hop} samples leaves {hop - weights.size} between windows of {weights.size}, which nothing is "
             f"known about: there is no inverse. Make the transform with a hop of at most {weights.size}."
         )
-    through = np.zeros(hop)
-    for start in range(0, weights.size, hop):
-        through[: weights.size - start] += weights[start : start + hop] ** 2
-    lost = int((through <= HIDDEN * through.max()).sum())
+    lost = _lost(weights, hop)
     if lost:
+        halves = (weights.size >> k for k in range(1, weights.size.bit_length()))
+        fits = next(each for each in (*halves, 1) if each < hop and not _lost(weights, each))
         raise ValueError(
             f"taper {attrs['taper']!r} with a hop of {hop} samples hides {lost} of every {hop} samples (it is zero "
-            f"there in all windows): there is no inverse. Make the transform with a shorter hop, "
-            f"{max(weights.size // 2, 1)} for one."
+            f"there in all windows): there is no inverse. Make the transform with a shorter hop, hop={fits} for one."
         )
+
+
+def _lost(weights: np.ndarray, hop: int) -> int:
+    """How many of every `hop` samples no window lets through."""
+    through = np.zeros(hop)
+    for start in range(0, weights.size, hop):
+        part = weights[start : start + hop]
+        through[: part.size] += part**2
+    return int((through <= HIDDEN * through.max()).sum())
 
 
 def _lazy(arranged: xr.DataArray, length: int, options: dict[str, Any]) -> Any:
@@ -177,13 +193,14 @@ def _lazy(arranged: xr.DataArray, length: int, options: dict[str, Any]) -> Any:
         block = data[..., first:high, :].rechunk({arranged.ndim - 2: -1})
         place = {"first": first, "start": start, "stop": stop}
         chunks = (*block.chunks[:-2], (stop - start,))
-        meta = np.empty((0,) * (data.ndim - 1), np.float64 if options["one_sided"] else np.complex128)
+        meta = np.empty((0,) * (data.ndim - 1), options["precision"])
         pieces.append(
             block.map_blocks(overlap_add, drop_axis=data.ndim - 1, chunks=chunks, meta=meta, **place, **options)
         )
     return dask.array.concatenate(pieces, axis=-1)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def overlap_add(
     spectra: np.ndarray,
     *,
@@ -197,6 +214,7 @@ def overlap_add(
     factor: np.ndarray,
     nfft: int,
     one_sided: bool,
+    precision: Any,
 ) -> np.ndarray:
     """Samples from `start` up to `stop` of the series with these spectra, (..., windows from `first` on, bins)."""
     flat = spectra.reshape((int(np.prod(spectra.shape[:-2])), *spectra.shape[-2:]))
@@ -217,10 +235,10 @@ def overlap_add(
                 total[here, at : at + length] += found[:, number]
     through = _through(weights, hop, count, size)
     hidden = through <= HIDDEN * through.max(initial=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         series = total[:, start - low : stop - low] / through[start:stop]
     series[:, hidden[start:stop]] = np.nan
-    return np.asarray(series.reshape((*spectra.shape[:-2], stop - start)))
+    return np.asarray(series.reshape((*spectra.shape[:-2], stop - start)), precision)
 
 
 def _through(weights: np.ndarray, hop: int, count: int, size: int) -> np.ndarray:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from gridtrend.spectral import blocks
-from gridtrend.spectral.setup import Blocks, Setup
+from gridtrend.spectral.setup import Blocks, Setup, long_name
 from gridtrend.spectral.tapers import effective_segments
 
 # Runs span so many windows: their sums then take an eighth of the memory of the samples that they are made of.
@@ -17,6 +18,30 @@ def independence(setup: Setup) -> dict[str, Any]:
     """How much a mean over all windows tells."""
     segments = float(effective_segments(setup.weights, setup.recipe.hop, setup.windows.count))
     return {"segments": setup.windows.count, "effective_segments": segments, "degrees_of_freedom": 2 * segments}
+
+
+def count_attrs(setup: Setup) -> dict[str, Any]:
+    """Attributes of `n_segments`."""
+    return {"long_name": long_name("number of windows without missing values", setup), "units": "1"}
+
+
+def with_count(da: xr.DataArray, found: Blocks, totals: Any) -> xr.DataArray:
+    """A mean with the number of windows that it is of in each cell, as the coordinate `n_segments`."""
+    count = found.named(totals[..., -1].astype(np.int32), (), "n_segments", {})
+    return da.assign_coords(n_segments=count.variable.transpose(*(dim for dim in da.dims if dim in count.dims))).pipe(
+        _described, count_attrs(found.setup)
+    )
+
+
+def _described(da: xr.DataArray, attrs: dict[str, Any]) -> xr.DataArray:
+    da.coords["n_segments"].attrs = attrs
+    return da
+
+
+def check_alpha(alpha: Any) -> None:
+    """Refuse what is not a significance level."""
+    if not isinstance(alpha, (int, float, np.integer, np.floating)) or not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
 
 
 def mean_sums(setup: Setup) -> tuple[Blocks, Any]:
@@ -66,17 +91,28 @@ def mean_power(totals: np.ndarray, *, factor: np.ndarray | None) -> np.ndarray:
 def mean_cross_power(totals: np.ndarray, *, factor: np.ndarray | None) -> np.ndarray:
     """Mean of conj(X) Y, (..., bins)."""
     _, _, real, imaginary = np.split(totals[..., :-1], 4, axis=-1)
-    return _mean(real + 1j * imaginary, totals[..., -1:], factor)
+    found = np.empty(real.shape, np.complex128)
+    found.real = _mean(real, totals[..., -1:], factor)
+    found.imag = _mean(imaginary, totals[..., -1:], factor)
+    return found
 
 
+@np.errstate(all="ignore")
 def shared_power(totals: np.ndarray) -> np.ndarray:
-    """Squared modulus of the mean cross power, relative to the product of the mean powers, (..., bins)."""
+    """Squared modulus of the mean cross power, relative to the product of the mean powers, (..., bins).
+
+    Of one window it would be 1, whatever the data: missing.
+    """
     x, y, real, imaginary = np.split(totals[..., :-1], 4, axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray((real**2 + imaginary**2) / x / y)
+    return where_known((real**2 + imaginary**2) / x / y, totals[..., -1:] > 1)
 
 
+def where_known(found: np.ndarray, known: np.ndarray | bool = True) -> np.ndarray:
+    """`found` with one NaN for all that is unknown: the sign of 0 / 0 depends on where in an array it is."""
+    return np.asarray(np.where(known & ~np.isnan(found), found, np.nan))
+
+
+@np.errstate(all="ignore")
 def _mean(sums: np.ndarray, count: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = sums / count
-    return np.asarray(mean if factor is None else mean * factor)
+    mean = sums / count
+    return where_known(mean if factor is None else mean * factor)

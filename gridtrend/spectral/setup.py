@@ -136,6 +136,14 @@ class Blocks:
         self, outputs: dict[str, tuple[Any, Sequence[str], dict[str, Any]]], attrs: dict[str, Any]
     ) -> xr.Dataset:
         """Several results, each of data, last dimensions and attributes; how they were made is said once."""
+        taken = next(
+            (name for name in outputs for array in self.setup.arrays if name in (*array.dims, *array.coords)), None
+        )
+        if taken is not None:
+            raise ValueError(
+                f"the data have a dimension or coordinate {taken!r}, which is the name of a result; rename it: "
+                f"da.rename({taken}='other')."
+            )
         variables = {name: self.named(data, last, name, {}) for name, (data, last, _) in outputs.items()}
         for name, (_, _, said) in outputs.items():
             variables[name].attrs = said
@@ -159,11 +167,13 @@ def prepare(
     """Check all that users say of an analysis, and find what follows from it."""
     for array in arrays:
         check_array(array, dim, kinds="biufc")
-        if "frequency" in array.dims:
-            raise ValueError(
-                "the data have a dimension 'frequency' already; rename it"
-                + either(": da.rename(frequency='band').", " in the file.")
-            )
+        for name in ("frequency", "n_segments"):
+            if name in array.dims or name in array.coords:
+                what = "dimension" if name in array.dims else "coordinate"
+                raise ValueError(
+                    f"the data have a {what} {name!r} already; rename it"
+                    + either(f": da.rename({name}='other').", " in the file.")
+                )
     for name, value, known in (
         ("detrend", detrend, DETRENDS),
         ("sides", sides, SIDES),
@@ -188,6 +198,11 @@ def prepare(
             f"{found.size}, or a longer record."
         )
     step = max(length // 2, 1) if hop is None else found.samples("hop", hop)
+    if step > found.size:
+        raise ValueError(
+            f"hop={hop!r} is {step} samples long, and {dim!r} has {found.size}: a second window would start beyond the "
+            f"record. Take a hop of at most {found.size}, or leave hop out for windows that overlap by half."
+        )
     weights = taper_weights(taper, length)
     recipe = Recipe(length, step, weights, detrend, _nfft(nfft, length), sides == "onesided", nan_policy)
     return Setup(arrays, dim, found, Windows(found.size, length, step, boundary), recipe, taper_name(taper))
@@ -202,7 +217,7 @@ def choose(name: str, value: Any, known: Sequence[Any]) -> None:
 def _nfft(nfft: int | None, length: int) -> int:
     if nfft is None:
         return length
-    if nfft != int(nfft) or nfft < length:
+    if not isinstance(nfft, (int, float, np.integer, np.floating)) or nfft % 1 != 0 or nfft < length:
         raise ValueError(
             f"nfft={nfft!r} is less than the window of {length} samples, or not a whole number; windows are only ever "
             f"extended with zeros: give at least {length}, or leave nfft out."

@@ -9,6 +9,9 @@ from gridtrend.grid.dialect import either, given
 
 _ONES = ("boxcar", "box", "ones", "rect", "rectangular")
 
+# Tapers whose parameter is the share of the window that is not flat.
+_SHARES = ("tukey", "tuk")
+
 Taper = str | tuple[Any, ...] | np.ndarray | None
 
 
@@ -18,7 +21,7 @@ def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
     Parameters
     ----------
     taper : str, tuple or array
-        What `scipy.signal.get_window` knows, ("kaiser", 8.0) for one, or `length` real weights.
+        What `scipy.signal.get_window` knows, with parameters ("kaiser", 8.0) or "kaiser:8", or `length` real weights.
     length : int
 
     Raises
@@ -29,29 +32,7 @@ def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
     if taper is None or (isinstance(taper, str) and taper in _ONES):
         return None
     if isinstance(taper, (str, tuple)):
-        from scipy.signal import get_window
-
-        if isinstance(taper, tuple) and taper[0] == "tukey" and not all(0 <= share <= 1 for share in taper[1:]):
-            raise ValueError(
-                f"{given('taper', taper)} is not known: the cosine's share of a Tukey window is between 0 and 1."
-            )
-        try:
-            with np.errstate(all="ignore"):
-                weights = np.asarray(get_window(taper, length), float)
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{given('taper', taper)} is not known"
-                + either(f" ({str(error).rstrip('.')})", ", or takes other parameters")
-                + ". Use 'boxcar', 'hann', 'hamming', "
-                + either(
-                    "'blackmanharris', ('tukey', 0.25), ('kaiser', 8.0) or another of scipy.signal.get_window, or an "
-                    "array of weights.",
-                    "'blackmanharris', 'tukey:0.25', 'kaiser:8' or another that SciPy knows.",
-                )
-            ) from None
-        if not (np.isfinite(weights).all() and weights.any()):
-            raise ValueError(f"{given('taper', taper)} gives no weights for {length} samples: take another parameter.")
-        return weights
+        return _by_name(taper, length)
     weights = np.asarray(taper)
     if weights.shape != (length,) or weights.dtype.kind not in "biuf" or not np.isfinite(weights).all():
         raise ValueError(
@@ -63,10 +44,43 @@ def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
     return weights.astype(float)
 
 
+def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
+    from scipy.signal import get_window
+
+    try:
+        asked = _with_parameters(taper)
+        with np.errstate(all="ignore"):
+            weights = np.asarray(get_window(asked, length), float)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{given('taper', taper)} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', "
+            "'blackmanharris', 'tukey:0.25', 'kaiser:8' or another "
+            + either("of scipy.signal.get_window, or an array of weights.", "that SciPy knows.")
+        ) from None
+    if isinstance(asked, tuple) and asked[0] in _SHARES and not 0 <= asked[1] <= 1:
+        raise ValueError(
+            f"{given('taper', taper)}: the parameter of {asked[0]!r} is a share of the window, from 0 to 1."
+        )
+    if weights.shape != (length,) or not np.isfinite(weights).all() or not weights.any():
+        raise ValueError(
+            f"{given('taper', taper)} gives no weights that are finite and not all zero; take other parameters."
+        )
+    return weights
+
+
+def _with_parameters(taper: str | tuple[Any, ...]) -> str | tuple[Any, ...]:
+    """A name with numbers behind colons, as the command line has it, as a tuple."""
+    if isinstance(taper, tuple):
+        return taper
+    name, *parameters = taper.split(":")
+    return (name, *map(float, parameters)) if parameters else name
+
+
 def taper_name(taper: Taper) -> str:
     """How results name it, so that `inverse_sliding_fft` finds it again."""
     if isinstance(taper, np.ndarray | list):
         return "custom"
+    taper = _with_parameters(taper) if isinstance(taper, str) else taper
     return "boxcar" if taper is None else taper if isinstance(taper, str) else repr(taper)
 
 

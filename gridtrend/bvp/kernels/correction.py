@@ -24,7 +24,7 @@ from gridtrend.grid.lanes import (
     where_less,
 )
 
-SOLVED, STIFF, NO_GAIN, UNCORRECTED, UNCONVERGED, SINGULAR, MISSING = range(7)
+SOLVED, STIFF, DOUBTFUL, UNCORRECTED, UNCONVERGED, SINGULAR, MISSING = range(7)
 
 # Updates this small against the states need no further ones.
 ROUNDING = 1e-15
@@ -32,6 +32,8 @@ ROUNDING = 1e-15
 NOISE = 1e-14
 # Updates that stop shrinking mean no harm where they are this small.
 HARMLESS = 1e-10
+# Estimated errors above this share of the largest value are no correction of a solution any more.
+LARGE = 0.1
 
 # Rows of the state of an iteration: the last update, the first one, how they shrink, and whether a lane is done.
 LAST, FIRST, RATIO, DONE = range(4)

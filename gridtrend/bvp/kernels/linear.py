@@ -5,10 +5,13 @@ import math
 import numpy as np
 
 from gridtrend.bvp.kernels.correction import (
+    DOUBTFUL,
     HARMLESS,
+    LARGE,
     MISSING,
-    NO_GAIN,
+    NOISE,
     SINGULAR,
+    SOLVED,
     STIFF,
     Equations,
     Rule,
@@ -45,17 +48,21 @@ SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
 
 @kernel(
-    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),"
+    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),(),"
     "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
-    "lllldllllll" + "dldldll",
+    "lllldlllllll" + "dldldll",
     Output("error", "estimated error", dims=("state", "side")),
     Output("residual", "residual", dims=("state", "side")),
     Output("status", "status", dtype="i1", dims=("side",)),
 )
-def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sources, n, n_seen, n_left,
+def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sources, n, n_seen, n_left, parts,
                  box_weights, box_first, weights, first, next_weights, next_first, sweeps,
                  error, residual, status):  # fmt: skip
-    """Solve all cells; `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors."""
+    """Solve all cells.
+
+    `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors. `parts` is how many states
+    make one of the user's: 2 for complex ones.
+    """
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
     n_y = x.size * n
     # Right-hand sides that share a matrix follow each other, tile by tile.
@@ -91,7 +98,9 @@ def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sour
                 iterate(equations, factors, box, rule, following, sweeps, swept, here, flags)
                 if sweeps > 0:
                     gain(n, n_seen, here, flags)
-                write(equations, here, flags, side, first_cell, used, error, residual, status)
+                if sweeps >= 0:
+                    doubt(equations, parts, sweeps > 0, here, flags)
+                write(equations, ends, here, flags, side, first_cell, used, error, residual, status)
             pour(states, side, start, stop - start, y_fields, x.size)
 
 
@@ -212,15 +221,45 @@ def gain(n, n_seen, room, flags):
     largest(room.kept, n, changed, room.mean)
     for k in range(NARROW):
         if (
-            flags[k] < NO_GAIN
+            flags[k] < DOUBTFUL
             and relative(room.size, changed, room.flow, n_seen, k) > 0.5
             and relative(room.size, room.scale, room.flow, n_seen, k) > HARMLESS
         ):
-            flags[k] = NO_GAIN
+            flags[k] = DOUBTFUL
 
 
 @jit
-def write(equations, room, flags, side, start, used, error, residual, status):
+def doubt(equations, parts, corrected, room, flags):
+    """Tell where the estimated error is a good part of the solution, before or after corrections: close to singular."""
+    n, n_seen = equations.n, equations.n_seen
+    if corrected:
+        final = np.empty_like(room.size)
+        largest(room.y, n, final, room.mean)
+        for s in range(n_seen):
+            for k in range(NARROW):
+                room.scale[s, k] = min(room.scale[s, k], final[s, k])
+    suspicious = False
+    for s in range(n_seen):
+        for k in range(NARROW):
+            suspicious |= flags[k] == SOLVED and room.size[s, k] > LARGE * room.scale[s, k]
+    if not suspicious:
+        return
+    flow(equations, room)
+    for k in range(NARROW):
+        if flags[k] != SOLVED:
+            continue
+        for s in range(0, n_seen, parts):
+            size, scale, through = 0.0, 0.0, 0.0
+            for part in range(s, s + parts):
+                size = math.hypot(size, room.size[part, k])
+                scale = math.hypot(scale, room.scale[part, k])
+                through += room.flow[part, k]
+            if size > LARGE * scale and size > NOISE * through:
+                flags[k] = DOUBTFUL
+
+
+@jit
+def write(equations, ends, room, flags, side, start, used, error, residual, status):
     """Write the results of a tile, but for its states; cells without a solution become missing."""
     n, n_nodes = equations.n, equations.x.size
     for k in range(used):
@@ -231,15 +270,17 @@ def write(equations, room, flags, side, start, used, error, residual, status):
             error[s, side, start + k] = room.size[s, k] if finite else np.nan
             residual[s, side, start + k] = room.defect[s, k] if finite else np.nan
         if not finite:
-            flags[k] = MISSING if _is_missing(equations, k) else SINGULAR
+            flags[k] = MISSING if _is_missing(equations, ends, k) else SINGULAR
             for row in range(room.y.shape[0]):
                 room.y[row, k] = np.nan
         status[side, start + k] = flags[k]
 
 
 @inlined
-def _is_missing(equations, k):
+def _is_missing(equations, ends, k):
     missing = False
+    for row in range(ends.shape[0]):
+        missing |= not math.isfinite(ends[row, k])
     for row in range(equations.a.shape[0]):
         missing |= not math.isfinite(equations.a[row, k])
     for row in range(equations.q.shape[0]):
