@@ -19,7 +19,7 @@ import numpy as np
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from gridtrend.grid.dual import SUBSTITUTES
-from gridtrend.grid.kernel import lane
+from gridtrend.grid.kernel import checked_lane
 
 COMPILE_ERRORS = (NumbaError, UnsupportedBytecodeError)
 SUBSET = (
@@ -81,7 +81,7 @@ def ready(function: Any, _seen: dict[Any, Any] | None = None) -> Any:
         closure = tuple(types.CellType(names[name]) for name in free) if free else None
         namespace = {"__builtins__": builtins, "__name__": function.__module__} | names
         copy = types.FunctionType(function.__code__, namespace, function.__name__, function.__defaults__, closure)
-        seen[function] = lane(copy)
+        seen[function] = checked_lane(copy)
     return seen[function]
 
 

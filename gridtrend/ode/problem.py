@@ -112,7 +112,7 @@ class Problem:
         Times of the forcing.
     linear : bool
         Whether forcing changes linearly between its times, instead of at them.
-    first_step, rtol, atol, max_steps : float
+    first_step, max_step, rtol, atol, max_steps : float
         For methods that choose their steps; 0 leaves the first to them.
     """
 
@@ -125,13 +125,14 @@ class Problem:
     knots: Any
     linear: bool
     first_step: float
+    max_step: float
     rtol: float
     atol: float
     max_steps: int
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         arrays = (self.stops, self.knot, self.moments, self.counts, self.knots)
-        rest = (self.method, self.linear, self.first_step, self.rtol, self.atol, self.max_steps)
+        rest = (self.method, self.linear, self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
         return self.system.digest, *(array.tobytes() for array in arrays), *rest
 
     def __call__(self, *blocks: Any) -> tuple[Any, ...]:
@@ -161,6 +162,9 @@ class Problem:
         status = np.where(valid, 0, MISSING).astype(np.int8)
         n_steps = np.zeros(valid.size, np.int32)
         crossed = np.full((len(self.system.watched), valid.size), np.nan)
+        for place, level, time in zip(self.system.watched, p[p.shape[0] - len(crossed) :], crossed, strict=True):
+            # What starts on its level has reached it.
+            time[valid & (y0[place] == level)] = self.stops[0]
         cells = np.flatnonzero(valid)
         if cells.size:
             self._run(dtype, y0, p, forcing or _NONE, cells, out, status, n_steps, crossed)
@@ -172,7 +176,7 @@ class Problem:
         if self.method == "linear":
             options: tuple[Any, ...] = ()
         elif METHODS[self.method].adaptive:
-            options = (self.first_step, self.rtol, self.atol, self.max_steps)
+            options = (self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
         else:
             options = (self.counts, self.atol)
         arguments = (y0, p, forcing, *schedule, *options, cells, *results)

@@ -27,6 +27,7 @@ def integrate(
     save_at: Any = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
+    max_step: float = np.inf,
     max_steps: int = 100_000,
     jacobian: Any = None,
     events: Any = None,
@@ -136,7 +137,7 @@ def integrate(
     schedule = make_schedule(clock, t, save_at, step, interpolation)
     problem = Problem(
         system, method, schedule.stops, schedule.knot, schedule.moments, schedule.counts, schedule.knots,
-        interpolation == "linear", float(step or 0.0), float(rtol), float(atol), int(max_steps),
+        interpolation == "linear", float(step or 0.0), float(max_step), float(rtol), float(atol), int(max_steps),
     )  # fmt: skip
     arrays = [*states.values(), *constants.values(), *levels.values(), *_needed(series, clock, schedule)]
     core: list[list[str]] = [[]] * (len(states) + len(constants) + len(levels)) + [[clock.dim]] * len(series)
