@@ -10,6 +10,7 @@ import numpy as np
 
 from gridtrend.grid import userfunction
 from gridtrend.grid.kernel import cells_first, cells_last, machine_code
+from gridtrend.grid.surroundings import digest
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels import methods
 from gridtrend.ode.kernels.methods import METHODS, Parts
@@ -53,7 +54,7 @@ class System:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = [userfunction.digest(f) for f in (self.rhs, self.jacobian) if f is not None]
+        parts = [digest(f) for f in (self.rhs, self.jacobian) if f is not None]
         key = repr((parts, self.states, self.parameters, self.forcing, self.form, self.watched))
         object.__setattr__(self, "digest", key)
 

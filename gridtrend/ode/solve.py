@@ -6,10 +6,12 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
-from gridtrend.ode.inputs import check_events, initial_state, make_system, variables
+from gridtrend.ode.functions import make_system
+from gridtrend.ode.inputs import check_events, check_names, initial_state, variables
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import Problem
 from gridtrend.ode.schedule import Clock, Schedule, make_clock, make_schedule
+from gridtrend.ode.trial import first_cell
 
 STATUS = "done missing_input state_not_finite newton_did_not_converge too_many_steps step_too_small not_linear"
 
@@ -27,7 +29,7 @@ def integrate(
     save_at: Any = None,
     rtol: float = 1e-6,
     atol: float = 1e-9,
-    max_step: float = np.inf,
+    max_step: float | None = None,
     max_steps: int = 100_000,
     jacobian: Any = None,
     events: Any = None,
@@ -130,16 +132,21 @@ def integrate(
     if twice := set(constants) & set(series):
         raise ValueError(f"{min(twice)!r} is a parameter and forcing at once; rename one of them.")
     watched, levels = check_events(events, tuple(states), {*constants, *series, "status", "n_steps"})
-    system = make_system(rhs, tuple(states), (*constants, *series), len(series), method, jacobian, watched)
-    step = _check_step(method, step)
+    step, max_step = _check_steps(method, step, max_step, bool(watched))
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
     schedule = make_schedule(clock, t, save_at, step, interpolation)
+    names = [*states, *levels, "status", "n_steps"] + ([_name_of(y0)] if isinstance(y0, xr.DataArray) else [])
+    states, constants, levels = check_names(names, clock.dim, series, states, constants, levels)
+    needed = _needed(series, clock, schedule)
+    at_start = [array.isel({clock.dim: schedule.knot[0]}) for array in needed]
+    cell = first_cell(float(schedule.stops[0]), [*states.values()], [*constants.values(), *at_start])
+    system = make_system(rhs, tuple(states), (*constants, *series), len(series), method, cell, jacobian, watched)
     problem = Problem(
         system, method, schedule.stops, schedule.knot, schedule.moments, schedule.counts, schedule.knots,
-        interpolation == "linear", float(step or 0.0), float(max_step), float(rtol), float(atol), int(max_steps),
+        interpolation == "linear", float(step or 0.0), max_step, float(rtol), float(atol), int(max_steps),
     )  # fmt: skip
-    arrays = [*states.values(), *constants.values(), *levels.values(), *_needed(series, clock, schedule)]
+    arrays = [*states.values(), *constants.values(), *levels.values(), *needed]
     core: list[list[str]] = [[]] * (len(states) + len(constants) + len(levels)) + [[clock.dim]] * len(series)
     dtype = np.result_type(np.float32, *(array.dtype for array in states.values()))
     results = map_cells(
@@ -160,18 +167,43 @@ def integrate(
 _SAVED = "__saved__"
 
 
-def _check_step(method: str, step: float | None) -> float | None:
+def _check_steps(method: Any, step: Any, max_step: Any, watching: bool) -> tuple[Any, float]:
+    check_method(method)
+    if method == "linear" and watching:
+        raise ValueError(
+            "method='linear' takes no steps, and looks for no events between the times to save. Leave events out, or take "
+            "dopri5 or dop853, which find them."
+        )
     if step is None and not METHODS[method].adaptive:
         raise ValueError(f"method={method!r} takes steps of fixed length: give it, such as step=0.01.")
-    if step is not None and not (isinstance(step, int | float | np.number) and 0 < step < np.inf):
+    if step is not None and not (_is_number(step) and 0 < step < np.inf):
         raise ValueError(f"step={step!r} is not a length of time; give a number above 0, in the unit of t.")
-    return step
+    if max_step is None:
+        return step, np.inf
+    if not (_is_number(max_step) and 0 < max_step < np.inf):
+        raise ValueError(f"max_step={max_step!r} is not a length of time; give a number above 0, in the unit of t.")
+    if method == "linear" or not METHODS[method].adaptive:
+        instead = "it takes none" if method == "linear" else "its length is step=..."
+        raise ValueError(
+            f"max_step limits steps of dopri5, dop853 and rosenbrock; method={method!r} has no use for it: {instead}."
+        )
+    return step, float(max_step)
 
 
-def _check_positive(**options: float) -> None:
+def check_method(method: Any) -> None:
+    """Refuse a method that is not known."""
+    if not isinstance(method, str) or method not in METHODS:
+        raise ValueError(f"method={method!r} is not known; use one of {', '.join(map(repr, METHODS))}.")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _check_positive(**options: Any) -> None:
     for name, value in options.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value!r} must be above 0.")
+        if not _is_number(value) or not 0 < value < np.inf:
+            raise ValueError(f"{name}={value!r} must be one number above 0.")
 
 
 def _needed(series: dict[str, xr.DataArray], clock: Clock, schedule: Schedule) -> list[xr.DataArray]:
@@ -208,10 +240,14 @@ def _dataset(
     return xr.Dataset(data, coords)
 
 
+def _name_of(y0: xr.DataArray) -> str:
+    return str(y0.name or "y")
+
+
 def _gathered(result: xr.Dataset, y0: xr.DataArray, names: list[str], state: str) -> xr.Dataset:
     """States of one DataArray together again."""
     parts = [result[name].drop_attrs() for name in names]
-    name = str(y0.name or "y")
+    name = _name_of(y0)
     whole = xr.concat(parts, state).transpose(parts[0].dims[0], state, ...).assign_attrs(y0.attrs)
     if state in y0.coords:
         whole = whole.assign_coords({state: y0[state]})

@@ -70,7 +70,9 @@ def watch(rate, within, parts, watched, n, nk, first_q, nq, first_level, before)
         """The value of an event's state above its level, and its slope, at a part `x` of the step."""
         t, h, end = rows(tile, span, 3, j)
         q = rows(tile, first_q, nq, j)
-        found = seen(min(t + x * h, end), within(t, rows(tile, before, n, j), rows(tile, before + n, nk, j), q, x * h, end), q)
+        found = seen(
+            min(t + x * h, end), within(t, rows(tile, before, n, j), rows(tile, before + n, nk, j), q, x * h, end), q
+        )
         return found[event] - tile[(first_level + event) * WIDTH + j], found[count + event]
 
     @lanes
