@@ -3,6 +3,7 @@
 import dis
 import inspect
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 from gridtrend.grid import userfunction
@@ -18,6 +19,13 @@ MOST_STATES = 6
 _CALLS = "rhs(t, y, p), or, where it writes its result to an array, as rhs(t, y, p, dy)"
 
 
+@dataclass(frozen=True)
+class Acceleration:
+    """A function of positions that gives accelerations, for any method."""
+
+    function: Any
+
+
 def make_system(
     rhs: Any,
     states: tuple[str, ...],
@@ -29,6 +37,8 @@ def make_system(
     watched: tuple[int, ...] = (),
 ) -> System:
     """The system, once its functions are known to run and to fit; `cell` is what they are tried with."""
+    if isinstance(rhs, Acceleration):
+        return System(rhs.function, states, parameters, forcing, "acceleration", watched)
     check_function(rhs, "rhs", _CALLS)
     if jacobian is not None:
         check_function(jacobian, "jacobian", "jacobian(t, y, p)")

@@ -56,6 +56,11 @@ def _variable(value: Any) -> Any:
     return xr.Variable(*value) if named else value
 
 
+def name_of(y0: xr.DataArray) -> str:
+    """What states that were given in one array are called together."""
+    return str(y0.name or "y")
+
+
 def initial_state(y0: Any, state: str) -> dict[str, xr.DataArray]:
     """The states, from a Dataset or from a DataArray with a dimension of states."""
     if isinstance(y0, xr.DataArray):

@@ -1,7 +1,7 @@
 """One right-hand side with one method: a description that travels to workers, and is compiled once in each."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -58,6 +58,14 @@ class System:
         key = repr((parts, self.states, self.parameters, self.forcing, self.form, self.watched))
         object.__setattr__(self, "digest", key)
 
+    def check_unchanged(self) -> None:
+        """Refuse to compile other values than those that the system is known by."""
+        if replace(self).digest != self.digest:
+            raise ValueError(
+                "a value that rhs or jacobian uses from outside was changed between the call of integrate and the computation "
+                "of its lazy result. Compute first, or make a copy of what changes."
+            )
+
     def __reduce__(self) -> Any:
         functions = cloudpickle.dumps((self.rhs, self.jacobian))
         rest = ("states", "parameters", "forcing", "form", "watched")
@@ -74,9 +82,11 @@ class System:
         in_place = self.form == "in place"
         return fields.field(rhs, self.positions, self.parameters, self.forcing, len(self.watched), in_place)
 
-    def parts(self) -> Parts:
-        """What methods are built from."""
-        field, n = self.field(), len(self.states)
+    def parts(self, method: str) -> Parts:
+        """What a method is built from."""
+        field, n, form = self.field(), len(self.states), self.form
+        if form == "acceleration" and not METHODS[method].takes_acceleration:
+            field, form = fields.with_velocities(field, n), "rate"
         if self.jacobian is None:
             jacobian = fields.jacobian(field, n)
         else:
@@ -84,7 +94,7 @@ class System:
             jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing, len(self.watched))
         constant = len(self.parameters) - self.forcing + len(self.watched)
         nq = constant + 2 * self.forcing + 1
-        return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
+        return Parts(form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
 
 
 def _unpickled(functions: bytes, rest: dict[str, Any]) -> System:
@@ -188,7 +198,8 @@ class Problem:
         key = (self.system.digest, self.method, *dtypes)
         with _LOCK:
             if key not in _LOOPS:
-                loop = METHODS[self.method].build(self.system.parts())
+                self.system.check_unchanged()
+                loop = METHODS[self.method].build(self.system.parts(self.method))
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
                 _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
         return _LOOPS[key]

@@ -7,7 +7,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
 from gridtrend.ode.functions import make_system
-from gridtrend.ode.inputs import check_events, check_names, initial_state, variables
+from gridtrend.ode.inputs import check_events, check_names, initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import Problem
 from gridtrend.ode.schedule import Clock, Schedule, make_clock, make_schedule
@@ -136,7 +136,7 @@ def integrate(
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
     schedule = make_schedule(clock, t, save_at, step, interpolation)
-    names = [*states, *levels, "status", "n_steps"] + ([_name_of(y0)] if isinstance(y0, xr.DataArray) else [])
+    names = [*states, *levels, "status", "n_steps"] + ([name_of(y0)] if isinstance(y0, xr.DataArray) else [])
     states, constants, levels = check_names(names, clock.dim, series, states, constants, levels)
     needed = _needed(series, clock, schedule)
     at_start = [array.isel({clock.dim: schedule.knot[0]}) for array in needed]
@@ -240,14 +240,10 @@ def _dataset(
     return xr.Dataset(data, coords)
 
 
-def _name_of(y0: xr.DataArray) -> str:
-    return str(y0.name or "y")
-
-
 def _gathered(result: xr.Dataset, y0: xr.DataArray, names: list[str], state: str) -> xr.Dataset:
     """States of one DataArray together again."""
     parts = [result[name].drop_attrs() for name in names]
-    name = _name_of(y0)
+    name = name_of(y0)
     whole = xr.concat(parts, state).transpose(parts[0].dims[0], state, ...).assign_attrs(y0.attrs)
     if state in y0.coords:
         whole = whole.assign_coords({state: y0[state]})

@@ -97,3 +97,11 @@ def time_slope(field: Any, n: int) -> Any:
     result = joined([f"rate[{i}].slope" for i in range(n)])
     source = f"def time_slope(t, y, q):\n    rate = field(dual(t, 1.0), ({y}), q)\n    return ({result})\n"
     return define(source, field=field, dual=dual)
+
+
+def with_velocities(acceleration: Any, n: int) -> Any:
+    """Rates of change of positions and velocities, from accelerations."""
+    half = n // 2
+    x, v = (joined([f"y[{i}]" for i in part]) for part in (range(half), range(half, n)))
+    source = f"def rate(t, y, q):\n    return ({v}) + acceleration(t, ({x}), q)\n"
+    return define(source, acceleration=acceleration)

@@ -7,7 +7,7 @@ from typing import Any
 from gridtrend.grid.kernel import lane
 from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
 from gridtrend.ode.kernels.events import rows_needed, watch
-from gridtrend.ode.kernels.field import define, joined
+from gridtrend.ode.kernels.field import define, joined, with_velocities
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Parts:
         """What makes the functions that look for crossings, from a method's shorter step and the parts of a step."""
         rate = self.field
         if self.form == "acceleration" and self.watched:
-            rate = _with_velocities(self.field, self.n)
+            rate = with_velocities(self.field, self.n)
 
         def make(nk: int, first_q: int, before: int) -> tuple[Any, Any, bool, int]:
             level = first_q + self.parameters - len(self.watched)
@@ -51,12 +51,15 @@ class Method:
         Makes the loop over cells from `Parts`.
     needs_jacobian : bool
         Whether it uses derivatives of the right-hand side.
+    takes_acceleration : bool
+        Whether an acceleration is its field, which for all others gives rates of change of positions and velocities.
     """
 
     order: int
     adaptive: bool
     build: Callable[[Parts], Any]
     needs_jacobian: bool = False
+    takes_acceleration: bool = False
 
 
 def _parts_of_a_step(order: int) -> int:
@@ -81,14 +84,6 @@ def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
         return lockstep.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
 
     return build
-
-
-def _with_velocities(acceleration: Any, n: int) -> Any:
-    """Rates of change of positions and velocities, from accelerations."""
-    half = n // 2
-    x, v = (joined([f"y[{i}]" for i in part]) for part in (range(half), range(half, n)))
-    source = f"def rate(t, y, q):\n    return ({v}) + acceleration(t, ({x}), q)\n"
-    return define(source, acceleration=acceleration)
 
 
 def _verlet(parts: Parts) -> Any:
@@ -146,7 +141,7 @@ METHODS = {
     "explicit_euler": Method(1, False, _explicit(tableaus.EXPLICIT_EULER)),
     "implicit_euler": Method(1, False, _implicit(1.0), needs_jacobian=True),
     "implicit_midpoint": Method(2, False, _implicit(0.5), needs_jacobian=True),
-    "velocity_verlet": Method(2, False, _verlet),
+    "velocity_verlet": Method(2, False, _verlet, takes_acceleration=True),
     "rk4": Method(4, False, _explicit(tableaus.RK4)),
     "dopri5": Method(5, True, _embedded(tableaus.DOPRI5)),
     "dop853": Method(8, True, _embedded(tableaus.DOP853)),
