@@ -148,7 +148,7 @@ def test_a_pulse_is_met_with_a_longest_step():
 
 @pytest.mark.parametrize("bad", [0, -1.0, np.nan, np.inf, "1", True])
 def test_a_longest_step_is_a_length_of_time(bad):
-    with pytest.raises(ValueError, match="max_step=.* is not a length of time"):
+    with pytest.raises(ValueError, match=r"max_step=.* is not a length of time"):
         gt.ode.integrate(rising, xr.Dataset({"y": 0.0}), (0.0, 1.0), max_step=bad)
 
 

@@ -230,7 +230,7 @@ def test_the_trial_leaves_what_depends_on_values_to_the_compiler():
     assert end(lambda t, y, p: (math.log(t) if t > 0.0 else 0.0,)) == pytest.approx(1 + 0.5 * math.log(0.5))
     # A cell at sea says nothing about the others.
     cells = xr.DataArray([np.nan, 1.0], dims="c")
-    np.testing.assert_array_equal(run(lambda t, y, p: (TABLE[int(y.x)],), xr.Dataset({"x": cells})).status, [1, 2])
+    np.testing.assert_array_equal(run(lambda t, y, p: (TABLE[int(3 * y.x)],), xr.Dataset({"x": cells})).status, [1, 2])
 
 
 # Jacobians.
@@ -325,14 +325,14 @@ def test_a_loop_over_values_of_a_parameter_compiles_once():
 
 
 def test_a_function_that_calls_itself_is_refused_in_a_sentence():
-    with pytest.raises(ValueError, match="'fact' calls itself, which cannot be compiled here. Write a loop"):
+    with pytest.raises(ValueError, match=r"'fact' calls itself, which cannot be compiled here. Write a loop"):
         run(lambda t, y, p: (fact(3) * y.x,))
 
 
 @pytest.mark.parametrize("value", [np.random.default_rng(0), {"k": 1.0}, [1.0], xr.DataArray(1.0), object(), random])
 def test_a_value_that_cannot_be_known_is_refused(value):
     rhs = lambda t, y, p: (value.random(),)
-    with pytest.raises(ValueError, match="uses 'value', a|draws random numbers"):
+    with pytest.raises(ValueError, match=r"uses 'value', a|draws random numbers"):
         run(rhs)
     with pytest.raises(ValueError, match="draws random numbers"):
         run(lambda t, y, p: (np.random.rand(),))  # noqa: NPY002
@@ -472,11 +472,6 @@ def test_functions_of_numbers_agree_with_numpy(name):
 # Code that numba refuses.
 
 
-def reads_text(t, y, p):
-    name = f"{y.x}"
-    return (len(name),)
-
-
 def imports(t, y, p):
     import math as mathematics
 
@@ -488,14 +483,14 @@ def of_xarray(t, y, p):
 
 
 def sorts(t, y, p):
-    return (sorted([y.x, "a"])[0],)
+    return ((lambda a: a)([y.x, "a"]),)
 
 
-@pytest.mark.parametrize(
-    "rhs", [reads_text, imports, of_xarray, sorts, lambda t, y, p: (p["k"],), lambda t, y, p: (y.z,)]
-)
+@pytest.mark.parametrize("rhs", [imports, of_xarray, sorts, lambda t, y, p: (p["k"],), lambda t, y, p: (y.z,)])
 def test_what_numba_refuses_is_three_lines_or_one(rhs):
-    with pytest.raises(ValueError, match="rhs") as caught:
+    with pytest.raises(
+        ValueError, match=r"rhs cannot be compiled|the function 'of_xarray' uses 'xr.DataArray'"
+    ) as caught:
         run(rhs, params={"k": 1.0})
     text = str(caught.value)
     assert len(text.splitlines()) <= 3

@@ -199,6 +199,8 @@ def _name(value: Any, name: str) -> str:
 def _described(value: Any) -> str:
     if isinstance(value, functools.partial):
         return "a functools.partial, which cannot be compiled. Write a def that calls the function."
+    if isinstance(value, type):
+        return f"the class {value.__qualname__} of {value.__module__}, which cannot be compiled."
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if isinstance(value, list | set | dict):
         return f"a {kind}, which cannot be compiled. Make it a tuple, a numpy array or plain numbers."

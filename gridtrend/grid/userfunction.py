@@ -14,6 +14,7 @@ import types
 from typing import Any
 
 import numpy as np
+from numba.core import types as numba_types
 
 from gridtrend.grid.dual import BUILTINS, SUBSTITUTES
 from gridtrend.grid.kernel import checked_lane
@@ -109,5 +110,8 @@ def compiled_for(function: Any, arguments: tuple[Any, ...]) -> Any:
     Exception
         Where it cannot be compiled; `explained` puts that into words.
     """
+    defaults = function.py_func.__defaults__ or ()
+    left_out = function.py_func.__code__.co_argcount - len(arguments)
+    arguments += tuple(numba_types.Omitted(value) for value in defaults[len(defaults) - left_out :])
     function.compile(arguments)
     return function.overloads[arguments].signature.return_type

@@ -15,7 +15,7 @@ from gridtrend.grid.surroundings import digest
 from gridtrend.ode.functions import check_function
 from gridtrend.ode.inputs import variables
 from gridtrend.ode.kernels.field import define, joined, record
-from gridtrend.ode.kernels.signatures import of_energy
+from gridtrend.ode.kernels.signatures import count, is_collection, not_real, of_energy, of_user
 
 _LOOPS: dict[str, Any] = {}
 _LOCK = threading.Lock()
@@ -72,7 +72,7 @@ def energy_drift(hamiltonian: Any, run: xr.Dataset, *, params: Any = None) -> xr
     """
     states, time = _saved_states(run)
     constants = variables("params", params)
-    check_function(hamiltonian, "hamiltonian", "hamiltonian(y, p)")
+    check_function(hamiltonian, "hamiltonian", "hamiltonian(y, p)", (2,))
     energy = Energy(hamiltonian, tuple(states), tuple(constants))
     energy.check()
     arrays = [*(array.drop_vars(time) for array in states.values()), *constants.values()]
@@ -118,10 +118,16 @@ class Energy:
 
     def check(self) -> None:
         """Refuse a function that does not compile to one number."""
+        function = userfunction.ready(self.function)
         try:
-            self.loop().compile(of_energy((3, 2, 2)))
+            returned = userfunction.compiled_for(function, of_user(self.states, self.parameters)[1:])
         except userfunction.COMPILE_ERRORS as error:
             raise ValueError(userfunction.explained(error, self.function, "hamiltonian")) from None
+        if is_collection(returned) or not_real(returned) or count(returned) != 1:
+            raise ValueError(
+                f"hamiltonian returns a value of type {returned}, and one real number is needed: the energy of one cell."
+            )
+        self.loop().compile(of_energy((3, 2, 2)))
 
     def loop(self) -> Any:
         """The loop over cells, compiled once in a process."""

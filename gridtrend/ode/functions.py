@@ -39,9 +39,9 @@ def make_system(
     """The system, once its functions are known to run and to fit; `cell` is what they are tried with."""
     if isinstance(rhs, Acceleration):
         return System(rhs.function, states, parameters, forcing, "acceleration", watched)
-    check_function(rhs, "rhs", _CALLS)
+    check_function(rhs, "rhs", _CALLS, (3, 4))
     if jacobian is not None:
-        check_function(jacobian, "jacobian", "jacobian(t, y, p)")
+        check_function(jacobian, "jacobian", "jacobian(t, y, p)", (3,))
     if METHODS[method].needs_jacobian and len(states) > MOST_STATES:
         raise ValueError(
             f"method={method!r} works with the Jacobian in registers and takes at most {MOST_STATES} states, and y0 has "
@@ -67,8 +67,8 @@ def make_system(
     return system
 
 
-def check_function(function: Any, name: str, calls: str) -> None:
-    """Refuse what is no Python function, and arguments that nothing is passed to."""
+def check_function(function: Any, name: str, calls: str, counts: tuple[int, ...]) -> None:
+    """Refuse what is no Python function, and arguments that nothing is passed to; it is called with one of `counts`."""
     found = plain(function)
     if not inspect.isfunction(found):
         raise TypeError(
@@ -86,8 +86,9 @@ def check_function(function: Any, name: str, calls: str) -> None:
     if code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         raise TypeError(f"{name} is a generator or a coroutine, and is called as {calls}: return the result.")
     fewest, most = code.co_argcount - len(found.__defaults__ or ()), code.co_argcount
-    counts = sorted(call.count(",") + 1 for call in calls.split("), "))
-    if not any(fewest <= count <= most for count in counts) or (fewest < counts[0] and most > counts[-1]):
+    # Only what has no default needs a value: rhs(t, y, p, k=0.5) is called with three.
+    called = counts[-1] if fewest == counts[-1] else counts[0]
+    if not fewest <= called <= most:
         raise TypeError(f"{name} takes {most} argument{'s' * (most != 1)}, and is called as {calls}.")
 
 
@@ -139,7 +140,7 @@ def _check_returned(returned: Any, n: int | None, states: tuple[str, ...]) -> No
     """Refuse what a right-hand side returned in plain Python."""
     y0 = f"y0 has {_many(len(states), 'state')}: {', '.join(states)}"
     if wrong := trial.objection(returned):
-        if wrong.startswith("a list"):
+        if wrong == "a list or an array":
             _refuse_collection(y0)
         advice = (
             "Complex states are two each, the real and the imaginary part."

@@ -101,6 +101,8 @@ def check_events(
 
 def check_names(outputs: list[str], time: str, forcing: Arrays, *groups: Arrays) -> list[Arrays]:
     """Refuse names of results that dimensions or coordinates have; a single time that arrays carry along is left out."""
+    if twice := [name for name in outputs if outputs.count(name) > 1]:
+        raise ValueError(f"the result would have two variables {twice[0]!r}; rename the state or the event.")
     for group in groups:
         for name, array in group.items():
             if time in array.dims:

@@ -54,6 +54,18 @@ class Clock:
                 f"has them; else give numbers, such as {name}=(0.0, 10.0), in the unit of time of your function."
             )
         assert self.coordinate is not None
+        try:
+            numbers = self._date_numbers(values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} holds {values.tolist()}, which are no dates: {error}. Write them as '2001-01-31'."
+            ) from None
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name} holds missing dates; give dates that are known.")
+        return numbers
+
+    def _date_numbers(self, values: Any) -> Any:
+        assert self.coordinate is not None
         if self.coordinate.dtype.kind == "M":
             dates = values.astype("M8[ns]")
             first = self.coordinate.values.astype("M8[ns]").min()

@@ -43,8 +43,9 @@ def integrate(
     rhs : callable
         `rhs(t, y, p)` gives the rates of change of the states, a tuple in the order of `y0`; written in plain Python, it is
         compiled. `y` and `p` hold one number for each variable of `y0` and of `params` and `forcing`, by place, by
-        unpacking or by name (`p.g_over_l`). For many states write `rhs(t, y, p, dy)`, which fills the array `dy`. For
-        velocity_verlet also `acceleration(t, q, p)`, from positions alone.
+        unpacking or by name (`p.g_over_l`). For many states write `rhs(t, y, p, dy)`, which fills the array `dy`, zero
+        before each call, and returns nothing. Further arguments with defaults are constants. For velocity_verlet also
+        `acceleration(t, q, p)`, from positions alone. It is called once in plain Python before it is compiled.
     y0 : Dataset or DataArray
         The states at t[0]: a variable each, numpy- or dask-backed, on any dimensions; or an array with a dimension `state`.
         Cells with a missing value, here or in `params` or `forcing`, cost nothing and stay missing.
@@ -66,13 +67,16 @@ def integrate(
         Times to keep, increasing, within `t`. By default the end alone.
     rtol, atol : float
         Error that adaptive methods tolerate in a step: atol + rtol * abs(y).
+    max_step : float, optional
+        The longest step of an adaptive method. A change of `rhs` in time that is shorter than a step, such as a pulse, can
+        be stepped over unseen: give its length here, or its edges as times to save, or give it as forcing.
     max_steps : int
         Tries after which an adaptive method gives a cell up.
     jacobian : callable, optional
         `jacobian(t, y, p)` gives the derivatives of the rates, a tuple of rows. By default they are found by dual numbers.
     events : dict, optional
-        `{name: (state, level)}`: the first time that the state crosses the level, as a further variable. A level may be an
-        array.
+        `{name: (state, level)}`: the first time that the state reaches the level, as a further variable; t[0] where it starts
+        there. A level may be an array. Not for linear.
     per : str
         Unit of time of `rhs` where forcing has dates: "day", "year", ...
     state : str
@@ -85,7 +89,8 @@ def integrate(
         forcing.
         status : int8
             0 done, 1 missing input, 2 state not finite, 3 Newton's method did not converge, 4 too many steps, 5 step too
-            small, 6 not linear. From where a cell fails on, its states are missing.
+            small, 6 not linear. From where a cell fails on, its states are missing. Where `rhs` reaches beyond an array that
+            it indexes, or raises an exception, its result is NaN, so that the cell fails.
         n_steps : int32
 
         Lazy if any input is.
@@ -96,13 +101,22 @@ def integrate(
         If an input is of the wrong kind.
     ValueError
         If `rhs` cannot be compiled, returns the wrong number of values or unpacks names in another order than theirs; if
-        times do not increase, lie outside of `t`, or are not covered by forcing; if `step` is missing or not above 0.
+        times do not increase, lie outside of `t`, or are not covered by forcing; if `step` is missing or not above 0; if a
+        result would have the name of a dimension or coordinate; if a table that `rhs` uses changes before a lazy result is
+        computed.
 
     Notes
     -----
     All is computed in float64, 64 cells side by side in SIMD lanes: `sin`, `exp`, `tanh` and others of `math` and `numpy` are
     replaced by branch-free ones (`gridtrend.grid.vectormath`, a few units in the last place). Results do not depend on
     chunks, threads or neighbours, to the bit; machines with and without fused multiply-add differ by rounding.
+
+    Events are found by the method itself, with shorter steps from the start of a step, and are as accurate as the states are.
+    Each step is searched in parts (4 for dop853, 2 for dopri5, rk4 and rosenbrock, 1 for others), in each of which a state
+    may cross once, or turn once: what crosses and returns more often within a part can be missed, as can what comes and goes
+    within a step without a turn of its slope at both ends; `max_step` or a shorter `step` finds it. A state that turns at the
+    level within the tolerances (rounding, for fixed steps) touches it, and that counts. A run with events costs 2 to 5 times
+    as much.
 
     Cost is O(cells * steps * states); O(states**3) a step for implicit methods. What is compiled is kept on disk for the
     next process.
@@ -136,7 +150,8 @@ def integrate(
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
     schedule = make_schedule(clock, t, save_at, step, interpolation)
-    names = [*states, *levels, "status", "n_steps"] + ([name_of(y0)] if isinstance(y0, xr.DataArray) else [])
+    names = [*levels, "status", "n_steps"] + ([name_of(y0)] if isinstance(y0, xr.DataArray) else [])
+    names += [name for name in states if name not in names or not isinstance(y0, xr.DataArray)]
     states, constants, levels = check_names(names, clock.dim, series, states, constants, levels)
     needed = _needed(series, clock, schedule)
     at_start = [array.isel({clock.dim: schedule.knot[0]}) for array in needed]

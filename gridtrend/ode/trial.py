@@ -8,6 +8,7 @@ import dis
 import linecache
 import numbers
 import traceback
+import types
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.surroundings import codes, plain
+from gridtrend.grid.surroundings import codes, plain, surroundings
 from gridtrend.ode.kernels.field import record
 
 # What a function gives that does not run in plain Python.
@@ -108,7 +109,8 @@ def _called(
     except IndexError as error:
         if not cell.real:
             return UNKNOWN
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        places = traceback.extract_tb(error.__traceback__)
+        place = [place for place in places if place.filename != __file__][-1]
         line = linecache.getline(place.filename, place.lineno or 0).strip()
         what = f"y and dy have {len(states)}" if dy else f"y has {len(states)}"
         raise ValueError(
@@ -122,8 +124,14 @@ def _called(
 
 
 def _branches(function: Any) -> bool:
-    """Whether what a function does depends on values."""
-    return any("JUMP_IF" in item.opname for code in codes(function.__code__) for item in dis.get_instructions(code))
+    """Whether it may depend on values which entries a function writes: by a branch, an index, or a helper that has one."""
+    for code in codes(function.__code__):
+        if {"int", "round"} & set(code.co_names):
+            return True
+        if any("JUMP" in item.opname and "_IF_" in item.opname for item in dis.get_instructions(code)):
+            return True
+    helpers = [plain(value) for value in surroundings(function).values()]
+    return any(_branches(helper) for helper in helpers if isinstance(helper, types.FunctionType) and helper != function)
 
 
 def objection(returned: Any) -> str:

@@ -89,7 +89,7 @@ def is_matrix(returned, n):
 def _is_real(kind):
     if isinstance(kind, types.Optional):
         return False
-    return isinstance(kind, types.Float | types.Integer | types.Boolean | types.Literal)
+    return isinstance(kind, types.Float | types.Integer | types.Boolean)
 
 
 def hands_on_velocities(returned, half):
