@@ -483,7 +483,8 @@ def of_xarray(t, y, p):
 
 
 def sorts(t, y, p):
-    return ((lambda a: a)([y.x, "a"]),)
+    values = [y.x, "a"]
+    return (values[0],)
 
 
 @pytest.mark.parametrize("rhs", [imports, of_xarray, sorts, lambda t, y, p: (p["k"],), lambda t, y, p: (y.z,)])
