@@ -6,6 +6,7 @@ signs at its ends, or, where the state turns back in between, by the value at th
 """
 
 import math
+from dataclasses import dataclass
 
 from gridtrend.grid.kernel import lane, lanes
 from gridtrend.ode.kernels.field import define, joined
@@ -22,19 +23,55 @@ def rows_needed(n, nk, count):
     return n + nk + 3 + 4 * count if count else 0
 
 
-def watch(rate, within, parts, watched, n, nk, first_q, nq, first_level, before):
-    """Functions that keep what is known before a step, and look for crossings after it.
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a tile lie that a watch reads and keeps.
 
-    `rate(t, y, q)` gives the slopes of all states, `within(t, y, k, q, h, end)` the states a shorter step ahead; `watched`
-    holds the place of each event's state. Levels are rows of the tile from `first_level` on.
+    Parameters
+    ----------
+    watched : tuple of int
+        The state of each event.
+    n, nk, nq : int
+        Numbers of states, of rows of memory, and of numbers in `q`.
+    first_q, first_level : int
+        The first rows of `q` and of levels.
+    before : int
+        Where states and memory before a step are kept; times and two samples of values and slopes follow.
     """
-    count = len(watched)
-    if not count:
-        return (lane(lambda tile, j, t, end: None), lane(lambda tile, owner, rtol, atol, crossed: None))
-    span = before + n + nk
+
+    watched: tuple[int, ...]
+    n: int
+    nk: int
+    nq: int
+    first_q: int
+    first_level: int
+    before: int
+
+    @property
+    def span(self):
+        """The row of the step's start; its length and the end of the segment follow."""
+        return self.before + self.n + self.nk
+
+    @property
+    def samples(self):
+        """The first row of the sample at the left of a part of the step, and of that at its right."""
+        return self.span + 3, self.span + 3 + 2 * len(self.watched)
+
+
+def _followed(rate, within, place):
+    """Functions that keep what is known before a step, and sample states and slopes inside it."""
+    n, nk, nq, first_q, first_level, before = (
+        place.n,
+        place.nk,
+        place.nq,
+        place.first_q,
+        place.first_level,
+        place.before,
+    )
+    span, (left, right) = place.span, place.samples
+    count = len(place.watched)
     both = 2 * count
-    left, right = span + 3, span + 3 + both
-    value, slope = (joined([f"{what}[{place}]" for place in watched]) for what in ("y", "f"))
+    value, slope = (joined([f"{what}[{i}]" for i in place.watched]) for what in ("y", "f"))
     seen = define(f"def seen(t, y, q):\n    f = rate(t, y, q)\n    return ({value}{slope})\n", rate=rate)
 
     @lane
@@ -74,6 +111,13 @@ def watch(rate, within, parts, watched, n, nk, first_q, nq, first_level, before)
             min(t + x * h, end), within(t, rows(tile, before, n, j), rows(tile, before + n, nk, j), q, x * h, end), q
         )
         return found[event] - tile[(first_level + event) * WIDTH + j], found[count + event]
+
+    return remember, start, sample, finish, look
+
+
+def _search(look, place):
+    """What finds the first time that an event's state reaches its level within a part of a step."""
+    first_level, span, (left, right), count = place.first_level, place.span, place.samples, len(place.watched)
 
     @lanes
     def crossing(tile, j, event, low, high, above):
@@ -125,6 +169,20 @@ def watch(rate, within, parts, watched, n, nk, first_q, nq, first_level, before)
         if nearest - _BEYOND * max(nearest - lowest, 0.0) > atol + rtol * abs(level):
             return math.nan
         return turn(tile, j, event, low, high, above, rtol, atol)
+
+    return first_in
+
+
+def watch(rate, within, parts, place):
+    """Functions that keep what is known before a step, and look for crossings after it.
+
+    `rate(t, y, q)` gives the slopes of all states, `within(t, y, k, q, h, end)` the states a shorter step ahead.
+    """
+    count, span = len(place.watched), place.span
+    if not count:
+        return lane(lambda tile, j, t, end: None), lane(lambda tile, owner, rtol, atol, crossed: None)
+    remember, start, sample, finish, look = _followed(rate, within, place)
+    first_in = _search(look, place)
 
     @lanes
     def pending(tile, owner, crossed):

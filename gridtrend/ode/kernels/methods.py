@@ -6,7 +6,7 @@ from typing import Any
 
 from gridtrend.grid.kernel import lane
 from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
-from gridtrend.ode.kernels.events import rows_needed, watch
+from gridtrend.ode.kernels.events import Rows, rows_needed, watch
 from gridtrend.ode.kernels.field import define, joined, with_velocities
 
 
@@ -31,8 +31,8 @@ class Parts:
 
         def make(nk: int, first_q: int, before: int) -> tuple[Any, Any, bool, int]:
             level = first_q + self.parameters - len(self.watched)
-            found = watch(rate, within, parts, self.watched, self.n, nk, first_q, self.nq, level, before)
-            return *found, bool(self.watched), rows_needed(self.n, nk, len(self.watched))
+            place = Rows(self.watched, self.n, nk, self.nq, first_q, level, before)
+            return *watch(rate, within, parts, place), bool(self.watched), rows_needed(self.n, nk, len(self.watched))
 
         return make
 
