@@ -61,3 +61,7 @@ def test_the_mean_of_red_noise_decays(names):
 
 def test_mixing_keeps_its_sum(names):
     assert float(names["mixed"].temperature.sum()) == pytest.approx(5.0, rel=1e-12)
+
+
+def test_a_pulse_is_seen_with_a_longest_step(names):
+    assert float(names["seen"].height[0]) == pytest.approx(1.0, abs=1e-3)

@@ -199,6 +199,15 @@ def _function(name, value, slope):
 _sin, _cos, _exp, _log = vectormath.sin, vectormath.cos, vectormath.exp, vectormath.log
 _tan, _tanh, _sinh, _cosh = vectormath.tan, vectormath.tanh, vectormath.sinh, vectormath.cosh
 
+
+def _cube_root(x):
+    root = math.copysign(math.fabs(x) ** (1.0 / 3.0), x)
+    # The power has the error of a third that is rounded; one step of Newton's method takes it away.
+    return root - (root - x / root / root) / 3.0 if root != 0.0 and math.isfinite(root) else root
+
+
+_cube_root = inlined(_cube_root)
+
 # Value and derivative of each function: ours where they run in SIMD lanes, else those of the C library.
 _RULES = {
     "sin": (lambda x: _sin(x), lambda x: _cos(x)),
@@ -221,12 +230,192 @@ _RULES = {
     "asin": (lambda x: math.asin(x), lambda x: 1.0 / math.sqrt(1.0 - x * x)),
     "acos": (lambda x: math.acos(x), lambda x: -1.0 / math.sqrt(1.0 - x * x)),
     "erf": (lambda x: math.erf(x), lambda x: 1.1283791670955126 * _exp(-x * x)),
+    "erfc": (lambda x: math.erfc(x), lambda x: -1.1283791670955126 * _exp(-x * x)),
+    "asinh": (lambda x: math.asinh(x), lambda x: 1.0 / math.sqrt(1.0 + x * x)),
+    "acosh": (lambda x: math.acosh(x), lambda x: 1.0 / math.sqrt(x * x - 1.0)),
+    "atanh": (lambda x: math.atanh(x), lambda x: 1.0 / (1.0 - x * x)),
+    "cbrt": (lambda x: _cube_root(x), lambda x: 1.0 / (3.0 * _cube_root(x) * _cube_root(x))),
+    "exp2": (lambda x: 2.0**x, lambda x: 0.6931471805599453 * 2.0**x),
+    "sign": (lambda x: np.sign(x), lambda x: 0.0),
+    "rint": (lambda x: np.rint(x), lambda x: 0.0),
+    "square": (lambda x: x * x, lambda x: 2.0 * x),
     "radians": (lambda x: 0.017453292519943295 * x, lambda x: 0.017453292519943295),
     "degrees": (lambda x: 57.29577951308232 * x, lambda x: 57.29577951308232),
 }
 _FUNCTIONS = {name: _function(name, *rule) for name, rule in _RULES.items()}
 _NUMPY_NAMES = {"abs": "fabs", "absolute": "fabs", "arctan": "atan", "arcsin": "asin", "arccos": "acos"}
-_NUMPY_NAMES |= {"deg2rad": "radians", "rad2deg": "degrees"}
+_NUMPY_NAMES |= {"deg2rad": "radians", "rad2deg": "degrees", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh"}
+
+
+def _of_two(name, value, by_first, by_second):
+    """A function of two numbers or duals, from its value and its two derivatives."""
+    value, by_first, by_second = inlined(value), inlined(by_first), inlined(by_second)
+
+    def function(a, b):
+        raise TypeError(f"{name} of gridtrend runs in compiled code only")
+
+    def of_duals(a, b):
+        x, y = value_of(a), value_of(b)
+        return dual(value(x, y), by_first(x, y) * slope_of(a) + by_second(x, y) * slope_of(b))
+
+    def implementation(a, b):
+        if _are(a, b):
+            return of_duals
+        are_numbers = isinstance(a, types.Number) and isinstance(b, types.Number)
+        return (lambda a, b: value(float(a), float(b))) if are_numbers else None
+
+    function.__name__ = name
+    overload(function)(implementation)
+    return function
+
+
+_PAIRS = {
+    "hypot": (lambda x, y: math.hypot(x, y), lambda x, y: x / math.hypot(x, y), lambda x, y: y / math.hypot(x, y)),
+    "atan2": (lambda x, y: math.atan2(x, y), lambda x, y: y / (x * x + y * y), lambda x, y: -x / (x * x + y * y)),
+    "copysign": (
+        lambda x, y: math.copysign(x, y),
+        lambda x, y: math.copysign(1.0, x) * math.copysign(1.0, y),
+        lambda x, y: 0.0,
+    ),
+    "fmod": (lambda x, y: math.fmod(x, y), lambda x, y: 1.0, lambda x, y: -math.trunc(x / y)),
+}
+_PAIRS = {name: _of_two(name, *rule) for name, rule in _PAIRS.items()}
+_rule(
+    operator.mod,
+    operator.imod,
+    of=lambda a, b: dual(value_of(a) % value_of(b), slope_of(a) - math.floor(value_of(a) / value_of(b)) * slope_of(b)),
+)
+_rule(operator.floordiv, operator.ifloordiv, of=lambda a, b: dual(value_of(a) // value_of(b), 0.0))
+
+
+def remainder(a, b):
+    """The remainder of a division, with the sign of `b`."""
+
+
+def power(a, b):
+    """`a**b`."""
+
+
+def clip(a, a_min, a_max):
+    """The nearest number to `a` between two bounds; NaN if it is."""
+
+
+def heaviside(x, at_zero):
+    """0 below zero, 1 above it, `at_zero` there, and NaN for NaN."""
+
+
+def any_of(values):
+    """Whether one number of a tuple is not zero."""
+
+
+def all_of(values):
+    """Whether no number of a tuple is zero."""
+
+
+def isclose(a, b, rel_tol=1e-9, abs_tol=0.0):
+    """`math.isclose`."""
+
+
+def isclose_numpy(a, b, rtol=1e-5, atol=1e-8):
+    """`numpy.isclose`."""
+
+
+def _are_numbers(*kinds):
+    return all(isinstance(kind, Dual | types.Number | types.Boolean) for kind in kinds)
+
+
+@overload(remainder)
+def _remainder(a, b):
+    return (lambda a, b: a % b) if _are_numbers(a, b) else None
+
+
+@overload(power)
+def _power_of(a, b):
+    return (lambda a, b: a**b) if _are_numbers(a, b) else None
+
+
+@overload(clip)
+def _clip(a, a_min, a_max):
+    if _are_numbers(a, a_min, a_max):
+        return lambda a, a_min, a_max: where(a < a_min, 1.0 * a_min, where(a > a_max, 1.0 * a_max, 1.0 * a))
+    return None
+
+
+@overload(heaviside)
+def _heaviside(x, at_zero):
+    if _are_numbers(x, at_zero):
+        return lambda x, at_zero: where(x < 0.0, 0.0, where(x > 0.0, 1.0, where(x == 0.0, 1.0 * at_zero, 1.0 * x)))
+    return None
+
+
+def _quantifier(function, start):
+    @overload(function)
+    def implementation(values):
+        if isinstance(values, types.UniTuple) and _are_numbers(values.dtype):
+
+            def of_tuple(values):
+                for value in values:
+                    if (value != 0) != start:
+                        return not start
+                return start
+
+            return of_tuple
+        return (lambda values: values != 0) if _are_numbers(values) else None
+
+
+_quantifier(any_of, False)
+_quantifier(all_of, True)
+
+
+@overload(isclose)
+def _isclose(a, b, rel_tol=1e-9, abs_tol=0.0):
+    if not _are_numbers(a, b):
+        return None
+
+    def near(a, b, rel_tol=1e-9, abs_tol=0.0):
+        x, y = float(value_of(a)), float(value_of(b))
+        if x == y:
+            return True
+        return math.isfinite(x - y) and abs(x - y) <= max(rel_tol * max(abs(x), abs(y)), abs_tol)
+
+    return near
+
+
+@overload(isclose_numpy)
+def _isclose_numpy(a, b, rtol=1e-5, atol=1e-8):
+    if not _are_numbers(a, b):
+        return None
+
+    def near(a, b, rtol=1e-5, atol=1e-8):
+        x, y = float(value_of(a)), float(value_of(b))
+        return x == y or (math.isfinite(x - y) and abs(x - y) <= atol + rtol * abs(y))
+
+    return near
+
+
+@overload(math.isnan)
+def _isnan(x):
+    return (lambda x: math.isnan(x.value)) if isinstance(x, Dual) else None
+
+
+@overload(math.isinf)
+def _isinf(x):
+    return (lambda x: math.isinf(x.value)) if isinstance(x, Dual) else None
+
+
+@overload(math.isfinite)
+def _isfinite(x):
+    return (lambda x: math.isfinite(x.value)) if isinstance(x, Dual) else None
+
+
+@overload(int)
+def _int(x):
+    return (lambda x: int(x.value)) if isinstance(x, Dual) else None
+
+
+@overload(float)
+def _float(x):
+    return (lambda x: x) if isinstance(x, Dual) else None
 
 
 @overload(abs)
@@ -248,3 +437,11 @@ SUBSTITUTES = {
 }
 SUBSTITUTES |= {getattr(np, name): _FUNCTIONS[ours] for name, ours in _NUMPY_NAMES.items()}
 SUBSTITUTES |= {np.where: where, np.maximum: maximum, np.minimum: minimum, np.fmax: max, np.fmin: min}
+SUBSTITUTES |= {getattr(math, name): function for name, function in _PAIRS.items()}
+SUBSTITUTES |= {np.hypot: _PAIRS["hypot"], np.arctan2: _PAIRS["atan2"], np.copysign: _PAIRS["copysign"]}
+SUBSTITUTES |= {np.fmod: _PAIRS["fmod"], np.remainder: remainder, np.power: power, np.clip: clip}
+SUBSTITUTES |= {np.heaviside: heaviside, math.isclose: isclose, np.isclose: isclose_numpy}
+SUBSTITUTES |= {np.isnan: math.isnan, np.isinf: math.isinf, np.isfinite: math.isfinite}
+SUBSTITUTES |= {np.any: any_of, np.all: all_of, any: any_of, all: all_of}
+# Those of Python's own functions that have another one, by name: no module holds them.
+BUILTINS = {function.__name__: SUBSTITUTES[function] for function in (any, all)}

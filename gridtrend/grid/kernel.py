@@ -55,7 +55,10 @@ _fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"c
 outermost = numba.njit(**_fused)
 lanes = numba.njit(**(_fused | {"no_cpython_wrapper": True}))
 # For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
-lane = numba.njit(**(_fused | {"no_cpython_wrapper": True, "forceinline": True}))
+_lane = _fused | {"no_cpython_wrapper": True, "forceinline": True}
+lane = numba.njit(**_lane)
+# The same for functions of a user, whose indices nobody has checked: one out of range is an exception, and reads nothing.
+checked_lane = numba.njit(**(_lane | {"boundscheck": True}))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ import xarray as xr
 from gridtrend.grid import userfunction
 from gridtrend.grid.apply import map_cells
 from gridtrend.grid.kernel import cells_first, cells_last, outermost
+from gridtrend.grid.surroundings import digest
+from gridtrend.ode.functions import check_function
 from gridtrend.ode.inputs import variables
 from gridtrend.ode.kernels.field import define, joined, record
-from gridtrend.ode.kernels.signatures import of_energy
+from gridtrend.ode.kernels.signatures import count, is_collection, not_real, of_energy, of_user
 
 _LOOPS: dict[str, Any] = {}
 _LOCK = threading.Lock()
@@ -68,10 +70,9 @@ def energy_drift(hamiltonian: Any, run: xr.Dataset, *, params: Any = None) -> xr
     >>> bool(drift.max_drift < 1e-13)
     True
     """
-    states = {str(name): run[name] for name in run.data_vars if name not in ("status", "n_steps") and run[name].ndim}
-    states = {name: array for name, array in states.items() if array.dims[0] == next(iter(states.values())).dims[0]}
-    time = str(next(iter(states.values())).dims[0])
+    states, time = _saved_states(run)
     constants = variables("params", params)
+    check_function(hamiltonian, "hamiltonian", "hamiltonian(y, p)", (2,))
     energy = Energy(hamiltonian, tuple(states), tuple(constants))
     energy.check()
     arrays = [*(array.drop_vars(time) for array in states.values()), *constants.values()]
@@ -81,6 +82,24 @@ def energy_drift(hamiltonian: Any, run: xr.Dataset, *, params: Any = None) -> xr
     first = values.isel({time: 0}, drop=True)
     drift = abs(values - first).max(time, skipna=False)
     return xr.Dataset({"energy": values, "max_drift": drift, "end_drift": values.isel({time: -1}, drop=True) - first})
+
+
+def _saved_states(run: Any) -> tuple[dict[str, xr.DataArray], str]:
+    """The states of a run and the dimension of its times; events, status and the like have none."""
+    states = dict(run.data_vars) if isinstance(run, xr.Dataset) and {"status", "n_steps"} <= set(run) else {}
+    states = {name: array for name, array in states.items() if name not in ("status", "n_steps") and array.ndim}
+    times = [str(array.dims[0]) for array in states.values() if array.dims[0] not in run.status.dims]
+    if not times:
+        kind = (
+            f"a Dataset of {', '.join(map(repr, run)) or 'nothing'}"
+            if isinstance(run, xr.Dataset)
+            else type(run).__name__
+        )
+        raise TypeError(
+            f"energy_drift needs a whole run, the Dataset that gridtrend.ode.integrate returned, with its times, status and "
+            f"n_steps, and not {kind}."
+        )
+    return {str(name): array for name, array in states.items() if array.dims[0] == times[0]}, times[0]
 
 
 @dataclass(frozen=True)
@@ -95,14 +114,20 @@ class Energy:
         return _unpickled, (cloudpickle.dumps(self.function), self.states, self.parameters)
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        return userfunction.digest(self.function), self.states, self.parameters
+        return digest(self.function), self.states, self.parameters
 
     def check(self) -> None:
         """Refuse a function that does not compile to one number."""
+        function = userfunction.ready(self.function)
         try:
-            self.loop().compile(of_energy((3, 2, 2)))
+            returned = userfunction.compiled_for(function, of_user(self.states, self.parameters)[1:])
         except userfunction.COMPILE_ERRORS as error:
             raise ValueError(userfunction.explained(error, self.function, "hamiltonian")) from None
+        if is_collection(returned) or not_real(returned) or count(returned) != 1:
+            raise ValueError(
+                f"hamiltonian returns a value of type {returned}, and one real number is needed: the energy of one cell."
+            )
+        self.loop().compile(of_energy((3, 2, 2)))
 
     def loop(self) -> Any:
         """The loop over cells, compiled once in a process."""

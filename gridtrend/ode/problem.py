@@ -1,7 +1,7 @@
 """One right-hand side with one method: a description that travels to workers, and is compiled once in each."""
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from gridtrend.grid import userfunction
 from gridtrend.grid.kernel import cells_first, cells_last, machine_code
+from gridtrend.grid.surroundings import digest
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels import methods
 from gridtrend.ode.kernels.methods import METHODS, Parts
@@ -53,9 +54,17 @@ class System:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        parts = [userfunction.digest(f) for f in (self.rhs, self.jacobian) if f is not None]
+        parts = [digest(f) for f in (self.rhs, self.jacobian) if f is not None]
         key = repr((parts, self.states, self.parameters, self.forcing, self.form, self.watched))
         object.__setattr__(self, "digest", key)
+
+    def check_unchanged(self) -> None:
+        """Refuse to compile other values than those that the system is known by."""
+        if replace(self).digest != self.digest:
+            raise ValueError(
+                "a value that rhs or jacobian uses from outside was changed between the call of integrate and the computation "
+                "of its lazy result. Compute first, or make a copy of what changes."
+            )
 
     def __reduce__(self) -> Any:
         functions = cloudpickle.dumps((self.rhs, self.jacobian))
@@ -73,9 +82,11 @@ class System:
         in_place = self.form == "in place"
         return fields.field(rhs, self.positions, self.parameters, self.forcing, len(self.watched), in_place)
 
-    def parts(self) -> Parts:
-        """What methods are built from."""
-        field, n = self.field(), len(self.states)
+    def parts(self, method: str) -> Parts:
+        """What a method is built from."""
+        field, n, form = self.field(), len(self.states), self.form
+        if form == "acceleration" and not METHODS[method].takes_acceleration:
+            field, form = fields.with_velocities(field, n), "rate"
         if self.jacobian is None:
             jacobian = fields.jacobian(field, n)
         else:
@@ -83,7 +94,7 @@ class System:
             jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing, len(self.watched))
         constant = len(self.parameters) - self.forcing + len(self.watched)
         nq = constant + 2 * self.forcing + 1
-        return Parts(self.form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
+        return Parts(form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
 
 
 def _unpickled(functions: bytes, rest: dict[str, Any]) -> System:
@@ -112,7 +123,7 @@ class Problem:
         Times of the forcing.
     linear : bool
         Whether forcing changes linearly between its times, instead of at them.
-    first_step, rtol, atol, max_steps : float
+    first_step, max_step, rtol, atol, max_steps : float
         For methods that choose their steps; 0 leaves the first to them.
     """
 
@@ -125,13 +136,14 @@ class Problem:
     knots: Any
     linear: bool
     first_step: float
+    max_step: float
     rtol: float
     atol: float
     max_steps: int
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         arrays = (self.stops, self.knot, self.moments, self.counts, self.knots)
-        rest = (self.method, self.linear, self.first_step, self.rtol, self.atol, self.max_steps)
+        rest = (self.method, self.linear, self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
         return self.system.digest, *(array.tobytes() for array in arrays), *rest
 
     def __call__(self, *blocks: Any) -> tuple[Any, ...]:
@@ -161,6 +173,9 @@ class Problem:
         status = np.where(valid, 0, MISSING).astype(np.int8)
         n_steps = np.zeros(valid.size, np.int32)
         crossed = np.full((len(self.system.watched), valid.size), np.nan)
+        for place, level, time in zip(self.system.watched, p[p.shape[0] - len(crossed) :], crossed, strict=True):
+            # What starts on its level has reached it.
+            time[valid & (y0[place] == level)] = self.stops[0]
         cells = np.flatnonzero(valid)
         if cells.size:
             self._run(dtype, y0, p, forcing or _NONE, cells, out, status, n_steps, crossed)
@@ -172,7 +187,7 @@ class Problem:
         if self.method == "linear":
             options: tuple[Any, ...] = ()
         elif METHODS[self.method].adaptive:
-            options = (self.first_step, self.rtol, self.atol, self.max_steps)
+            options = (self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
         else:
             options = (self.counts, self.atol)
         arguments = (y0, p, forcing, *schedule, *options, cells, *results)
@@ -183,7 +198,8 @@ class Problem:
         key = (self.system.digest, self.method, *dtypes)
         with _LOCK:
             if key not in _LOOPS:
-                loop = METHODS[self.method].build(self.system.parts())
+                self.system.check_unchanged()
+                loop = METHODS[self.method].build(self.system.parts(self.method))
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
                 _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
         return _LOOPS[key]

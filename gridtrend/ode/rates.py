@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.ode.inputs import initial_state
+from gridtrend.ode.functions import Acceleration, make_system
+from gridtrend.ode.inputs import initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
-from gridtrend.ode.solve import integrate
+from gridtrend.ode.solve import check_method, integrate
+from gridtrend.ode.trial import first_cell
 
 RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 # A relative tolerance that lets every step pass: an adaptive method then takes one step between times to save.
 _ANY_ERROR = 1e100
+# Errors below this, relative to the state, are rounding and that of the reference: they do not fall with the step.
+_ROUNDING = 1e3 * 2.220446049250313e-16
 
 
 def convergence_rate(
@@ -49,9 +53,10 @@ def convergence_rate(
         pairwise_rate : float64, (resolution, ...)
             Rate between a resolution and the one before.
         rate : float64
-            Slope of the straight line through log(error) against log(step), by least squares.
+            Slope of the straight line through log(error) against log(step), by least squares over the resolutions whose error
+            is above rounding (2e-13 of the state); NaN where fewer than two are.
         error_constant : float64
-            C in error = C step**p at the finest resolution, where p is the method's order.
+            C in error = C step**p at the finest of these resolutions, where p is the method's order.
         richardson_rate : float64, (resolution, ...)
             Rate from this resolution and the two before, by their differences alone: no reference is used.
 
@@ -64,9 +69,9 @@ def convergence_rate(
 
     Notes
     -----
-    Methods that choose their steps (dopri5, dop853, rosenbrock) take equal ones here. Errors near rounding (1e-16 of the
-    state, times the number of steps) do not fall any more: a least-squares rate over such resolutions means nothing, and
-    `pairwise_rate` shows where that begins. The cost is that of one run with the sum of the resolutions.
+    Methods that choose their steps (dopri5, dop853, rosenbrock) take equal ones here. Errors near rounding do not fall any
+    more: `error` and `pairwise_rate` show them, `rate` and `error_constant` leave them out. With velocity_verlet, `rhs` may be
+    an acceleration. The cost is that of one run with the sum of the resolutions.
 
     References
     ----------
@@ -84,14 +89,19 @@ def convergence_rate(
     1.01
     """
     resolutions = _checked(resolutions)
-    options = {"params": params, "jacobian": jacobian, "state": state}
-    states = list(initial_state(y0, state)) if isinstance(y0, xr.Dataset) else [str(y0.name or "y")]
-    if exact is None:
-        exact = integrate(rhs, y0, t, method="dop853", rtol=1e-13, atol=1e-15, **options).isel(t=0)
     methods = [method] if isinstance(method, str) else list(method)
+    for one in methods:
+        check_method(one)
+        if one == "linear":
+            raise ValueError("method='linear' takes no steps, and has no rate. Compare methods that take some.")
+    span = _span(t)
+    start = initial_state(y0, state)
+    options = {"params": params, "jacobian": jacobian, "state": state}
+    names = [name_of(y0)] if isinstance(y0, xr.DataArray) else list(start)
+    exact = _reference(rhs, y0, span, methods, start, options) if exact is None else _given(exact, names)
     found = [
-        _rates([_last(rhs, y0, t, one, n, options) for n in resolutions], exact, states, state)
-        .assign_coords(resolution=list(resolutions), step=("resolution", (t[1] - t[0]) / np.array(resolutions)))
+        _rates([_last(rhs, y0, span, one, n, options) for n in resolutions], exact, names, state)
+        .assign_coords(resolution=list(resolutions), step=("resolution", (span[1] - span[0]) / np.array(resolutions)))
         .pipe(_fitted, METHODS[one].order)
         for one in methods
     ]
@@ -102,10 +112,41 @@ def convergence_rate(
     )
 
 
+def _span(t: Any) -> tuple[float, float]:
+    try:
+        start, end = (float(time) for time in t)
+    except (TypeError, ValueError):
+        raise ValueError(f"t={t!r} is not a start and an end; give two numbers, such as t=(0.0, 1.0).") from None
+    return start, end
+
+
+def _reference(
+    rhs: Any, y0: Any, t: Any, methods: list[str], start: dict[str, xr.DataArray], options: dict[str, Any]
+) -> xr.Dataset:
+    """The states at the end to nearly rounding."""
+    if "velocity_verlet" in methods:
+        params = variables("params", options["params"])
+        cell = first_cell(t[0], [*start.values()], [*params.values()])
+        system = make_system(rhs, tuple(start), tuple(params), 0, "velocity_verlet", cell)
+        rhs = Acceleration(rhs) if system.form == "acceleration" else rhs
+    return integrate(rhs, y0, t, method="dop853", rtol=1e-13, atol=1e-15, **options).isel(t=0)
+
+
+def _given(exact: Any, names: list[str]) -> Any:
+    """The states at the end as the user knows them."""
+    known = {names[0]: exact} if isinstance(exact, xr.DataArray) and len(names) == 1 else variables("exact", exact)
+    if missing := [name for name in names if name not in known]:
+        raise ValueError(
+            f"exact has no {missing[0]!r}; give every state at t[1] by its name: {', '.join(map(repr, names))}."
+        )
+    return known
+
+
 def _checked(resolutions: Any) -> tuple[int, ...]:
     values = np.asarray(resolutions)
-    ratios = values[1:] / values[:-1]
-    if values.size < 3 or np.any(values < 1) or np.any(ratios <= 1) or not np.allclose(ratios, ratios[0]):
+    whole = values.ndim == 1 and values.dtype.kind in "iuf" and np.all(np.isfinite(values)) and np.all(values % 1 == 0)
+    ratios = values[1:] / values[:-1] if whole and values.size and values.min() >= 1 else np.zeros(1)
+    if values.size < 3 or np.any(ratios <= 1) or not np.allclose(ratios, ratios[0]):
         raise ValueError(
             f"resolutions={values.tolist()} must be three or more numbers of steps that grow by one factor, such as "
             "2**numpy.arange(4, 11): differences of successive runs give the rate only then."
@@ -137,7 +178,8 @@ def _rates(runs: list[xr.Dataset], exact: Any, states: list[str], state: str) ->
     differences = [_distance(a, b, states, state) for a, b in itertools.pairwise(runs)]
     # Each resolution's difference from the one before; the first has none.
     differences.insert(0, xr.full_like(differences[0], np.nan))
-    parts = {"error": errors, "difference": differences}
+    size = _distance(exact, dict.fromkeys(states, 0.0), states, state)
+    parts = {"error": errors, "difference": differences, "floor": [_ROUNDING * size] * len(errors)}
     return xr.Dataset({name: xr.concat(part, "resolution") for name, part in parts.items()}).drop_vars(
         "t", errors="ignore"
     )
@@ -145,17 +187,24 @@ def _rates(runs: list[xr.Dataset], exact: Any, states: list[str], state: str) ->
 
 def _fitted(found: xr.Dataset, order: int) -> xr.Dataset:
     """Rates from errors and differences at steps."""
-    x = np.log(found.step)
     y = np.log(found.error.where(found.error > 0))
     ratio = np.log(found.step / found.step.shift(resolution=1))
-    deviation = x - x.mean()
     difference = np.log(found.difference.where(found.difference > 0))
+    resolved = found.error > found.floor
+    several = (resolved.sum("resolution") > 1) & found.error.notnull().all("resolution")
+    x, level = np.log(found.step).where(resolved), y.where(resolved)
+    deviation = x - x.mean("resolution")
+    slope = (deviation * (level - level.mean("resolution"))).sum("resolution") / (deviation**2).sum("resolution").where(
+        several
+    )
+    finest = found.step == found.step.where(resolved).min("resolution")
+    constant = (found.error / found.step**order).where(finest).sum("resolution")
     return (
         found[["error"]]
         .assign(
             pairwise_rate=(y - y.shift(resolution=1)) / ratio,
-            rate=(deviation * (y - y.mean("resolution"))).sum("resolution", skipna=False) / (deviation**2).sum(),
-            error_constant=found.error.isel(resolution=-1, drop=True) / float(found.step[-1]) ** order,
+            rate=slope,
+            error_constant=constant.where(several),
             richardson_rate=(difference - difference.shift(resolution=1)) / ratio,
         )
         .drop_attrs()

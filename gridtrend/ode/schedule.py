@@ -55,6 +55,18 @@ class Clock:
                 f"has them; else give numbers, such as {name}=(0.0, 10.0), in the unit of time of your function."
             )
         assert self.coordinate is not None
+        try:
+            numbers = self._date_numbers(values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} holds {values.tolist()}, which are no dates: {error}. Write them as '2001-01-31'."
+            ) from None
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name} holds missing dates; give dates that are known.")
+        return numbers
+
+    def _date_numbers(self, values: Any) -> Any:
+        assert self.coordinate is not None
         if self.coordinate.dtype.kind == "M":
             dates = values.astype("M8[ns]")
             first = self.coordinate.values.astype("M8[ns]").min()
@@ -122,6 +134,12 @@ def make_clock(forcing: dict[str, xr.DataArray], per: str) -> Clock:
             raise ValueError(
                 f"forcing {name!r} has other times than {next(iter(forcing))!r}; interpolate one to the other."
             )
+    if first.sizes[dim] < 2:
+        found = "no times" if not first.sizes[dim] else f"a single time, {str(first[dim].values[0])[:19]}"
+        raise ValueError(
+            f"forcing {str(first.name or next(iter(forcing)))!r} has {found} along {dim!r}, and two are needed to say for how "
+            "long its values hold. What does not change in time is a parameter: params=..."
+        )
     first = with_dates(first, dim)
     coordinate = first[dim]
     dates = coordinate.dtype.kind in "MO"
@@ -145,8 +163,7 @@ class Schedule:
 def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interpolation: str) -> Schedule:
     """Lay out a run from `t[0]` to `t[1]`."""
     start, end = _span(clock, t)
-    saved = clock.numbers("save_at", save_at) if save_at is not None else np.array([end])
-    _check_saved(saved, start, end)
+    saved = _moments(clock.numbers("save_at", save_at), start, end) if save_at is not None else np.array([end])
     knots, first_knot = _needed_knots(clock, start, end, interpolation)
     inner = knots[(knots > start) & (knots < end)]
     stops = np.unique(np.concatenate([[start, end], saved, inner]))
@@ -170,23 +187,48 @@ def _span(clock: Clock, t: Any) -> tuple[float, float]:
         )
     start, end = clock.numbers("t", t)
     if not start < end:
-        raise ValueError(f"t={t!r} does not increase: the end must lie after the start, t=({t[1]!r}, {t[0]!r}).")
+        shown = _shown(start), _shown(end)
+        backward = f"t=(-{shown[0]}, -{shown[1]})".replace("--", "").replace("(-0,", "(0,").replace(" -0)", " 0)")
+        advice = (
+            f"To go back in time, put s = -t: {backward} with a right-hand side that gives -rhs(-s, y, p). To go forward, "
+            f"t=({t[1]!r}, {t[0]!r})."
+            if start > end
+            else "The end must lie after the start."
+        )
+        raise ValueError(f"t={t!r} does not increase. {advice}")
     return float(start), float(end)
 
 
-def _check_saved(saved: Any, start: float, end: float) -> None:
+# Times this near to each other, relative to the longer of start and end, differ by rounding: 3 * 0.1 and 0.3.
+_SAME = 1e-13
+
+
+def _moments(saved: Any, start: float, end: float) -> Any:
+    """Times to save, checked; those that a rounding error puts before the start or beyond the end are moved there."""
+    if saved.ndim != 1:
+        raise ValueError(f"save_at has {saved.ndim} dimensions; give a list of times.")
     if saved.size == 0:
         raise ValueError("save_at is empty; leave it out to keep the state at the end alone.")
+    same = _SAME * max(abs(start), abs(end))
+    saved = np.where((saved < start) & (saved >= start - same), start, saved)
+    saved = np.where((saved > end) & (saved <= end + same), end, saved)
     if np.any(np.diff(saved) <= 0):
         place = int(np.flatnonzero(np.diff(saved) <= 0)[0])
         raise ValueError(
-            f"save_at does not increase: {saved[place]:.12g} is followed by {saved[place + 1]:.12g}. Sort it: numpy.unique(save_at)."
+            f"save_at does not increase: {_shown(saved[place])} is followed by {_shown(saved[place + 1])}. Sort it: "
+            "numpy.unique(save_at)."
         )
     if saved[0] < start or saved[-1] > end:
         raise ValueError(
-            f"save_at reaches from {saved[0]:.12g} to {saved[-1]:.12g}, beyond t=({start:.12g}, {end:.12g}). Widen t, or keep "
-            "the times that lie within it."
+            f"save_at reaches from {_shown(saved[0])} to {_shown(saved[-1])}, beyond t=({_shown(start)}, {_shown(end)}). Widen "
+            "t, or keep the times that lie within it."
         )
+    return saved
+
+
+def _shown(time: Any) -> str:
+    """A time with all of its digits."""
+    return repr(float(time)).removesuffix(".0")
 
 
 def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) -> tuple[Any, int]:
@@ -200,8 +242,8 @@ def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) ->
     reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
     if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):
         raise ValueError(
-            f"forcing covers {knots[0]:.12g} to {reach:.12g}{f' {clock.unit}s' if clock.unit else ''}, and t asks for "
-            f"{start:.12g} to {end:.12g}. Shorten t, extend the forcing, or, where it repeats, pad it with forcing.pad(...)."
+            f"forcing covers {_shown(knots[0])} to {_shown(reach)}{f' {clock.unit}s' if clock.unit else ''}, and t asks for "
+            f"{_shown(start)} to {_shown(end)}. Shorten t, extend the forcing, or, where it repeats, pad it with forcing.pad(...)."
         )
     first = int(np.searchsorted(knots, start, side="right")) - 1
     last = int(np.searchsorted(knots, end, side="left"))

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import assign, lane, lanes, outermost
+from gridtrend.grid.kernel import lane, lanes, outermost
 from gridtrend.ode.kernels.tile import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, error_norm, rows, set_rows
 
@@ -23,14 +23,15 @@ def attempt(step, exponent, n, nk, nq):
     clock = n + nk + nq
 
     @lane
-    def advance(tile, rtol, atol):
+    def advance(tile, longest, rtol, atol):
         for j in range(WIDTH):
             y, k, q = rows(tile, 0, n, j), rows(tile, n, nk, j), rows(tile, n + nk, nq, j)
             t, h, end, rejected, taken, tried = rows(tile, clock, 6, j)
             left = end - t
+            h = min(h, longest)
             last = h >= left
             length = left if last else h
-            y1, k1, error = step(t, y, k, q, length, rtol, atol)
+            y1, k1, error = step(t, y, k, q, length, end, rtol, atol)
             good = error <= 1.0
             factor = _SAFETY * _exp(-exponent * _log(error))
             factor = min(factor, 1.0 if rejected != 0.0 else _GROW) if factor > _SHRINK else _SHRINK
@@ -61,14 +62,15 @@ def first_length(field, order, n, nk, nq):
     """A first step, by the rule of Hairer, Norsett & Wanner (II.4), from the slope here and one Euler step ahead."""
 
     @lane
-    def guess(tile, j, t, span, rtol, atol):
+    def guess(tile, j, t, end, rtol, atol):
+        span = end - t
         y, q = rows(tile, 0, n, j), rows(tile, n + nk, nq, j)
         f0 = field(t, y, q)
         zero = along(y, -1.0, (1.0,), (y,))
         d0, d1 = error_norm(y, y, (y,), rtol, atol), error_norm(y, y, (f0,), rtol, atol)
         h = 0.01 * d0 / d1 if d0 >= 1e-5 and d1 >= 1e-5 else 1e-6
         h = min(h, span)
-        f1 = field(t + h, along(y, h, (1.0,), (f0,)), q)
+        f1 = field(min(t + h, end), along(y, h, (1.0,), (f0,)), q)
         d2 = error_norm(y, y, (along(zero, 1.0, (1.0, -1.0), (f1, f0)),), rtol, atol) / h
         largest = max(d1, d2)
         wanted = max(1e-6, h * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** (1.0 / order)
@@ -96,7 +98,7 @@ def segments(start, guess, n, nk, nq, parameters):
         begin(tile, j, cell, 0, forcing, knots, knot, linear, stops)
         length = first_step
         if length <= 0.0:
-            length = guess(tile, j, stops[0], stops[-1] - stops[0], rtol, atol)
+            length = guess(tile, j, stops[0], stops[-1], rtol, atol)
         set_rows(tile, clock + 1, j, (length,))
         set_rows(tile, clock + 3, j, (0.0, 0.0, 0.0))
 
@@ -147,16 +149,17 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
     """The loop over tries: a lane whose cell is finished takes the next one."""
     clock = n + nk + nq
     before = clock + 6
-    remember, notice, watching = events(n + nk, before)
+    remember, notice, watching, size = events(nk, n + nk, before)
+    span = before + n + nk
     begin, enter = segments(start, guess, n, nk, nq, parameters)
     due, settle = arrival(begin, n, clock)
 
     @outermost
     def run(
-        y0, p, forcing, knots, linear, stops, knot, moments, first_step, rtol, atol, max_steps, cells, out, status,
-        n_steps, crossed,
+        y0, p, forcing, knots, linear, stops, knot, moments, first_step, longest, rtol, atol, max_steps, cells, out,
+        status, n_steps, crossed,
     ):  # fmt: skip
-        tile, times = np.zeros((before + n) * WIDTH), np.zeros(WIDTH)
+        tile = np.zeros((before + size) * WIDTH)
         segment, owner = np.zeros(WIDTH, np.int64), np.full(WIDTH, -1)
         entered = finished = 0
         while finished < cells.size:
@@ -179,12 +182,13 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
                     if moments[0] >= 0:
                         save(tile, j, owner[j], moments[0], out, status)
                     enter(tile, j, owner[j], forcing, knots, knot, linear, stops, first_step, rtol, atol)
-            remember(tile)
-            assign(times, tile[clock * WIDTH : (clock + 1) * WIDTH])
-            advance(tile, rtol, atol)
             if watching:
                 for j in range(WIDTH):
-                    if owner[j] >= 0:
-                        notice(tile, j, owner[j], times[j], tile[clock * WIDTH + j] - times[j], crossed)
+                    remember(tile, j, tile[clock * WIDTH + j], tile[(clock + 2) * WIDTH + j])
+            advance(tile, longest, rtol, atol)
+            if watching:
+                for j in range(WIDTH):
+                    tile[(span + 1) * WIDTH + j] = tile[clock * WIDTH + j] - tile[span * WIDTH + j]
+                notice(tile, owner, rtol, atol, crossed)
 
     return run

@@ -1,53 +1,218 @@
-"""The first time that a state crosses a level, in each cell."""
+"""The first time that a state crosses a level, in each cell.
+
+Between two steps a state is followed by shorter steps of the same method from the start of the step, so that the time of a
+crossing is as accurate as the states are. Each step is looked at in `parts` parts; in each of them a crossing is seen by the
+signs at its ends, or, where the state turns back in between, by the value at that turn.
+"""
 
 import math
+from dataclasses import dataclass
 
-from gridtrend.grid.kernel import lanes
+from gridtrend.grid.kernel import lane, lanes
+from gridtrend.ode.kernels.field import define, joined
 from gridtrend.ode.kernels.tuples import WIDTH, rows, set_rows
 
-_HALVINGS = 60
+# Halvings of a part of a step: it is then as short as rounding allows.
+_HALVINGS = 55
+# What a state may overshoot beyond the meeting point of its tangents, relative to that, and be seen.
+_BEYOND = 2.0
 
 
-@lanes
-def crossing(s0, d0, s1, d1, h):
-    """Where, in parts of a step, the cubic through two values and slopes is zero; the values are of opposite sign."""
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        x = 0.5 * (low + high)
-        rest = 1.0 - x
-        value = rest * rest * ((1.0 + 2.0 * x) * s0 + x * h * d0) + x * x * ((3.0 - 2.0 * x) * s1 - rest * h * d1)
-        if (value > 0.0) == (s0 > 0.0) and value != 0.0:
-            low = x
-        else:
-            high = x
-    return high
+def rows_needed(n, nk, count):
+    """Rows of a tile that a watch keeps: states and memory before a step, its times, values and slopes at two places."""
+    return n + nk + 3 + 4 * count if count else 0
 
 
-def watch(field, watched, n, first_q, nq, first_level, before):
-    """Functions that keep the states before a step, and look for crossings after it.
+@dataclass(frozen=True)
+class Rows:
+    """Where the rows of a tile lie that a watch reads and keeps.
 
-    `watched` holds the place of each event's state; their levels are rows of the tile from `first_level` on, and the states
-    before the step lie in the rows from `before` on.
+    Parameters
+    ----------
+    watched : tuple of int
+        The state of each event.
+    n, nk, nq : int
+        Numbers of states, of rows of memory, and of numbers in `q`.
+    first_q, first_level : int
+        The first rows of `q` and of levels.
+    before : int
+        Where states and memory before a step are kept; times and two samples of values and slopes follow.
     """
-    count = len(watched)
-    places = watched or (0,)
+
+    watched: tuple[int, ...]
+    n: int
+    nk: int
+    nq: int
+    first_q: int
+    first_level: int
+    before: int
+
+    @property
+    def span(self):
+        """The row of the step's start; its length and the end of the segment follow."""
+        return self.before + self.n + self.nk
+
+    @property
+    def samples(self):
+        """The first row of the sample at the left of a part of the step, and of that at its right."""
+        return self.span + 3, self.span + 3 + 2 * len(self.watched)
+
+
+def _followed(rate, within, place):
+    """Functions that keep what is known before a step, and sample states and slopes inside it."""
+    n, nk, nq, first_q, first_level, before = (
+        place.n,
+        place.nk,
+        place.nq,
+        place.first_q,
+        place.first_level,
+        place.before,
+    )
+    span, (left, right) = place.span, place.samples
+    count = len(place.watched)
+    both = 2 * count
+    value, slope = (joined([f"{what}[{i}]" for i in place.watched]) for what in ("y", "f"))
+    seen = define(f"def seen(t, y, q):\n    f = rate(t, y, q)\n    return ({value}{slope})\n", rate=rate)
+
+    @lane
+    def remember(tile, j, t, end):
+        set_rows(tile, before, j, rows(tile, 0, n, j))
+        set_rows(tile, before + n, j, rows(tile, n, nk, j))
+        set_rows(tile, span, j, (t, 0.0, end))
+
+    @lane
+    def start(tile):
+        for j in range(WIDTH):
+            t = tile[span * WIDTH + j]
+            set_rows(tile, right, j, seen(t, rows(tile, before, n, j), rows(tile, first_q, nq, j)))
+
+    @lane
+    def sample(tile, x):
+        for j in range(WIDTH):
+            t, h, end = rows(tile, span, 3, j)
+            q = rows(tile, first_q, nq, j)
+            y = within(t, rows(tile, before, n, j), rows(tile, before + n, nk, j), q, x * h, end)
+            set_rows(tile, left, j, rows(tile, right, both, j))
+            set_rows(tile, right, j, seen(min(t + x * h, end), y, q))
+
+    @lane
+    def finish(tile):
+        for j in range(WIDTH):
+            t, h, end = rows(tile, span, 3, j)
+            set_rows(tile, left, j, rows(tile, right, both, j))
+            set_rows(tile, right, j, seen(min(t + h, end), rows(tile, 0, n, j), rows(tile, first_q, nq, j)))
 
     @lanes
-    def remember(tile):
-        if count > 0:
+    def look(tile, j, event, x):
+        """The value of an event's state above its level, and its slope, at a part `x` of the step."""
+        t, h, end = rows(tile, span, 3, j)
+        q = rows(tile, first_q, nq, j)
+        found = seen(
+            min(t + x * h, end), within(t, rows(tile, before, n, j), rows(tile, before + n, nk, j), q, x * h, end), q
+        )
+        return found[event] - tile[(first_level + event) * WIDTH + j], found[count + event]
+
+    return remember, start, sample, finish, look
+
+
+def _search(look, place):
+    """What finds the first time that an event's state reaches its level within a part of a step."""
+    first_level, span, (left, right), count = place.first_level, place.span, place.samples, len(place.watched)
+
+    @lanes
+    def crossing(tile, j, event, low, high, above):
+        """Where the value leaves the side that it has at `low`."""
+        for _ in range(_HALVINGS):
+            x = 0.5 * (low + high)
+            now, _ = look(tile, j, event, x)
+            if now != 0.0 and (now > 0.0) == above:
+                low = x
+            else:
+                high = x
+        return high
+
+    @lanes
+    def turn(tile, j, event, first, last, above, rtol, atol):
+        """Where a state that turns back between two places reaches the level, or NaN."""
+        low, high, now = first, last, math.inf
+        for _ in range(_HALVINGS):
+            x = 0.5 * (low + high)
+            now, rate = look(tile, j, event, x)
+            if now == 0.0 or (now > 0.0) != above:
+                return crossing(tile, j, event, first, x, above)
+            if (rate < 0.0) == above:
+                low = x
+            else:
+                high = x
+        level = tile[(first_level + event) * WIDTH + j]
+        return high if abs(now) <= atol + rtol * abs(level) else math.nan
+
+    @lanes
+    def first_in(tile, j, event, low, high, rtol, atol):
+        """Where a state reaches its level within a part of the step, or NaN."""
+        level = tile[(first_level + event) * WIDTH + j]
+        a, b = tile[(left + event) * WIDTH + j] - level, tile[(right + event) * WIDTH + j] - level
+        above = a > 0.0
+        if not math.isfinite(a) or not math.isfinite(b):
+            return math.nan
+        if b == 0.0 or (b > 0.0) != above:
+            return crossing(tile, j, event, low, high, above)
+        da, db = tile[(left + count + event) * WIDTH + j], tile[(right + count + event) * WIDTH + j]
+        toward, away = (da, db) if above else (-da, -db)
+        if toward > 0.0 or away < 0.0 or not away - toward > 0.0:
+            return math.nan
+        # Tangents at both ends meet here: a state of one curvature stays on their side of it.
+        h = (high - low) * tile[(span + 1) * WIDTH + j]
+        a, b = abs(a), abs(b)
+        lowest = (a * away - b * toward + toward * away * h) / (away - toward)
+        nearest = min(a, b)
+        if nearest - _BEYOND * max(nearest - lowest, 0.0) > atol + rtol * abs(level):
+            return math.nan
+        return turn(tile, j, event, low, high, above, rtol, atol)
+
+    return first_in
+
+
+def watch(rate, within, parts, place):
+    """Functions that keep what is known before a step, and look for crossings after it.
+
+    `rate(t, y, q)` gives the slopes of all states, `within(t, y, k, q, h, end)` the states a shorter step ahead.
+    """
+    count, span = len(place.watched), place.span
+    if not count:
+        return lane(lambda tile, j, t, end: None), lane(lambda tile, owner, rtol, atol, crossed: None)
+    remember, start, sample, finish, look = _followed(rate, within, place)
+    first_in = _search(look, place)
+
+    @lanes
+    def pending(tile, owner, crossed):
+        """Whether an event has not yet been seen in some cell of the tile."""
+        for j in range(WIDTH):
+            if owner[j] >= 0 and tile[(span + 1) * WIDTH + j] > 0.0:
+                for event in range(count):
+                    if math.isnan(crossed[event, owner[j]]):
+                        return True
+        return False
+
+    @lanes
+    def notice(tile, owner, rtol, atol, crossed):
+        if not pending(tile, owner, crossed):
+            return
+        start(tile)
+        for part in range(parts):
+            low, high = part / parts, (part + 1) / parts
+            if part < parts - 1:
+                sample(tile, high)
+            else:
+                finish(tile)
             for j in range(WIDTH):
-                set_rows(tile, before, j, rows(tile, 0, n, j))
-
-    @lanes
-    def notice(tile, j, cell, t, h, crossed):
-        for event in range(count):
-            i = places[event]
-            level = tile[(first_level + event) * WIDTH + j]
-            s0, s1 = tile[(before + i) * WIDTH + j] - level, tile[i * WIDTH + j] - level
-            if math.isnan(crossed[event, cell]) and s0 != 0.0 and (s0 > 0.0) != (s1 > 0.0) and h > 0.0:
-                q = rows(tile, first_q, nq, j)
-                d0 = field(t, rows(tile, before, n, j), q)[i]
-                d1 = field(t + h, rows(tile, 0, n, j), q)[i]
-                crossed[event, cell] = t + h * crossing(s0, d0, s1, d1, h)
+                if owner[j] < 0 or not tile[(span + 1) * WIDTH + j] > 0.0:
+                    continue
+                for event in range(count):
+                    if math.isnan(crossed[event, owner[j]]):
+                        x = first_in(tile, j, event, low, high, rtol, atol)
+                        if not math.isnan(x):
+                            t, h, end = rows(tile, span, 3, j)
+                            crossed[event, owner[j]] = min(t + x * h, end)
 
     return remember, notice

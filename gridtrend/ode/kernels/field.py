@@ -1,5 +1,7 @@
 """From a user's right-hand side to what methods call: `field(t, y, q)` and its Jacobian, for one cell.
 
+Where a user's function raises an exception, as it does for an index out of range, a field is NaN.
+
 `y` and what is returned are tuples of as many numbers as there are states. `q` holds the parameters, levels of events (which
 the function does not see), then the forcing at the start of the present segment, then its rates of change, then the time where the segment starts; a user's function sees
 parameters and forcing at time `t` together as `p`. Names of variables are known to it: `p.g_over_l` is as good as `p[0]`.
@@ -10,7 +12,7 @@ from typing import Any
 
 from gridtrend.grid.dual import dual
 from gridtrend.grid.kernel import lane
-from gridtrend.ode.kernels.tuples import stack_array, uniform
+from gridtrend.ode.kernels.tuples import or_missing, stack_array, uniform
 
 
 def define(source: str, **names: Any) -> Any:
@@ -49,13 +51,20 @@ def field(
     call = arguments(parameters, forcing, levels)
     names = {"rhs": rhs, "Y": record("y", states), "P": record("p", parameters)}
     names |= {"uniform": uniform, "stack_array": stack_array}
-    if not in_place:
+    if in_place:
+        lines = ["def rates(t, y, q):", f"    state, dy = stack_array(y[0], {n}), stack_array(y[0], {n})"]
+        lines += [f"    state[{i}], dy[{i}] = y[{i}], 0.0" for i in range(n)]
+        lines += [f"    rhs(t, state, {call}, dy)", f"    return ({joined([f'dy[{i}]' for i in range(n)])})"]
+    else:
         y = joined([f"y[{i}]" for i in range(n)])
-        return define(f"def field(t, y, q):\n    return uniform(rhs(t, Y({y}), {call}), y[0], {n})\n", **names)
-    lines = ["def field(t, y, q):", f"    state, dy = stack_array(y[0], {n}), stack_array(y[0], {n})"]
-    lines += [f"    state[{i}] = y[{i}]" for i in range(n)]
-    lines += [f"    rhs(t, state, {call}, dy)", f"    return ({joined([f'dy[{i}]' for i in range(n)])})"]
-    return define("\n".join(lines), **names)
+        lines = ["def rates(t, y, q):", f"    return uniform(rhs(t, Y({y}), {call}), y[0], {n})"]
+    return _or_missing("field", define("\n".join(lines), **names))
+
+
+def _or_missing(name: str, function: Any) -> Any:
+    """A function of t, y and q that is NaN where `function` raises an exception."""
+    source = f"def {name}(t, y, q):\n    return or_missing(function, t, y, q)\n"
+    return define(source, function=function, or_missing=or_missing)
 
 
 def jacobian(field: Any, n: int) -> Any:
@@ -76,10 +85,10 @@ def given_jacobian(
     n = len(states)
     y = joined([f"y[{i}]" for i in range(n)])
     rows = joined([f"rows[{i}][{j}]" for i in range(n) for j in range(n)])
-    source = f"def jacobian(t, y, q):\n    rows = given(t, Y({y}), {arguments(parameters, forcing, levels)})\n"
+    source = f"def rates(t, y, q):\n    rows = given(t, Y({y}), {arguments(parameters, forcing, levels)})\n"
     source += f"    return uniform(({rows}), y[0], {n * n})\n"
     names = {"given": function, "Y": record("y", states), "P": record("p", parameters), "uniform": uniform}
-    return define(source, **names)
+    return _or_missing("jacobian", define(source, **names))
 
 
 def time_slope(field: Any, n: int) -> Any:
@@ -88,3 +97,11 @@ def time_slope(field: Any, n: int) -> Any:
     result = joined([f"rate[{i}].slope" for i in range(n)])
     source = f"def time_slope(t, y, q):\n    rate = field(dual(t, 1.0), ({y}), q)\n    return ({result})\n"
     return define(source, field=field, dual=dual)
+
+
+def with_velocities(acceleration: Any, n: int) -> Any:
+    """Rates of change of positions and velocities, from accelerations."""
+    half = n // 2
+    x, v = (joined([f"y[{i}]" for i in part]) for part in (range(half), range(half, n)))
+    source = f"def rate(t, y, q):\n    return ({v}) + acceleration(t, ({x}), q)\n"
+    return define(source, acceleration=acceleration)

@@ -87,12 +87,13 @@ def loop(field, jacobian, n, nq, parameters):
             if moments[0] >= 0:
                 save(tile, 0, cell, moments[0], out, status)
             for s in range(knot.size):
-                t, h = stops[s], stops[s + 1] - stops[s]
+                t, end = stops[s], stops[s + 1]
+                h = end - t
                 if knots.size > 0:
                     force(tile, 0, cell, forcing, knots, knot[s], linear, t, n + parameters)
                 y, q = rows(tile, 0, n, 0), rows(tile, n, nq, 0)
                 a, b = jacobian(t, zeros, q), field(t, zeros, q)
-                rate = along(zeros, 1.0 / h, (1.0, -1.0), (field(t + h, zeros, q), b))
+                rate = along(zeros, 1.0 / h, (1.0, -1.0), (field(end, zeros, q), b))
                 if departs(t, h, y, q, a, b, rate):
                     status[cell] = NOT_LINEAR
                 if a != last or h != last_h:

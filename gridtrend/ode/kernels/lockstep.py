@@ -10,15 +10,17 @@ from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, correction_size, 
 NEWTON_ITERATIONS = 25
 # A correction this small, relative to the state, leaves less than rounding: Newton's method squares what is left.
 NEWTON_TOLERANCE = 1e-8
+# A state that comes as near to a level as this, relative to it, touches it.
+_ROUNDING = 64 * 2.220446049250313e-16
 
 
 def explicit(step, n, nk, nq):
     """Advance a tile by one explicit step."""
 
     @lane
-    def advance(tile, t, h, atol):
+    def advance(tile, t, h, end, atol):
         for j in range(WIDTH):
-            y, k = step(t, rows(tile, 0, n, j), rows(tile, n, nk, j), rows(tile, n + nk, nq, j), h)
+            y, k = step(t, rows(tile, 0, n, j), rows(tile, n, nk, j), rows(tile, n + nk, nq, j), h, end)
             set_rows(tile, 0, j, y)
             set_rows(tile, n, j, k)
 
@@ -45,12 +47,13 @@ def implicit(field, jacobian, theta, n, nq):
         set_rows(tile, iterating, j, (1.0 if active and not small else 0.0,))
 
     @lane
-    def advance(tile, t, h, atol):
+    def advance(tile, t, h, end, atol):
+        now = min(t + theta * h, end)
         for j in range(WIDTH):
             tile[iterating * WIDTH + j] = 1.0 - tile[failed * WIDTH + j]
         for _ in range(NEWTON_ITERATIONS):
             for j in range(WIDTH):
-                correct(tile, j, t + theta * h, h, atol)
+                correct(tile, j, now, h, atol)
             left = 0
             for j in range(WIDTH):
                 left += tile[iterating * WIDTH + j] != 0.0
@@ -63,14 +66,33 @@ def implicit(field, jacobian, theta, n, nq):
     return advance
 
 
+def implicit_within(field, jacobian, theta):
+    """The state after one implicit step of any length, of one cell."""
+
+    @lane
+    def within(t, y, k, q, h, end):
+        now = min(t + theta * h, end)
+        for _ in range(NEWTON_ITERATIONS):
+            inner = along(y, h, (theta,), (k,))
+            residual = along(field(now, inner, q), -1.0, (1.0,), (k,))
+            change = times(inverse_of_shifted(1.0, theta * h, jacobian(now, inner, q)), residual)
+            k = along(k, 1.0, (1.0,), (change,))
+            if correction_size(y, k, change, h, NEWTON_TOLERANCE, 0.0) <= 1.0:
+                break
+        return along(y, h, (1.0,), (k,))
+
+    return within
+
+
 def loop(start, advance, events, n, nk, nq, parameters):
     """The loop over tiles, segments of time, and steps; `events` makes what looks for crossings."""
     failed, before = n + nk + nq + 1, n + nk + nq + 2
-    remember, notice, watching = events(n + nk, before)
+    remember, notice, watching, size = events(nk, n + nk, before)
+    length = before + n + nk + 1
 
     @outermost
     def run(y0, p, forcing, knots, linear, stops, knot, moments, counts, atol, cells, out, status, n_steps, crossed):
-        tile = np.zeros((before + n) * WIDTH)
+        tile, owner = np.zeros((before + size) * WIDTH), np.empty(WIDTH, np.int64)
         forced, steps = knots.size > 0, counts.sum()
         for first in range(0, cells.size, WIDTH):
             width = min(WIDTH, cells.size - first)
@@ -81,7 +103,8 @@ def loop(start, advance, events, n, nk, nq, parameters):
                 for j in range(width):
                     save(tile, j, cells[first + j], moments[0], out, status)
             for s in range(counts.size):
-                t, h = stops[s], (stops[s + 1] - stops[s]) / counts[s]
+                t, end = stops[s], stops[s + 1]
+                h = (end - t) / counts[s]
                 if forced:
                     for j in range(WIDTH):
                         cell = cells[first + min(j, width - 1)]
@@ -90,11 +113,16 @@ def loop(start, advance, events, n, nk, nq, parameters):
                     for j in range(WIDTH):
                         set_rows(tile, n, j, start(t, rows(tile, 0, n, j), rows(tile, n + nk, nq, j)))
                 for i in range(counts[s]):
-                    remember(tile)
-                    advance(tile, t + i * h, h, atol)
                     if watching:
-                        for j in range(width):
-                            notice(tile, j, cells[first + j], t + i * h, h, crossed)
+                        for j in range(WIDTH):
+                            remember(tile, j, t + i * h, end)
+                    advance(tile, t + i * h, h, end, atol)
+                    if watching:
+                        for j in range(WIDTH):
+                            lost = j >= width or tile[failed * WIDTH + j] != 0.0
+                            owner[j] = -1 if lost else cells[first + j]
+                            tile[length * WIDTH + j] = h
+                        notice(tile, owner, _ROUNDING, 0.0, crossed)
                 if moments[s + 1] >= 0:
                     for j in range(width):
                         cell = cells[first + j]

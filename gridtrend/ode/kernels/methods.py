@@ -6,8 +6,8 @@ from typing import Any
 
 from gridtrend.grid.kernel import lane
 from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
-from gridtrend.ode.kernels.events import watch
-from gridtrend.ode.kernels.field import define, joined
+from gridtrend.ode.kernels.events import Rows, rows_needed, watch
+from gridtrend.ode.kernels.field import define, joined, with_velocities
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,18 @@ class Parts:
     nq: int
     watched: tuple[int, ...]
 
-    def events(self, first_q: int, before: int) -> tuple[Any, Any, bool]:
-        """What looks for crossings, in a tile with `q` and the states before a step at these rows."""
-        level = first_q + self.parameters - len(self.watched)
+    def events(self, within: Any, parts: int) -> Callable[[int, int, int], tuple[Any, Any, bool, int]]:
+        """What makes the functions that look for crossings, from a method's shorter step and the parts of a step."""
         rate = self.field
         if self.form == "acceleration" and self.watched:
-            rate = _with_velocities(self.field, self.n)
-        found = watch(rate, self.watched, self.n, first_q, self.nq, level, before)
-        return *found, bool(self.watched)
+            rate = with_velocities(self.field, self.n)
+
+        def make(nk: int, first_q: int, before: int) -> tuple[Any, Any, bool, int]:
+            level = first_q + self.parameters - len(self.watched)
+            place = Rows(self.watched, self.n, nk, self.nq, first_q, level, before)
+            return *watch(rate, within, parts, place), bool(self.watched), rows_needed(self.n, nk, len(self.watched))
+
+        return make
 
 
 @dataclass(frozen=True)
@@ -47,33 +51,39 @@ class Method:
         Makes the loop over cells from `Parts`.
     needs_jacobian : bool
         Whether it uses derivatives of the right-hand side.
+    takes_acceleration : bool
+        Whether an acceleration is its field, which for all others gives rates of change of positions and velocities.
     """
 
     order: int
     adaptive: bool
     build: Callable[[Parts], Any]
     needs_jacobian: bool = False
+    takes_acceleration: bool = False
+
+
+def _parts_of_a_step(order: int) -> int:
+    """In how many parts a step is searched for events: the higher the order, the more a state may turn within it."""
+    return 1 if order < 4 else order // 2
 
 
 def _memoryless(parts: Parts) -> Any:
     return define(f"def start(t, y, q):\n    return ({joined(['0.0'] * parts.n)})\n")
 
 
+def _shorter(step: Any, tolerances: str = "") -> Any:
+    """The state after one step of any length."""
+    return define(f"def within(t, y, k, q, h, end):\n    return step(t, y, k, q, h, end{tolerances})[0]\n", step=step)
+
+
 def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
     def build(parts: Parts) -> Any:
         step = steps.runge_kutta(parts.field, tableau)
         advance = lockstep.explicit(step, parts.n, parts.n, parts.nq)
-        return lockstep.loop(_memoryless(parts), advance, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+        events = parts.events(_shorter(step), _parts_of_a_step(tableau.order))
+        return lockstep.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
 
     return build
-
-
-def _with_velocities(acceleration: Any, n: int) -> Any:
-    """Rates of change of positions and velocities, from accelerations."""
-    half = n // 2
-    x, v = (joined([f"y[{i}]" for i in part]) for part in (range(half), range(half, n)))
-    source = f"def rate(t, y, q):\n    return ({v}) + acceleration(t, ({x}), q)\n"
-    return define(source, acceleration=acceleration)
 
 
 def _verlet(parts: Parts) -> Any:
@@ -85,21 +95,24 @@ def _verlet(parts: Parts) -> Any:
         acceleration = define(source, field=parts.field)
     step, start = steps.velocity_verlet(acceleration, half)
     advance = lockstep.explicit(step, parts.n, half, parts.nq)
-    return lockstep.loop(start, advance, parts.events, parts.n, half, parts.nq, parts.parameters)
+    events = parts.events(_shorter(step), 1)
+    return lockstep.loop(start, advance, events, parts.n, half, parts.nq, parts.parameters)
 
 
 def _implicit(theta: float) -> Callable[[Parts], Any]:
     def build(parts: Parts) -> Any:
         advance = lockstep.implicit(parts.field, parts.jacobian, theta, parts.n, parts.nq)
-        return lockstep.loop(_memoryless(parts), advance, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+        events = parts.events(lockstep.implicit_within(parts.field, parts.jacobian, theta), 1)
+        return lockstep.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
 
     return build
 
 
 def _own_step(parts: Parts, step: Any, start: Any, order: int) -> Any:
+    events = parts.events(_shorter(step, ", 1.0, 1.0"), _parts_of_a_step(order))
     advance = adaptive.attempt(step, 1.0 / order, parts.n, parts.n, parts.nq)
     guess = adaptive.first_length(parts.field, order, parts.n, parts.n, parts.nq)
-    return adaptive.loop(start, advance, guess, parts.events, parts.n, parts.n, parts.nq, parts.parameters)
+    return adaptive.loop(start, advance, guess, events, parts.n, parts.n, parts.nq, parts.parameters)
 
 
 def _embedded(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
@@ -128,7 +141,7 @@ METHODS = {
     "explicit_euler": Method(1, False, _explicit(tableaus.EXPLICIT_EULER)),
     "implicit_euler": Method(1, False, _implicit(1.0), needs_jacobian=True),
     "implicit_midpoint": Method(2, False, _implicit(0.5), needs_jacobian=True),
-    "velocity_verlet": Method(2, False, _verlet),
+    "velocity_verlet": Method(2, False, _verlet, takes_acceleration=True),
     "rk4": Method(4, False, _explicit(tableaus.RK4)),
     "dopri5": Method(5, True, _embedded(tableaus.DOPRI5)),
     "dop853": Method(8, True, _embedded(tableaus.DOP853)),

@@ -26,9 +26,9 @@ def rodas4(field, jacobian, time_slope):
     """The step of the method for a field with its Jacobian and its derivative in time."""
 
     @lane
-    def step(t, y, k, q, h, rtol, atol):
+    def step(t, y, k, q, h, end, rtol, atol):
         # A segment that is finished has no length, and is not stepped over again.
-        inverse_h = 1.0 / h
+        inverse_h, after = 1.0 / h, min(t + h, end)
         inverse = inverse_of_shifted(inverse_h / GAMMA, 1.0, jacobian(t, y, q))
         drift = time_slope(t, y, q)
         d1, d2, d3, d4 = TIME_WEIGHTS
@@ -40,9 +40,9 @@ def rodas4(field, jacobian, time_slope):
         f4 = along(field(t + NODES[3] * h, along(y, 1.0, A4, (u1, u2, u3)), q), h, (d4,), (drift,))
         u4 = times(inverse, along(f4, inverse_h, C4, (u1, u2, u3)))
         y5 = along(y, 1.0, A5, (u1, u2, u3, u4))
-        u5 = times(inverse, along(field(t + h, y5, q), inverse_h, C5, (u1, u2, u3, u4)))
+        u5 = times(inverse, along(field(after, y5, q), inverse_h, C5, (u1, u2, u3, u4)))
         y6 = along(y5, 1.0, (1.0,), (u5,))
-        u6 = times(inverse, along(field(t + h, y6, q), inverse_h, C6, (u1, u2, u3, u4, u5)))
+        u6 = times(inverse, along(field(after, y6, q), inverse_h, C6, (u1, u2, u3, u4, u5)))
         y1 = along(y6, 1.0, (1.0,), (u6,))
         return y1, k, error_norm(y, y1, (u6,), rtol, atol)
 

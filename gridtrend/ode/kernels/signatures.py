@@ -4,6 +4,7 @@ import numba
 from numba.core import types
 from numba.extending import models, register_model
 
+from gridtrend.grid.dual import DUAL
 from gridtrend.ode.kernels.field import record
 
 
@@ -21,17 +22,21 @@ class _VelocityModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, dmm.lookup(types.float64).get_value_type())
 
 
-def of_user(states, parameters, velocities=0):
-    """Types of t, y and p; the last `velocities` states are of type `Velocity`."""
-    numbers = [types.float64] * (len(states) - velocities)
-    y = types.BaseTuple.from_types(numbers + [Velocity(i) for i in range(velocities)], record("y", states))
+def of_user(states, parameters, velocities=0, in_place=False, derivative=None):
+    """Types of t, y and p, and of dy where there is one.
+
+    The last `velocities` states are of type `Velocity`; `derivative` "y" or "t" makes states, or time, dual numbers.
+    """
+    number = DUAL if derivative else types.float64
+    t = DUAL if derivative == "t" else types.float64
     p = types.BaseTuple.from_types([types.float64] * len(parameters), record("p", parameters))
-    return types.float64, y, p if parameters else types.Tuple(())
-
-
-def of_field(states, parameters):
-    """Types of t, y and q, for so many states and numbers in q."""
-    return types.float64, types.UniTuple(types.float64, states), types.UniTuple(types.float64, parameters)
+    p = p if parameters else types.Tuple(())
+    if in_place:
+        array = types.Array(number, 1, "C")
+        return t, array, p, array
+    numbers = [number] * (len(states) - velocities)
+    y = types.BaseTuple.from_types(numbers + [Velocity(i) for i in range(velocities)], record("y", states))
+    return t, y, p
 
 
 def of_energy(dimensions):
@@ -64,6 +69,27 @@ def count(returned):
 def is_collection(returned):
     """Whether a function returns a list or an array, given the type of what it returns."""
     return isinstance(returned, types.IterableType) and not isinstance(returned, types.BaseTuple)
+
+
+def not_real(returned):
+    """What of the returned values is no real number, or ""."""
+    kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
+    wrong = [kind for kind in kinds if not _is_real(kind)]
+    return f"a value of type {wrong[0]}" if wrong else ""
+
+
+def is_matrix(returned, n):
+    """Whether a tuple of `n` tuples of `n` real numbers is returned."""
+    rows = tuple(returned) if isinstance(returned, types.BaseTuple) else ()
+    return len(rows) == n and all(
+        isinstance(row, types.BaseTuple) and len(row) == n and not not_real(row) for row in rows
+    )
+
+
+def _is_real(kind):
+    if isinstance(kind, types.Optional):
+        return False
+    return isinstance(kind, types.Float | types.Integer | types.Boolean)
 
 
 def hands_on_velocities(returned, half):

@@ -1,4 +1,7 @@
-"""One step of each explicit method for one cell: `step(t, y, k, q, h)` gives the new state and the new memory.
+"""One step of each explicit method for one cell: `step(t, y, k, q, h, end)` gives the new state and the new memory.
+
+No step reaches beyond `end`, the end of its segment of time: `t + h` can, by a rounding error, and a right-hand side may have
+no value there.
 
 The memory `k` is what a method takes from one step to the next: the slope (dopri5, dop853) or the acceleration (Verlet)
 at the end of the step, which is that at the start of the next. `start(t, y, q)` gives the first.
@@ -23,14 +26,15 @@ def runge_kutta(field: Any, tableau: Tableau) -> Any:
     One with error estimates takes the tolerances too, and gives the size of the error where 1 is what is tolerated.
     """
     adaptive = bool(tableau.errors)
-    lines = [f"def step(t, y, k1, q, h{', rtol, atol' if adaptive else ''}):"]
+    lines = [f"def step(t, y, k1, q, h, end{', rtol, atol' if adaptive else ''}):"]
     lines += [] if adaptive else ["    memory = k1", "    k1 = field(t, y, q)"]
     for number, (node, row) in enumerate(zip(tableau.nodes, tableau.stages, strict=True), 2):
-        lines.append(f"    k{number} = field(t + {node!r} * h, {_sum(row)}, q)")
+        time = "min(t + h, end)" if node == 1.0 else f"t + {node!r} * h"
+        lines.append(f"    k{number} = field({time}, {_sum(row)}, q)")
     lines.append(f"    y1 = {_sum(tableau.weights)}")
     if adaptive:
         last = f"k{len(tableau.nodes) + 2}"
-        lines.append(f"    {last} = field(t + h, y1, q)")
+        lines.append(f"    {last} = field(min(t + h, end), y1, q)")
         lines.append("    zero = along(y, -1.0, (1.0,), (y,))")
         errors = joined([_sum(row, "zero") for row in tableau.errors])
         lines.append(f"    return y1, {last}, error_norm(y, y1, ({errors}), rtol, atol)")
@@ -43,10 +47,10 @@ def velocity_verlet(acceleration: Any, half: int) -> tuple[Any, Any]:
     """The step and the start of velocity-Verlet (kick, drift, kick); memory is the acceleration."""
 
     @lane
-    def step(t, y, k, q, h):  # type: ignore[no-untyped-def]
+    def step(t, y, k, q, h, end):  # type: ignore[no-untyped-def]
         velocity = along(y[half:], h, (0.5,), (k,))
         position = along(y[:half], h, (1.0,), (velocity,))
-        k = acceleration(t + h, position, q)
+        k = acceleration(min(t + h, end), position, q)
         return position + along(velocity, h, (0.5,), (k,)), k
 
     @lane

@@ -83,6 +83,9 @@ def chosen(typing, condition, a, b):
 @intrinsic(prefer_literal=True)
 def uniform(typing, values, like, count):
     """A tuple of `count` elements of the type of `like`, from a tuple of numbers or one number."""
+    if not isinstance(count, types.Literal):
+        # numba tries again without literals where the first try is refused.
+        return None
     length = count.literal_value
     many = isinstance(values, types.BaseTuple)
     found = len(values) if many else 1
@@ -90,7 +93,7 @@ def uniform(typing, values, like, count):
         raise TypingError(f"{found} values are returned where there are {length} states")
     kinds = tuple(values) if many else (values,)
     element = like if not isinstance(like, types.Literal) else types.float64
-    if bad := [kind for kind in kinds if typing.can_convert(kind, element) is None]:
+    if bad := [kind for kind in kinds if isinstance(kind, types.Complex) or not typing.can_convert(kind, element)]:
         raise TypingError(f"a value of type {bad[0]} is returned where a number is expected")
     signature = types.UniTuple(element, length)(values, like, count)
 
@@ -100,6 +103,34 @@ def uniform(typing, values, like, count):
         return context.make_tuple(builder, signature.return_type, cast)
 
     return signature, generate
+
+
+@intrinsic
+def or_missing(typing, function, t, y, q):
+    """The tuple that `function(t, y, q)` returns, or NaN in each place where it raises an exception.
+
+    A user's function does so where an index is out of range. One that cannot raise is called without any test.
+    """
+    inner = function.get_call_type(typing, (t, y, q), {})
+    signature = inner.return_type(function, t, y, q)
+
+    def generate(context, builder, signature, args):
+        compiled = function.dispatcher.overloads[tuple(inner.args)]
+        context.add_linking_libs([compiled.library])
+        status, result = context.call_internal_no_propagate(builder, compiled.fndesc, inner, args[1:])
+        values = cgutils.unpack_tuple(builder, result)
+        missing = [_missing(value.type) for value in values]
+        kept = [builder.select(status.is_error, nan, value) for nan, value in zip(missing, values, strict=True)]
+        return context.make_tuple(builder, signature.return_type, kept)
+
+    return signature, generate
+
+
+def _missing(kind):
+    """NaN, or a dual number of NaN."""
+    if isinstance(kind, ir.DoubleType):
+        return ir.Constant(kind, float("nan"))
+    return ir.Constant(kind, [_missing(element) for element in kind.elements])
 
 
 @intrinsic(prefer_literal=True)
