@@ -10,8 +10,9 @@ from gridtrend.bvp.conditions import Condition, Coupled, Value, ends
 from gridtrend.bvp.linear import Slots, check_order
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.newton import NonlinearProblem, RightHandSide, check_derivatives
-from gridtrend.bvp.results import dataset
+from gridtrend.bvp.results import NAMES, dataset
 from gridtrend.grid.apply import map_cells
+from gridtrend.grid.names import refuse_taken
 
 
 def solve(
@@ -114,6 +115,7 @@ def solve(
         f, nodes, order, states, len(states) + len(conditions.carriers), len(conditions.left),
         coefficients, first, rows, values, max_iterations,
     )  # fmt: skip
+    refuse_taken((*states, *NAMES), ["state"], *slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,

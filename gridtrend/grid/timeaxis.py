@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.kernel import Output
+from gridtrend.grid.names import other_name
+
 DAYS = {"second": 1 / 86400, "minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0}
 YEARS = {"month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
 UNITS = ("step", *DAYS, *YEARS)
@@ -128,7 +131,10 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
 
 
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
-    """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds."""
+    """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds.
+
+    They are called otherwise where `dim` is called like a result, until `names.distinct` gives them their final names.
+    """
     if dim not in da.coords or da.sizes[dim] == 0:
         return {}
     values = da[dim].values
@@ -137,13 +143,16 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
         return {}
     first, last = values.min(), values.max()
     middle = first + (last - first) / 2
-    bounds = f"{dim}_bnds"
+    name = other_name(dim) if dim in Output.names else dim
+    bounds = f"{name}_bnds"
     attrs, encoding = described(da[dim], bounds)
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last
+    # The data may have a dimension or a coordinate "bnds" of their own.
+    free = "bnds" not in da.coords and da.sizes.get("bnds", 2) == 2
     return {
-        dim: xr.Variable((), middle, attrs, encoding),
-        bounds: xr.Variable("bnds", ends, encoding=encoding),
+        name: xr.Variable((), middle, attrs, encoding),
+        bounds: xr.Variable("bnds" if free else "period_bnds", ends, encoding=encoding),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
+from gridtrend.grid.names import refuse_taken
 from gridtrend.ode.inputs import check_events, initial_state, make_system, variables
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import Problem
@@ -133,6 +134,8 @@ def integrate(
     step = _check_step(method, step)
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
+    fields = [*states.values(), *constants.values(), *levels.values(), *series.values()]
+    refuse_taken(("status", "n_steps", *levels), [] if series else [clock.dim], *fields)
     schedule = make_schedule(clock, t, save_at, step, interpolation)
     problem = Problem(
         system, method, schedule.stops, schedule.knot, schedule.moments, schedule.counts, schedule.knots,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.names import distinct
 from gridtrend.grid.sampling import Duration
 from gridtrend.spectral.means import apply_to, independence, mean_sums
 from gridtrend.spectral.setup import long_name, prepare
@@ -14,6 +15,7 @@ from gridtrend.spectral.tapers import Taper, effective_segments
 LARGEST = 1 - 1e-6
 
 
+@distinct("power", "background", "level", "lag1", "n_segments")
 def red_noise(
     da: xr.DataArray,
     dim: str = "time",

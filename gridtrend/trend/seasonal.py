@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.groups import Groups, grouped_test
-from gridtrend.trend.options import choose
+from gridtrend.trend.options import choose, is_whole
 
 # Slots of a year, and the call that brings a record to one value a slot.
 CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
@@ -16,6 +17,7 @@ CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
 SPARSE = 20
 
 
+@distinct()
 def seasonal_mann_kendall(
     da: xr.DataArray,
     dim: str = "time",
@@ -254,6 +256,6 @@ def _common_step(differences: np.ndarray) -> float:
 
 
 def _whole_number(period: int) -> int:
-    if isinstance(period, bool) or not (period == int(period) and period >= 1):
+    if not is_whole(period, 1):
         raise ValueError(f"period={period!r} is not a number of steps; give a whole number from 1 on, or 'month'.")
     return int(period)
