@@ -75,7 +75,7 @@ def minimum_detectable_trend(
 
     >>> import gridtrend as gt
     >>> next(n for n in range(4, 200) if gt.trend.minimum_detectable_trend(n, noise=0.15, r1=0.3) <= 0.02)
-    29
+    27
     """
     if not is_whole(n, 4):
         raise ValueError(f"n={n!r} is not a number of steps; give a whole number from 4 on.")
