@@ -48,7 +48,7 @@ def test_results_keep_their_names_and_coordinates_get_another(case, form, holed_
             assert_same(result.rename_dims({other: "lat"}).drop_vars(other, errors="ignore"), plain)
         else:
             assert_same(result, plain)
-            assert result[other].identical(named[name].rename(other)) or form == "field"
+            assert result[other].variable.identical(named[name].variable)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.timed], ids=str)
@@ -64,13 +64,13 @@ def test_the_dimension_that_is_followed_may_be_called_like_a_result(case, holed_
 def test_names_that_no_result_bears_stay(depths):
     for name in ("z", "level", "p_value", "whitened", "r1"):
         result = gt.theil_sen(depths.rename(z=name))
-        assert result[name].identical(depths.rename(z=name)[name])
+        assert result[name].variable.identical(depths["z"].rename(z=name).variable)
     result = gt.theil_sen(depths.rename(time="trend"), "trend")
     assert result["trend"].attrs["bounds"] == "trend_bnds"
     assert result.attrs["dimension"] == "trend"
     # What steps inside of a method are called is nobody's business.
     result = gt.mann_kendall(depths.rename(z="level"), method="vctfpw")
-    assert result["level"].identical(depths.rename(z="level")["level"])
+    assert result["level"].variable.identical(depths["z"].rename(z="level").variable)
 
 
 def test_variables_of_a_dataset_leave_their_coordinates_alone(depths):
@@ -78,7 +78,7 @@ def test_variables_of_a_dataset_leave_their_coordinates_alone(depths):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         result = ds.gridtrend.mann_kendall()
-        assert result["z"].identical(depths["z"])
+        assert result["z"].variable.identical(depths["z"].variable)
         assert result["temp_z"].dims == ("z", "x")
         assert result["temp_slope"].attrs["ancillary_variables"].split()[0] == "temp_slope_lower"
     with pytest.warns(UserWarning, match="'temp_z' is now 'temp_z_coordinate'"):
@@ -92,7 +92,7 @@ def test_levels_of_a_multiindex_get_another_name_and_stay_levels(depths):
     assert result["z"].dims == ("place",)
     assert result.indexes["place"].names == ["z_coordinate", "x"]
     with told("z"):
-        assert_same(result.unstack("place").transpose("z_coordinate", "x"), gt.mann_kendall(depths))
+        assert_same(result.unstack("place").transpose("z_coordinate", ...), gt.mann_kendall(depths))
 
 
 class Marked(xr.indexes.PandasIndex):
@@ -129,11 +129,11 @@ def test_a_dimension_of_the_data_called_as_that_of_bounds_is_another(depths, siz
 
 def test_groups_may_lie_along_a_name_of_a_result(depths):
     da = depths.rename(x="tau")
-    expected = gt.regional_mann_kendall(depths.rename(z="depth"), over="x").rename(depth="z")
-    assert_same(gt.regional_mann_kendall(da.rename(z="depth"), over="tau").rename(depth="z"), expected)
+    expected = gt.regional_mann_kendall(depths.rename(z="depth"), over="x")
+    assert_same(gt.regional_mann_kendall(da.rename(z="depth"), over="tau"), expected)
     with told("z"):
         result = gt.regional_mann_kendall(da, over="tau")
-    assert_same(result.rename_dims(z_coordinate="z").drop_vars("z_coordinate"), expected.drop_vars("z"))
+    assert_same(result.rename(z_coordinate="depth"), expected)
     with pytest.raises(ValueError, match=r"dimensions other than 'time' are 'z', 'tau'"):
         gt.regional_mann_kendall(da, over="lat")
 
@@ -155,7 +155,7 @@ def test_spectra_keep_coordinates_called_like_their_results(depths):
     da = xr.DataArray(np.random.default_rng(1).normal(size=(64, 3)), {"level": [1.0, 2, 3]}, ("time", "level"))
     with told("level"):
         result = gt.red_noise(da, window=16)
-    assert result["level"].dims == ("level_coordinate", "frequency")
+    assert set(result["level"].dims) == {"level_coordinate", "frequency"}
     with told("phase"):
         result = gt.harmonic(da.rename(level="phase"), period=8, window=32)
     assert "phase_coordinate" in result.coords

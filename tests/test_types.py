@@ -10,7 +10,7 @@ from gridtrend.grid.wide import counted
 from tests.cases import CASES, assert_same, one_series
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
-TYPES = ["f2", "f4", "f8", "g", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?", ">f4", ">f8", ">i2", ">i8"]
+TYPES = ["f2", "f4", "g", "i1", "i8", "u1", "u8", "?", ">f4", ">i2"]
 
 
 def whole_numbers(*shape, seed=0, high=2):
@@ -28,14 +28,13 @@ def test_each_argument_may_be_of_any_type(case, dtype):
     wide = [case.widen(da.astype(float), "time").fillna(0).astype(int), *others]
     expected = case.function(*(one.astype(float) for one in wide), **case.options)
     for place in range(len(wide)):
-        for rest in ("f4", "f8"):
-            arguments = [one.astype(dtype if i == place else rest) for i, one in enumerate(wide)]
-            for given in (arguments, [one.chunk(x=2) for one in arguments]):
-                result = case.function(*given, **case.options).compute()
-                assert {name: v.dtype for name, v in result.data_vars.items()} == {
-                    name: v.dtype for name, v in expected.data_vars.items()
-                }
-                xr.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
+        for rest in ["f4", "f8"][: len(wide)]:
+            arguments = [one.astype(dtype if i == place else rest).chunk(x=2) for i, one in enumerate(wide)]
+            result = case.function(*arguments, **case.options).compute()
+            assert {name: v.dtype for name, v in result.data_vars.items()} == {
+                name: v.dtype for name, v in expected.data_vars.items()
+            }
+            xr.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
 
 # --- numbers that float64 does not hold ------------------------------------------------------------

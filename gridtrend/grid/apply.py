@@ -50,6 +50,7 @@ def apply(
         if "time" in block.core_dims:
             check_array(array, dim)
             check_chunks(array, dim)
+    _check_alike([array for array in arrays if dim in array.dims], dim)
     if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
         # dask divides by sizes.
         return apply(kernel, *map(_without_values, arrays), dim=dim, axis=axis, **parameters).chunk()
@@ -270,6 +271,23 @@ def _as_numbers(kind: str) -> str:
         "which leaves missing ones missing (.astype(float) would make numbers of them).",
         "c": "These are complex: take their real part, da.real, or their size, abs(da).",
     }.get(kind, "Convert it with .astype(float).")
+
+
+def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
+    """Refuse arrays of different lengths or coordinates, with the call that brings them together."""
+    sizes = [array.sizes[dim] for array in arrays]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"the arrays have {' and '.join(map(str, sizes))} steps along {dim!r}, and each step of one belongs to one of "
+            "the other. Give both a coordinate, and keep the steps they share: x, y = xarray.align(x, y)."
+        )
+    try:
+        xr.align(*arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
+            "first: x, y = xarray.align(x, y)."
+        ) from None
 
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:

@@ -105,7 +105,7 @@ class Record:
         result = result.assign(exact_p(series, self.dim, axis, test, self.p_method))
         known = self.plain["n_valid"] >= self.test["min_valid"]
         judged = {name: result[name].where(known, 0 if name == "trend" else float("nan")) for name in TESTED}
-        return result[list(TESTED)].assign(judged).assign(r1=whitened["r1"])
+        return result[list(TESTED)].assign(judged).assign(r1=whitened["_r1"])
 
 
 def exact_p(

@@ -5,6 +5,7 @@ restored and the slope corrected: Wang et al. 2015, doi:10.1061/(ASCE)HE.1943-55
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,12 +59,12 @@ def restore_variance(x, m, white, count):
 @kernel(
     "(time,cell),(cell),(time),(time),(),(),()",
     "Tddldll",
-    # Not called as a coordinate of the data may be.
+    # Not called as a coordinate or the dimension of the data may be.
     Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
     Output("_level", "value that whitened {data} is counted from", units="{units}"),
-    outputs.AUTOCORRELATION,
+    replace(outputs.AUTOCORRELATION, name="_r1"),
 )
-def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level, r1):
+def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level, _r1):
     """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0.
 
     Whitened values are counted from the first value: adding it would round them.
@@ -84,10 +85,10 @@ def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level,
             # pymannkendall whitens whatever r is: a series whose r is 0 loses its first value all the same.
             whitens = is_significant(r, m, bound) or (compress and variance > 0.0)
             if math.isnan(line[cell]) or not whitens:
-                r1[cell], _level[cell] = 0.0 * line[cell], 0.0
+                _r1[cell], _level[cell] = 0.0 * line[cell], 0.0
                 assign(_whitened[:, cell], tile[:, k])
                 continue
-            r1[cell], _level[cell] = r, origin
+            _r1[cell], _level[cell] = r, origin
             count = whitened_values(x, at, m, r, white, kept)
             if mode == VARIANCE_CORRECTED:
                 restore_variance(x, m, white, count)
