@@ -6,12 +6,13 @@
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import xarray as xr
 
 from gridtrend import trend
+from gridtrend.grid.names import with_prefix
 from gridtrend.trend.variables import numeric_variables
 
 
@@ -99,18 +100,25 @@ class DatasetAccessor(_Methods):
     def __init__(self, ds: xr.Dataset):
         self._ds = self._data = ds
 
-    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> xr.Dataset:
+    def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if function is trend.multivariate_mann_kendall:
             # All variables together, not one by one.
             return trend.multivariate_mann_kendall(self._ds, *args, **kwargs)
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
         if function is trend.field_significance and bound.arguments["method"] != "maxt":
-            fields = {name.removesuffix("p_value").removesuffix("_"): self._ds[name] for name in _p_values(self._ds)}
-            return _combine({name: function(p, *args, **kwargs) for name, p in fields.items()})
-        names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
-        results = {name: function(self._ds[name], *args, **kwargs) for name in names}
-        return _combine({name: _as_dataset(result) for name, result in results.items()})
+            fields = {name: str(name).removesuffix("p_value") for name in _p_values(self._ds)}
+        else:
+            names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
+            fields = {name: f"{name}_" for name in names}
+        if len(set(fields.values())) < len(fields):
+            raise ValueError(
+                f"results are called after their variables, and two of {', '.join(map(repr, fields))} give the same name; "
+                "rename one: ds.rename(...)."
+            )
+        return _combine(
+            [_prefixed(function, prefix, self._ds[name], *args, **kwargs) for name, prefix in fields.items()]
+        )
 
     def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
@@ -119,9 +127,9 @@ class DatasetAccessor(_Methods):
         return bvp.solve_linear(**bvp.with_variables(self._ds, {"A": A, "q": q, **options}))
 
 
-def _p_values(ds: xr.Dataset) -> list[str]:
+def _p_values(ds: xr.Dataset) -> list[Hashable]:
     """The p-values among the results of tests."""
-    names = [str(name) for name in ds.data_vars if f"_{name}".endswith("_p_value")]
+    names = [name for name in ds.data_vars if f"_{name}".endswith("_p_value")]
     if not names:
         raise ValueError(
             f"the Dataset holds no p_value, only {', '.join(map(str, ds.data_vars)) or 'nothing'}. Test for trends "
@@ -130,22 +138,24 @@ def _p_values(ds: xr.Dataset) -> list[str]:
     return names
 
 
-def _as_dataset(result: xr.Dataset | xr.DataArray) -> xr.Dataset:
-    if isinstance(result, xr.Dataset):
-        return result
-    # Each variable has its own number of windows.
-    return result.to_dataset().reset_coords([name for name in ("n_segments",) if name in result.coords])
+def _prefixed(function: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
+    """Results under names that begin with `prefix`, so that coordinates called like an output keep theirs."""
+    if hasattr(function, "prefixed"):
+        return function.prefixed(prefix, *args, **kwargs)
+    result = function(*args, **kwargs)
+    if isinstance(result, xr.DataArray):
+        # Each variable has its own number of windows.
+        result = result.to_dataset().reset_coords([name for name in ("n_segments",) if name in result.coords])
+    return with_prefix(result, prefix)
 
 
-def _combine(results: dict[str, xr.Dataset]) -> xr.Dataset:
-    """Results of several variables in one Dataset, each output named after its variable."""
-    renamed = []
-    for variable, result in results.items():
-        prefix = f"{variable}_" if variable else ""
-        names = {name: f"{prefix}{name}" for name in result.data_vars}
-        result = result.rename(names)
-        for da in result.data_vars.values():
-            if linked := da.attrs.get("ancillary_variables"):
-                da.attrs["ancillary_variables"] = " ".join(f"{prefix}{name}" for name in linked.split())
-        renamed.append(result)
-    return xr.merge(renamed, join="exact", compat="override", combine_attrs="drop_conflicts")
+def _combine(results: list[xr.Dataset]) -> xr.Dataset:
+    """Results of several variables in one Dataset."""
+    if any("period_bnds" in result.dims for result in results):
+        results = [result.rename_dims(bnds="period_bnds") if _has_period(result) else result for result in results]
+    return xr.merge(results, join="exact", compat="override", combine_attrs="drop_conflicts")
+
+
+def _has_period(result: xr.Dataset) -> bool:
+    """Whether bounds of a period alone have the dimension "bnds"."""
+    return [variable.ndim for variable in result.variables.values() if "bnds" in variable.dims] == [1]

@@ -123,11 +123,11 @@ def variance_factor(method, x, at, lag):
                 break
             continue
         factor += weight(method, k, pairs, span, m) * r
-    if factor > 0:
-        return factor, 0
-    r1 = min(max(correlation(x, at, 1)[0], -0.99), 0.99)
+    # No less than an AR(1) process leaves whose r1 is one standard error nearer to 0.
+    r1 = max(min(correlation(x, at, 1)[0] + 1 / math.sqrt(m), 0.0), -0.99)
     terms = [weight(method, k, correlation(x, at, k)[1], span, m) * r1**k for k in range(1, span)]
-    return 1 + sum(terms), 1
+    least = 1 + sum(terms)
+    return max(factor, least), int(factor < least)
 
 
 def corrected_variance(method):
@@ -243,6 +243,9 @@ def block_bootstrap(y, t=None, *, lag=None, resamples=2000, seed=0, **options):
         direction = 1 if alternative == "increasing" else -1
         extreme = direction * z >= direction * own - 1e-12
     p = (1 + extreme.sum()) / (1 + resamples)
+    if plain["n_valid"] <= 10:
+        # Few distinct replicates exist of a short series: no less than over all orders of its values.
+        p = max(p, plain_test(y, t, options | {"p_value": "exact"})["p_value"])
     judged = retested(plain, np.mean(z**2), continuity, alternative, alpha, p)
     return plain | judged | {"block_length": length}
 

@@ -488,15 +488,29 @@ def test_a_bare_array_is_refused_with_the_way_to_name_its_dimensions(case, kind,
 
 
 @every_case
-@pytest.mark.parametrize("dtype", ["U5", "c16", "M8[ns]", "m8[ns]", object])
-def test_what_is_not_a_real_number_is_refused(case, dtype, grid):
+@pytest.mark.parametrize(
+    ("dtype", "remedy"),
+    [
+        ("U5", r"Convert it with \.astype\(float\)"),
+        ("c16", r"da\.real, or .* abs\(da\)"),
+        # NaT, the smallest of whole numbers, is no duration: it has to stay missing.
+        ("M8[ns]", r"\(da - np\.datetime64\('1970-01-01'\)\) / np\.timedelta64\(1, 'D'\)"),
+        ("m8[ns]", r"da / np\.timedelta64\(1, 'D'\)"),
+        (object, r"Convert it with \.astype\(float\)"),
+    ],
+)
+def test_what_is_not_a_real_number_is_refused(case, dtype, remedy, grid):
     values = np.zeros(grid.shape, "i8").astype(dtype)
-    with pytest.raises(TypeError, match=r"'tas' holds .*real numbers.*astype\(float\)"):
-        case.function(grid.copy(data=values), *case.others(grid, "time"))
+    for place in range(1 + len(case.others(grid, "time"))):
+        arguments = [grid, *case.others(grid, "time")]
+        wrong = arguments[place].astype("i8") if place else grid.copy(data=values)
+        arguments[place] = wrong.astype(dtype) if place else wrong
+        with pytest.raises(TypeError, match=rf"holds .*real numbers.*{remedy}"):
+            case.function(*arguments)
 
 
 @every_case
-@pytest.mark.parametrize("value", [0, -1, 2.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0, -1, 2.5, float("nan"), float("inf"), "4", None, [4], True])
 def test_a_senseless_number_of_values_is_refused(case, value, grid):
     with pytest.raises(ValueError, match=r"min_valid=.*whole number"):
         case(grid, min_valid=value)
@@ -516,7 +530,7 @@ def test_an_unknown_choice_is_refused_with_the_known_ones(case, grid):
 
 
 @every_case
-@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, 5, float("nan")])
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, 5, float("nan"), 5e-324, "0.05", None, [0.05], True, 0.05j])
 def test_a_senseless_level_is_refused(case, alpha, grid):
     if "alpha" not in inspect.signature(case.function).parameters:
         pytest.skip("the function has no level")

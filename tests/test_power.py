@@ -19,6 +19,19 @@ def test_a_trend_that_large_is_found_that_often(n, power):
     assert power - 0.03 < found < power + 0.08
 
 
+@pytest.mark.parametrize(("n", "r1"), [(5, 0.0), (6, 0.0), (8, 0.3), (10, 0.0), (15, 0.6)])
+def test_short_records_have_a_trend_that_is_found_and_not_an_infinite_one(n, r1):
+    # Of values that rise steadily all pairs rise, without any scatter: by simulation, with the variance of S known.
+    trend = minimum_detectable_trend(n, r1=r1, power=0.9)
+    assert np.isfinite(trend)
+    series = noise(n, 4000, r1) + trend * xr.DataArray(np.arange(n), dims="time")
+    s = gt.mann_kendall(series, slope=False, min_valid=n).s
+    lag = np.arange(1.0, n)
+    weight = 2 * (n - lag) * (n - lag - 1) * (n - lag - 2) / (n * (n - 1) * (n - 2))
+    variance = n * (n - 1) * (2 * n + 5) / 18 * (1 + (weight * 6 / np.pi * np.arcsin(r1**lag / 2)).sum())
+    assert float(((s - 1) / variance**0.5 > 1.959964).mean()) > 0.87
+
+
 def test_persistence_and_noise_ask_for_larger_trends():
     calm, persistent = minimum_detectable_trend(40), minimum_detectable_trend(40, r1=0.5)
     assert 1.5 * calm < persistent < 2.0 * calm
@@ -52,6 +65,14 @@ def test_fields_give_lazy_fields(no_compute):
         ({"n": 30, "power": 0.04}, "not a probability above alpha"),
         ({"n": 30, "power": 1.0}, "not a probability above alpha"),
         ({"n": 30, "alpha": 0.0}, "between 0 and 1"),
+        ({"n": 30, "alpha": 5e-324}, "between 0 and 1"),
+        ({"n": "30"}, "whole number from 4 on"),
+        ({"n": 30, "power": "0.9"}, "not a probability above alpha"),
+        ({"n": 30, "r1": -1}, "between -1 and 1"),
+        ({"n": 30, "r1": np.array([0.2, 1.5])}, "r1=1.5 .*between -1 and 1"),
+        ({"n": 30, "noise": -1}, "not a standard deviation"),
+        ({"n": 30, "noise": [1.0, np.inf]}, "not a standard deviation"),
+        ({"n": 30, "noise": xr.DataArray([1.0, -2.0], dims="x")}, "not a standard deviation"),
     ],
 )
 def test_what_is_no_question_is_refused(options, message):

@@ -1,17 +1,11 @@
 """What a run may destroy: nothing that gridtrend did not write, whatever lies under the name of the output or beside it."""
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import stat
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import dask
 import numpy as np
 import pytest
 import xarray as xr
@@ -20,10 +14,7 @@ from click.testing import CliRunner
 import gridtrend as gt
 from gridtrend import io
 from gridtrend.cli.commands import cli
-from gridtrend.cli.job import SHAPES_NOTHING
-from gridtrend.cli.resources import Resources
-from gridtrend.cli.trend import trend
-from gridtrend.io import exchange, ledger, marker, regions
+from gridtrend.io import ledger, marker
 
 ROOT = Path(__file__).parents[1]
 posix = pytest.mark.skipif(os.name != "posix", reason="links, devices and users of POSIX")

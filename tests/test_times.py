@@ -11,10 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-import gridtrend as gt
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.refusals import Refusal
-from gridtrend.grid.sampling import regular
 from gridtrend.grid.timeaxis import time_axis
 
 MONTHS = pd.date_range("1990-01-01", periods=24, freq="MS")

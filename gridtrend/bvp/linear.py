@@ -9,8 +9,9 @@ import xarray as xr
 from gridtrend.bvp.blocks import LinearProblem, Slot
 from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
-from gridtrend.bvp.results import ORDERS, check_alike, dataset
+from gridtrend.bvp.results import NAMES, ORDERS, check_alike, dataset
 from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
+from gridtrend.grid.names import refuse_taken
 
 MISSING = ("propagate", "trim")
 
@@ -135,6 +136,7 @@ def solve_linear(
         tuple(entries), tuple(sources), rows, values, slots.is_complex, missing == "trim",
     )  # fmt: skip
     check_alike(slots.arrays)
+    refuse_taken((*states, *NAMES), ["state"], *slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,

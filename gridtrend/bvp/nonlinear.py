@@ -9,9 +9,10 @@ from gridtrend.bvp.conditions import Condition, Coupled, Value, ends
 from gridtrend.bvp.linear import Slots, check_order
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.newton import NonlinearProblem
-from gridtrend.bvp.results import check_alike, dataset
+from gridtrend.bvp.results import NAMES, check_alike, dataset
 from gridtrend.bvp.right_hand_side import RightHandSide, states_of
 from gridtrend.grid.apply import map_cells
+from gridtrend.grid.names import refuse_taken
 
 
 def solve(
@@ -119,6 +120,7 @@ def solve(
         coefficients, first, rows, values, max_iterations,
     )  # fmt: skip
     check_alike(slots.arrays)
+    refuse_taken((*states, *NAMES), ["state"], *slots.arrays)
     results = map_cells(
         problem,
         slots.arrays,

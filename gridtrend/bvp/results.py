@@ -9,6 +9,8 @@ import xarray as xr
 from gridtrend.grid.apply import package_version
 
 ORDERS = (2, 4, 6)
+# Of what stands beside the states.
+NAMES = ("error_estimate", "residual", "status")
 MEANINGS = "solved long_steps doubtful uncorrected not_converged no_unique_solution missing_coefficients"
 
 

@@ -306,6 +306,7 @@ def _results(
     record: Record, job: TrendJob, plans: "dict[str, Plan]", work: "Workspace", progress: Progress
 ) -> "Iterator[xr.Dataset]":
     from gridtrend import io
+    from gridtrend.grid.names import named_as_in
 
     for name in record.names:
         array = record.dataset[name]
@@ -315,4 +316,5 @@ def _results(
         trends = getattr(subject.gridtrend, job.test)(record.dim, **job.analysis)
         if job.field_test:
             trends = trends.assign(trends.gridtrend.field_significance(**job.field_test).data_vars)
-        yield io.add_grid(trends, array, record.dataset)
+        source = named_as_in(trends, record.dataset)
+        yield io.add_grid(trends, source[name], source)

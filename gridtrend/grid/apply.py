@@ -1,6 +1,7 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from gridtrend.grid.cf import data_name, output_attrs
 from gridtrend.grid.dialect import either
 from gridtrend.grid.kernel import Kernel, Output
 from gridtrend.grid.timeaxis import TimeAxis, period
+from gridtrend.grid.wide import counted, is_wide
 
 
 def apply(
@@ -49,6 +51,10 @@ def apply(
         if "time" in block.core_dims:
             check_array(array, dim)
             check_chunks(array, dim)
+    _check_alike([array for array in arrays if dim in array.dims], dim)
+    if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
+        # dask divides by sizes.
+        return apply(kernel, *map(_without_values, arrays), dim=dim, axis=axis, **parameters).chunk()
     first = arrays[0]
     if axis is not None:
         parameters["t"] = axis.values
@@ -73,12 +79,29 @@ def apply(
     for output, result in zip(kernel.outputs, results, strict=True):
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, units, unit)
-    # xarray forgets the attributes of coordinates together with those of the data.
-    kept = {name: next(a.coords[name] for a in arrays if name in a.coords) for name in results[0].coords}
     provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": package_version()}
     # Results along the dimension keep its coordinate; all others are of the whole period.
     span = {} if dim in results[0].dims else period(first, dim)
-    return xr.Dataset(variables, kept | span, provenance)
+    return xr.Dataset(variables, _coordinates(results[0], arrays, variables), provenance).assign_coords(span)
+
+
+def _coordinates(result: xr.DataArray, arrays: Sequence[xr.DataArray], taken: Collection[Hashable]) -> xr.Coordinates:
+    """The coordinates of a result with their indexes, and with their attributes, which xarray forgets."""
+    kept = {
+        name: next(
+            (a.coords[name] for a in arrays if name in a.coords and a.coords[name].dims == coord.dims), coord
+        ).variable.copy(deep=False)
+        for name, coord in result.coords.items()
+        # Results along a dimension that is called like one of them.
+        if name not in taken
+    }
+    return xr.Coordinates(kept, {name: index for name, index in result.xindexes.items() if name in kept})
+
+
+def _without_values(array: xr.DataArray) -> xr.DataArray:
+    """The array in memory, missing: where a dimension is of size 0, nothing depends on values."""
+    missing = np.nan if array.dtype.kind == "f" else 0
+    return array.copy(data=np.full(array.shape, missing, array.dtype))
 
 
 def _names(dims: tuple[str, ...], dim: str) -> list[str]:
@@ -130,6 +153,9 @@ def apply_function(
     Dataset
         One variable for each output, in the chunks of the first array.
     """
+    if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
+        empty = map(_without_values, arrays)
+        return apply_function(function, *empty, outputs=outputs, like=like, family=family, **parameters).chunk()
     families = [[name for name in family if name in array.dims] for array in arrays]
     results = xr.apply_ufunc(
         function,
@@ -153,7 +179,28 @@ def apply_function(
             result = result.chunk(first.chunksizes) if family and first.chunks is not None else result
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
-    return xr.Dataset(variables, dict(first.coords))
+    return xr.Dataset(variables, _coordinates(first, [first], variables))
+
+
+def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """The first array where the second is valid too, and what its values are counted from, None if from 0.
+
+    Whole numbers have no missing value, so that they become float64: they are counted from elsewhere where they are larger
+    than that holds.
+    """
+    level = None
+    if is_wide(first.dtype):
+        first, level = xr.apply_ufunc(
+            _counted, first, input_core_dims=[[dim]], output_core_dims=[[dim], []],
+            dask="parallelized", output_dtypes=[float, float], keep_attrs=True,
+        )  # fmt: skip
+        level = level.drop_vars(level.coords)
+    return first.where(np.isfinite(second)), level
+
+
+def _counted(series: Any) -> tuple[Any, Any]:
+    values, first = counted(series)
+    return values, np.zeros(series.shape[:-1]) if first is None else first
 
 
 def map_cells(
@@ -221,12 +268,45 @@ def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
             + either("dim=...", "--dim NAME")
         )
     if array.dtype.kind not in kinds:
-        raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. Convert it with .astype(float).")
+        raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. {_as_numbers(array.dtype.kind)}")
+    unknown = [size for size in array.shape if math.isnan(size)]
+    if unknown:
+        raise ValueError(
+            f"{name} has dask chunks of unknown sizes, as a selection by lazy values leaves them. Have them counted first: "
+            "da.copy(data=da.data.compute_chunk_sizes())."
+        )
+
+
+def _as_numbers(kind: str) -> str:
+    """How to make real numbers of another kind of value; a missing value must stay one."""
+    return {
+        "m": "These are durations: divide them by a unit of time, da / np.timedelta64(1, 'D'), which leaves missing ones "
+        "missing (.astype(float) would make numbers of them).",
+        "M": "These are dates: count them in a unit of time, (da - np.datetime64('1970-01-01')) / np.timedelta64(1, 'D'), "
+        "which leaves missing ones missing (.astype(float) would make numbers of them).",
+        "c": "These are complex: take their real part, da.real, or their size, abs(da).",
+    }.get(kind, "Convert it with .astype(float).")
+
+
+def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
+    """Refuse arrays of different lengths or coordinates, with the call that brings them together."""
+    sizes = [array.sizes[dim] for array in arrays]
+    if len(set(sizes)) > 1:
+        raise ValueError(
+            f"the arrays have {' and '.join(map(str, sizes))} steps along {dim!r}, and each step of one belongs to one of "
+            "the other. Give both a coordinate, and keep the steps they share: x, y = xarray.align(x, y)."
+        )
+    try:
+        xr.align(*arrays, join="exact", copy=False)
+    except ValueError as error:
+        raise ValueError(
+            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
+            "first: x, y = xarray.align(x, y)."
+        ) from None
 
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:
     """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
-    """Refuse an array that has `dim` split over several dask chunks."""
     chunks = array.chunksizes.get(dim, ())
     if len(chunks) > 1:
         others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)

@@ -99,7 +99,7 @@ def decode_since(values: np.ndarray, units: str, calendar: str) -> np.ndarray:
 
 
 def _date(values: Any, unit: str, reference: str, calendar: str) -> Any:
-    """cftime dates; missing where a number is."""
+    """Cftime dates; missing where a number is."""
     import cftime
 
     values = np.asarray(values)

@@ -1,5 +1,6 @@
 """CF names, units and attributes: pure functions on strings and dicts (CF-1.11)."""
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -16,11 +17,31 @@ _FAHRENHEIT_STEPS = {"degf", "deg_f", "degree_f", "degrees_f", "fahrenheit", "de
 
 def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:
     """What to call a variable in the long names of its results."""
-    standard = str(attrs.get("standard_name", "")).replace("_", " ")
-    return str(attrs.get("long_name") or standard or name or "the data")
+    long_name, standard = (attrs.get(key, "") for key in ("long_name", "standard_name"))
+    for text in (long_name, standard.replace("_", " ") if isinstance(standard, str) else ""):
+        if isinstance(text, str) and text:
+            return text
+    return "the data" if name is None or name == "" else str(name)
 
 
-def slope_units(units: str | None, per: str) -> str | None:
+def unit_text(units: Any) -> str | None:
+    """Units as files have them, which may be a number (1) or nonsense; None where they say nothing.
+
+    Examples
+    --------
+    >>> unit_text("K"), unit_text(1), unit_text(np.array(["m"])), unit_text(np.nan), unit_text({"m": 1})
+    ('K', '1', 'm', None, None)
+    """
+    if isinstance(units, np.ndarray | np.generic | list | tuple) and np.size(units) == 1:
+        units = np.ravel(units)[0].item() if not isinstance(units, list | tuple) else units[0]
+    if isinstance(units, bytes):
+        units = units.decode(errors="replace")
+    if isinstance(units, int | float) and not isinstance(units, bool) and math.isfinite(units):
+        return f"{units:g}"
+    return units if isinstance(units, str) else None
+
+
+def slope_units(units: Any, per: str) -> str | None:
     """Units of a change per `per` of a quantity in `units`; None where that is not known.
 
     A degree Celsius more is a kelvin more, and kelvin has no offset to mistake.
@@ -30,6 +51,7 @@ def slope_units(units: str | None, per: str) -> str | None:
     >>> slope_units("degC", "year"), slope_units("1", "year"), slope_units("mm day-1", "step")
     ('K year-1', 'year-1', 'mm day-1')
     """
+    units = unit_text(units)
     if units is None:
         return None
     if units.lower() in _KELVIN_STEPS:
@@ -41,14 +63,14 @@ def slope_units(units: str | None, per: str) -> str | None:
     return f"{units} {time}".strip()
 
 
-def temperature_kind(units: str | None, template: str) -> dict[str, str]:
+def temperature_kind(units: Any, template: str) -> dict[str, str]:
     """`units_metadata` where units are of temperature: a difference is not a point on the scale (CF-1.11, 3.1.2)."""
-    if units is None or units.lower() not in _KELVIN_STEPS | _FAHRENHEIT_STEPS:
+    if (unit_text(units) or "").lower() not in _KELVIN_STEPS | _FAHRENHEIT_STEPS:
         return {}
     return {"units_metadata": f"temperature: {'difference' if template == '{slope}' else 'on_scale'}"}
 
 
-def output_attrs(output: Output, name: str, units: str | None, per: str) -> dict[str, Any]:
+def output_attrs(output: Output, name: str, units: Any, per: str) -> dict[str, Any]:
     """Attributes of one result variable.
 
     Parameters
@@ -58,12 +80,12 @@ def output_attrs(output: Output, name: str, units: str | None, per: str) -> dict
     name : str
         What the input is called.
     units : str or None
-        Units of the input.
+        Units of the input; what is no unit counts as None.
     per : str
         Unit of time of slopes, as in `TimeAxis.unit`.
     """
     attrs: dict[str, Any] = {"long_name": output.long_name.format(data=name)}
-    stored = {"{units}": units, "{slope}": slope_units(units, per)}.get(str(output.units), output.units)
+    stored = {"{units}": unit_text(units), "{slope}": slope_units(units, per)}.get(str(output.units), output.units)
     if stored is not None:
         attrs["units"] = stored
     if output.units in ("{units}", "{slope}"):

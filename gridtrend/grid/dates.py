@@ -185,7 +185,7 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
             raise _no_dates(name, units, doubt)
         if form is None and like and not units and _are_years(values[known]):
             return _in(variable, values, "years")
-    if form is None or known_days(units) and form in ("%Y", "%Y.%f"):
+    if form is None or (known_days(units) and form in ("%Y", "%Y.%f")):
         return variable
     calendar = calendar_of(variable.attrs, name)
     some, reason = decode_format(values[known], form, calendar)

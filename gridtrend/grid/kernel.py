@@ -17,12 +17,13 @@ import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numba
 import numpy as np
 
 from gridtrend.grid.cache import MachineCode
+from gridtrend.grid.wide import counted, is_wide
 
 if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
     raise ImportError("gridtrend computes with compiled kernels only: unset NUMBA_DISABLE_JIT")
@@ -87,6 +88,12 @@ class Output:
     dtype: str = "f8"
     dims: tuple[str, ...] = ()
     attrs: tuple[tuple[str, Any], ...] = ()
+
+    # Of all outputs there are: names that coordinates of the data had better not have.
+    names: ClassVar[set[str]] = set()
+
+    def __post_init__(self) -> None:
+        self.names.add(self.name)
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,7 @@ class Kernel:
         data = [blocks[item.name].dtype.newbyteorder("=") for item in self.blocks if item.type == "T"]
         single = all(kind == np.float32 for kind in data)
         dtype = np.dtype(np.float32 if single else np.float64)
+        level = self._count(blocks)
 
         arguments: list[Any] = []
         sizes: dict[str, int] = {}
@@ -184,7 +192,25 @@ class Kernel:
         if sizes["cell"]:
             self.compiled(dtype)(*arguments, *results)
         shaped = [cells_first(result, loop_shape) for result in results]
+        if level is not None:
+            shaped = [
+                result + level if output.units == "{units}" and not output.dims else result
+                for output, result in zip(self.outputs, shaped, strict=True)
+            ]
         return tuple(shaped) if len(shaped) > 1 else shaped[0]
+
+    def _count(self, blocks: dict[str, Any]) -> Any:
+        """Put numbers in `blocks` that float64 holds; what those of the first are counted from, None if from 0."""
+        series = [item.name for item in self.blocks if item.type == "T"]
+        # Beside other numbers than series, a model of them for instance, nothing may be counted from elsewhere.
+        if any(item.core_dims != ("time",) for item in self.blocks if item.type == "T"):
+            return None
+        level = None
+        for name in series:
+            if is_wide(blocks[name].dtype):
+                blocks[name], first = counted(blocks[name])
+                level = first if name == series[0] else level
+        return level
 
     def compiled(self, dtype: Any) -> Any:
         """The machine code for data of this dtype, compiled (or read from disk) at the first call in a process."""
@@ -245,6 +271,11 @@ def machine_code(dispatcher: Any, signature: Any, name: str, *modules: str) -> A
     *modules : str
         Modules of this package that it is compiled from, with all that they import.
     """
+    if getattr(numba.config, "DISABLE_JIT", 0):
+        raise RuntimeError(
+            "gridtrend computes in compiled code only, and the environment variable NUMBA_DISABLE_JIT (or "
+            "numba.config.DISABLE_JIT) turns that off. Unset it, and start Python anew."
+        )
     dispatcher._cache = MachineCode(name, (__name__, *modules))
     dispatcher.compile(signature)
     dispatcher.disable_compile()

@@ -13,6 +13,8 @@ import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
 from gridtrend.grid.dates import mixed, with_dates
+from gridtrend.grid.kernel import Output
+from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
 from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named
 
@@ -107,7 +109,10 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
 
 
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
-    """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds."""
+    """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds.
+
+    They are called otherwise where `dim` is called like a result, until `names.distinct` gives them their final names.
+    """
     da = with_dates(da, dim, strict=False)
     if dim not in da.coords or da.sizes[dim] == 0:
         return {}
@@ -117,13 +122,16 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
         return {}
     first, last = values.min(), values.max()
     middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
-    bounds = f"{dim}_bnds"
+    name = other_name(dim) if dim in Output.names else dim
+    bounds = f"{name}_bnds"
     attrs, encoding = described(da[dim], bounds)
     ends = np.empty(2, dtype=values.dtype)
     ends[:] = first, last
+    # The data may have a dimension or a coordinate "bnds" of their own.
+    free = "bnds" not in da.coords and da.sizes.get("bnds", 2) == 2
     return {
-        dim: xr.Variable((), middle, attrs, encoding),
-        bounds: xr.Variable("bnds", ends, encoding=encoding),
+        name: xr.Variable((), middle, attrs, encoding),
+        bounds: xr.Variable("bnds" if free else "period_bnds", ends, encoding=encoding),
     }
 
 

@@ -11,6 +11,7 @@ import xarray as xr
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.cf import slope_units, temperature_kind
 from gridtrend.grid.dates import are_dates, with_dates
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.kernels.cells import fit_cells, predict_cells
 from gridtrend.neural.layered import check_hidden
@@ -24,6 +25,7 @@ from gridtrend.neural.windows import cycle
 MODELS = ("mlp", "linear")
 
 
+@distinct("parameter")
 def fit_per_cell(
     da: xr.DataArray,
     dim: str = "time",

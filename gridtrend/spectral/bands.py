@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.cf import slope_units
+from gridtrend.grid.names import distinct
 from gridtrend.grid.sampling import Duration
 from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
@@ -123,6 +124,7 @@ def band_power(
     return replace(found, setup=setup).named(found.joined()[..., 0], (dim,), "band_power", attrs)
 
 
+@distinct("amplitude", "phase")
 def harmonic(
     da: xr.DataArray,
     dim: str = "time",

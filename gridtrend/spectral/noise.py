@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import given
+from gridtrend.grid.names import distinct
 from gridtrend.grid.sampling import Duration
 from gridtrend.spectral.background import frequencies_of, red_noise_in_windows
 from gridtrend.spectral.means import apply_to, check_alpha, count_attrs, independence, mean_sums, where_known
@@ -13,6 +14,7 @@ from gridtrend.spectral.setup import long_name, prepare
 from gridtrend.spectral.tapers import Taper, effective_segments
 
 
+@distinct("power", "background", "level", "lag1", "n_segments")
 def red_noise(
     da: xr.DataArray,
     dim: str = "time",

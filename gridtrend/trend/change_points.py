@@ -2,6 +2,7 @@
 
 import xarray as xr
 
+from gridtrend.grid.names import distinct
 from gridtrend.trend.change_search import find_change
 from gridtrend.trend.kernels import change_points as kernels
 from gridtrend.trend.options import choose
@@ -10,6 +11,7 @@ P_VALUES = {"formula": 0, "simulated": 1}
 STATISTICS = {"range": kernels.RANGE, "u": kernels.U}
 
 
+@distinct()
 def pettitt(
     da: xr.DataArray,
     dim: str = "time",
@@ -97,6 +99,7 @@ def pettitt(
     return find_change(da, dim, "Pettitt test", kernels.PETTITT, alpha, drawn, seed, min_valid)
 
 
+@distinct()
 def snht(
     da: xr.DataArray,
     dim: str = "time",
@@ -182,6 +185,7 @@ def snht(
     return find_change(da, dim, "SNHT", kernels.SNHT, alpha, simulations, seed, min_valid)
 
 
+@distinct()
 def buishand(
     da: xr.DataArray,
     dim: str = "time",

@@ -7,6 +7,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply_function, check_array
 from gridtrend.grid.kernel import Output
+from gridtrend.grid.names import distinct
 from gridtrend.trend import multiple_tests, permutation
 from gridtrend.trend.options import check_alpha, choose
 
@@ -43,6 +44,7 @@ N_REJECTED = Output("n_rejected", "number of tests that are significant over the
 OUTPUTS = (SIGNIFICANT, P_ADJUSTED, THRESHOLD, N_TESTS, N_REJECTED)
 
 
+@distinct(keeps=True)
 def field_significance(
     p: xr.DataArray,
     dim: Hashable | Sequence[Hashable] | None = None,

@@ -149,7 +149,8 @@ def _together(da: xr.DataArray, dims: list[str]) -> xr.DataArray:
     others = [name for name in da.dims if name not in dims]
     shape = [da.sizes[name] for name in others] + [math.prod(da.sizes[name] for name in dims)]
     coords = {name: coord for name, coord in da.coords.items() if not set(dims) & set(coord.dims)}
-    return xr.DataArray(np.empty(shape, da.dtype), coords, (*others, _TOGETHER), da.name, da.attrs)
+    empty = xr.DataArray(np.empty(shape, da.dtype), coords, (*others, _TOGETHER), da.name, da.attrs)
+    return empty if da.chunks is None else empty.chunk()
 
 
 def _sites(da: xr.DataArray, dim: str, over: str | Sequence[str] | None) -> list[str]:

@@ -3,6 +3,7 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import linear as kernels
@@ -11,6 +12,7 @@ from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, 
 EFFECTIVE: dict[str | None, int] = {"ar1": kernels.AR1, None: kernels.ALL}
 
 
+@distinct()
 def linear_trend(
     da: xr.DataArray,
     dim: str = "time",

@@ -2,10 +2,13 @@
 
 import xarray as xr
 
+from gridtrend.grid.cf import unit_text
+from gridtrend.grid.names import distinct
 from gridtrend.trend.groups import over_test
 from gridtrend.trend.variables import numeric_variables
 
 
+@distinct()
 def multivariate_mann_kendall(
     data: xr.Dataset | xr.DataArray,
     dim: str = "time",
@@ -140,7 +143,7 @@ def _stacked_variables(ds: xr.Dataset, dim: str, over: str) -> xr.DataArray:
     names = numeric_variables(ds, dim)
     if over in ds.dims:
         raise ValueError(f"the Dataset has a dimension {over!r} already. Name another for its variables: over=...")
-    units = {ds[name].attrs.get("units") for name in names}
+    units = {unit_text(ds[name].attrs.get("units")) for name in names}
     da = ds[names].to_array(over).rename(None)
     if da.chunks is not None:
         da = da.chunk({over: -1})

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, TypeVar
 
+import numpy as np
+
 from gridtrend.grid.dialect import given
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
@@ -21,18 +23,30 @@ ALTERNATIVES = {
 P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
 
 Choice = TypeVar("Choice")
+# The least level that quantiles are computed for.
+SMALLEST = 1e-300
 
 
-def choose(name: str, value: str | None, choices: Mapping[Any, Choice]) -> Choice:
+def is_number(value: Any) -> bool:
+    """Whether this is a real number."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
+
+
+def is_whole(value: Any, least: float) -> bool:
+    """Whether this is a whole number, and no smaller than `least`."""
+    return is_number(value) and least <= value < math.inf and value == int(value)
+
+
+def choose(name: str, value: Any, choices: Mapping[Any, Choice]) -> Choice:
     """What one of several named choices stands for."""
-    if value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         raise ValueError(f"{given(name, value)} is not known; use one of {', '.join(map(repr, choices))}.")
     return choices[value]
 
 
 def check_alpha(alpha: float) -> float:
     """A significance level, between 0 and 1."""
-    if not 0.0 < alpha < 1.0:
+    if not (is_number(alpha) and SMALLEST < alpha < 1.0):
         raise ValueError(
             f"{given('alpha', alpha)} is not a significance level; give a number between 0 and 1, such as 0.05."
         )
@@ -41,7 +55,7 @@ def check_alpha(alpha: float) -> float:
 
 def check_min_valid(min_valid: int) -> int:
     """A number of valid values, at least 1."""
-    if not (1 <= min_valid < math.inf and min_valid == int(min_valid)):
+    if not is_whole(min_valid, 1):
         raise ValueError(f"{given('min_valid', min_valid)} is not a number of values; give a whole number from 1 on.")
     return int(min_valid)
 
@@ -49,12 +63,12 @@ def check_min_valid(min_valid: int) -> int:
 def check_draws(name: str, draws: int, seed: int, alpha: float) -> int:
     """A number of random draws that can show significance at level `alpha`, and a seed for them."""
     # The smallest p-value is 1 / (draws + 1).
-    if not (1 / alpha - 1 <= draws < math.inf and draws == int(draws)):
+    if not is_whole(draws, 1 / alpha - 1):
         raise ValueError(
             f"{name}={draws!r} cannot show significance at {alpha:g}; give a whole number, at least "
             f"{math.ceil(1 / alpha)}, better many more."
         )
-    if not (seed >= 0 and seed == int(seed)):
+    if not is_whole(seed, 0):
         raise ValueError(f"seed={seed!r} is not a seed; give a whole number from 0 on.")
     return int(draws)
 

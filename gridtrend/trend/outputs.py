@@ -39,7 +39,7 @@ VARIANCE_FALLBACK = Output(
     attrs=(
         ("standard_name", "status_flag"),
         ("flag_values", (0, 1)),
-        ("flag_meanings", "as_estimated first_order_autoregressive_because_not_positive"),
+        ("flag_meanings", "as_estimated raised_to_first_order_autoregressive"),
     ),
 )
 AUTOCORRELATION = Output("r1", "lag-1 autocorrelation that was removed from {data}")

@@ -1,9 +1,9 @@
 """The partial Mann-Kendall test: a trend that a covariate does not explain."""
 
-import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.apply import apply, check_array, common_steps
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.groups import COMPATIBLE, TAUS
 from gridtrend.trend.kernels import partial as kernels
@@ -11,6 +11,7 @@ from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, 
 from gridtrend.trend.slopes import finish_line, theil_sen
 
 
+@distinct()
 def partial_mann_kendall(
     da: xr.DataArray,
     covariate: xr.DataArray,
@@ -140,8 +141,10 @@ def partial_mann_kendall(
         "min_valid": min_valid,
     }
     if slope:
-        both = da if compatible else da.where(np.isfinite(covariate))
+        both, level = (da, None) if compatible else common_steps(da, covariate, dim)
         line = theil_sen(both, dim, alpha=alpha, per=per, intercept=intercept, ci=ci, min_valid=max(min_valid, 2))
-        result = finish_line(result.assign(line.drop_vars("n_valid").data_vars), ci)
+        if level is not None:
+            line["intercept"] = (line["intercept"] + level).assign_attrs(line["intercept"].attrs)
+        result = finish_line(result.assign({name: line[name].variable for name in line if name != "n_valid"}), ci)
         attrs |= {name: line.attrs[name] for name in ("slope_per", "intercept")}
     return result.assign_attrs(attrs)

@@ -4,6 +4,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
 from gridtrend.grid.dialect import given
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
@@ -13,6 +14,7 @@ from gridtrend.trend.options import (
     check_alpha,
     check_min_valid,
     choose,
+    is_whole,
     two_sided_quantile,
 )
 from gridtrend.trend.serial_correlation import INDEPENDENT, LAGGED, METHODS, OWN_SLOPE, Record, exact_p
@@ -23,6 +25,7 @@ LINE = ("slope", "intercept", "slope_lower", "slope_upper")
 COMPATIBLE = ("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw")
 
 
+@distinct()
 def mann_kendall(
     da: xr.DataArray,
     dim: str = "time",
@@ -120,8 +123,9 @@ def mann_kendall(
         variance_factor : float64, dimensionless
             What var S was multiplied by ("hamed_rao", "yue_wang", "block_bootstrap", "ltp").
         variance_fallback : int8
-            1 where the sum over autocorrelations left a factor that is not positive, and that of an AR(1) process with
-            the same first autocorrelation stands in its place ("hamed_rao", "yue_wang").
+            1 where the sum over autocorrelations left a factor below that of an AR(1) process whose first autocorrelation
+            lies one standard error, 1 / sqrt(n_valid), above the estimate but not above 0, and the latter stands in its
+            place ("hamed_rao", "yue_wang"): noise compensates itself no further than the data can show.
         r1 : float64, dimensionless
             Lag-1 autocorrelation removed, 0 where it was not significant ("prewhitening", "tfpw", "vctfpw", "3pw").
         block_length : int32
@@ -142,7 +146,7 @@ def mann_kendall(
     Warns
     -----
     UserWarning
-        If "yue_wang" is asked for all lags, which rejects half of all series of white noise.
+        If "yue_wang" is asked for all lags, whose sum is no estimate of anything. If a coordinate is called like a result.
 
     See Also
     --------
@@ -261,7 +265,7 @@ def _check_method(
             f"{given('p_value', p_value)} needs independent values, and {given('method', method)} is for others; use "
             f"{given('p_value', 'normal')}, or one of the methods {', '.join(map(repr, INDEPENDENT))}."
         )
-    if not (resamples == int(resamples) and resamples >= 1 and seed == int(seed) and seed >= 0):
+    if not (is_whole(resamples, 1) and is_whole(seed, 0)):
         raise ValueError(
             f"resamples={resamples!r} and seed={seed!r}: give a whole number of replicates from 1 on, such as 2000, and "
             "a whole number from 0 on."

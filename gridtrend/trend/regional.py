@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from gridtrend.grid.names import distinct
 from gridtrend.trend.groups import over_test
 
 
+@distinct()
 def regional_mann_kendall(
     da: xr.DataArray,
     dim: str = "time",

@@ -6,11 +6,14 @@ import xarray as xr
 from gridtrend.grid.apply import check_array
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import given
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.groups import Groups, grouped_test
+from gridtrend.trend.options import is_whole
 from gridtrend.trend.phases import calendar_slots, positions
 
 
+@distinct()
 def seasonal_mann_kendall(
     da: xr.DataArray,
     dim: str = "time",
@@ -188,7 +191,7 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
 
 
 def _whole_number(period: int) -> int:
-    if isinstance(period, bool) or not (period == int(period) and period >= 1):
+    if not is_whole(period, 1):
         raise ValueError(
             f"{given('period', period)} is not a number of steps; give a whole number from 1 on, or 'month'."
         )

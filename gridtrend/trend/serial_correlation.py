@@ -23,7 +23,7 @@ from gridtrend.trend.kernels import (
     variance_corrections,
 )
 from gridtrend.trend.kernels.variance_corrections import LEADING
-from gridtrend.trend.options import two_sided_quantile
+from gridtrend.trend.options import is_whole, two_sided_quantile
 
 # Autocorrelations outside this band, in standard errors, are taken for real: 5 % of those of white noise are.
 BAND = two_sided_quantile(0.05)
@@ -95,7 +95,7 @@ class Record:
 
     def series(self, whitened: xr.Dataset) -> xr.DataArray:
         """The whitened series under the name of the data: what follows are tests of these."""
-        return whitened["whitened"].drop_attrs(deep=False).assign_attrs(self.da.attrs).rename(self.da.name)
+        return whitened["_whitened"].drop_attrs(deep=False).assign_attrs(self.da.attrs).rename(self.da.name)
 
     def tested(self, whitened: xr.Dataset) -> xr.Dataset:
         """The plain test of a whitened series, which may have lost its first value."""
@@ -106,7 +106,7 @@ class Record:
         result = result.assign(exact_p(series, self.dim, axis, test, self.p_method))
         known = self.plain["n_valid"] >= self.test["min_valid"]
         judged = {name: result[name].where(known, 0 if name == "trend" else float("nan")) for name in TESTED}
-        return result[list(TESTED)].assign(judged).assign(r1=whitened["r1"])
+        return result[list(TESTED)].assign(judged).assign(r1=whitened["_r1"])
 
 
 def exact_p(
@@ -133,10 +133,10 @@ def yue_wang(record: Record) -> xr.Dataset:
     """Variance by Yue & Wang 2004."""
     if record.lag == "all" and not record.compat:
         warnings.warn(
-            f"{given('lag', 'all')} sums the autocorrelations of every lag, which is no consistent estimate: it rejects "
-            "about half of all series of white noise at the 5 % level. Leave lag out (first lag), or use "
+            f"{given('lag', 'all')} sums the autocorrelations of every lag, which is no consistent estimate: the sum comes to "
+            "nearly -1/2 for any series, so that persistence is not corrected for. Leave lag out (first lag), or use "
             f"{given('method', 'hamed_rao')}.",
-            stacklevel=4,
+            stacklevel=6,
         )
     return record.retested(
         variance_corrections.corrected_variance,
@@ -211,7 +211,9 @@ def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
         dim=record.dim, axis=replace(record.axis, order=None), min_valid=record.test["min_valid"], **record.line,
     )  # fmt: skip
     attrs = result["intercept"].attrs
-    result["intercept"] = (result["intercept"] + series["level"].drop_vars(series["level"].coords)).assign_attrs(attrs)
+    result["intercept"] = (result["intercept"] + series["_level"].drop_vars(series["_level"].coords)).assign_attrs(
+        attrs
+    )
     return {str(name): da for name, da in result.data_vars.items() if name != "n_valid"}
 
 
@@ -221,14 +223,14 @@ def _lags(record: Record, default: int, least: int = 1) -> int:
         return ALL
     if record.lag is None:
         return default
-    if isinstance(record.lag, str) or record.lag != int(record.lag) or record.lag < least:
+    if not is_whole(record.lag, least):
         raise ValueError(
             f"{given('lag', record.lag)} is not a number of lags; give a whole number from {least} on, or 'all'."
         )
     size = record.da.sizes[record.dim]
     if record.lag >= max(size, least + 1):
         raise ValueError(
-            f"{given('lag', record.lag)} is as long as the record of {size} steps, and no two values are so far apart; give a lag of "
-            f"at most {size - 1}, or 'all'."
+            f"{given('lag', record.lag)} is as long as the record of {size} steps, and no two values are so far apart; "
+            f"give a lag of at most {size - 1}, or 'all'."
         )
     return int(record.lag)

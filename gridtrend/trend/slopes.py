@@ -5,6 +5,7 @@ from typing import Any
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import siegel
@@ -19,6 +20,7 @@ LIMITS: dict[str | None, int] = {
 }
 
 
+@distinct()
 def theil_sen(
     da: xr.DataArray,
     dim: str = "time",
@@ -116,6 +118,7 @@ def theil_sen(
     )
 
 
+@distinct()
 def siegel_slope(
     da: xr.DataArray,
     dim: str = "time",

@@ -1,15 +1,15 @@
 """Which variables of a Dataset a trend is asked of."""
 
+from collections.abc import Hashable
+
 import xarray as xr
 
 
-def numeric_variables(ds: xr.Dataset, dim: str) -> list[str]:
+def numeric_variables(ds: xr.Dataset, dim: str) -> list[Hashable]:
     """The numeric variables that have `dim`, bounds of coordinates left out."""
-    bounds = {variable.attrs.get("bounds") for variable in ds.variables.values()}
+    bounds = {str(variable.attrs.get("bounds")) for variable in ds.variables.values()}
     names = [
-        str(name)
-        for name, da in ds.data_vars.items()
-        if dim in da.dims and da.dtype.kind in "biuf" and name not in bounds
+        name for name, da in ds.data_vars.items() if dim in da.dims and da.dtype.kind in "biuf" and name not in bounds
     ]
     if not names:
         found = ", ".join(f"{name} {da.dims}" for name, da in ds.data_vars.items()) or "none"

@@ -5,9 +5,12 @@ import math
 import numpy as np
 
 from gridtrend.grid.kernel import inlined, jit
+from gridtrend.trend.kernels.units import power_of_two
 
 # Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
 ROUNDING = 16.0 * np.finfo(np.float64).eps
+# Sums of squares, and of products, that keep all their digits.
+SMALL_SQUARE, LARGE_SQUARE = 1e-250, 1e300
 
 
 @jit
@@ -35,7 +38,10 @@ def residual_series(tile, t, steps, k, slope, compress, x, when, at):
 
 @jit
 def lay_out(x, at, m, spread, present):
-    """Put `x[:m]`, less its mean, at its steps in `spread`, zeros between; returns the steps spanned and the variance."""
+    """Put `x[:m]`, less its mean, at its steps in `spread`, zeros between; returns the steps spanned and the variance.
+
+    Where squares would vanish or overflow, both are in another unit, which correlations do not depend on.
+    """
     span = at[m - 1] - at[0] + 1 if m else 0
     mean = 0.0
     for i in range(m):
@@ -43,12 +49,19 @@ def lay_out(x, at, m, spread, present):
     mean /= max(m, 1)
     spread[:span] = 0.0
     present[:span] = 0
-    total = 0.0
+    total = largest = 0.0
     for i in range(m):
         deviation = x[i] - mean
         spread[at[i] - at[0]] = deviation
         present[at[i] - at[0]] = 1
         total += deviation * deviation
+        largest = max(largest, abs(deviation))
+    if largest > 0.0 and not SMALL_SQUARE < total < LARGE_SQUARE:
+        unit = power_of_two(largest)
+        total = 0.0
+        for i in range(span):
+            spread[i] /= unit
+            total += spread[i] * spread[i]
     return span, total / max(m, 1)
 
 

@@ -11,11 +11,14 @@ from gridtrend.grid.kernel import inlined, jit, kernel
 from gridtrend.grid.lanes import LANES
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
+from gridtrend.trend.kernels.exact import append_series, new_kept, tail_p_value
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
-from gridtrend.trend.kernels.tiles import fill_tile
+from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 
 LEADING = -1
+# Series of up to so many values have few distinct replicates, which tell too little of what chance can do.
+SHORTEST = 10
 
 
 @inlined
@@ -93,6 +96,7 @@ def block_bootstrap(
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
+    kept, room = new_kept(min(n, SHORTEST)), np.empty((2, SHORTEST * (SHORTEST - 1) // 4 + 1))
     longest = steps[n - 1] + 1 if n else 1
     spread, present, series = np.empty(longest), np.empty(longest, np.int64), np.empty(longest, np.float32)
     for first in range(0, y.shape[1], LANES):
@@ -114,6 +118,10 @@ def block_bootstrap(
                     series[i] = spread[i] if present[i] else np.nan
                 standard = z_score(score[cell], variance[cell], 0.0)
                 p, factor = bootstrap(series, span, length, resamples, seed, standard, alternative)
+                if m <= SHORTEST:
+                    valid_series(tile, t, k, x, when)
+                    untied = append_series(room, 0, x[:m], kept)
+                    p = max(p, tail_p_value(room[0], untied, score[cell], alternative))
             p_value[cell], variance_factor[cell], block_length[cell] = p, factor, length
             var_s[cell] = variance[cell] * factor
             z[cell] = z_score(score[cell], var_s[cell], continuity)

@@ -84,7 +84,7 @@ def partial_mann_kendall(
 ):  # fmt: skip
     """The test of `x` given `y`; without `correct_ties` the variance of either score is that of distinct values."""
     n = x.shape[0]
-    first_tile, second_tile = np.empty((n, LANES)), np.empty((n, LANES))
+    first_tile, second_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
     valid, counts = np.empty(LANES, np.int64), np.zeros((5, LANES), np.int64)
     place_x, place_y = np.empty((n, LANES), np.int64), np.empty((n, LANES), np.int64)
     for first in range(0, x.shape[1], LANES):

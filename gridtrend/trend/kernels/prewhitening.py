@@ -5,6 +5,7 @@ restored and the slope corrected: Wang et al. 2015, doi:10.1061/(ASCE)HE.1943-55
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from gridtrend.trend.kernels.autocorrelation import (
     snap,
 )
 from gridtrend.trend.kernels.tiles import fill_tile
+from gridtrend.trend.kernels.units import power_of_two
 
 # How a series is whitened: as it is; after its trend is taken out, which is put back;
 # the same with the variance restored and the trend corrected for what autocorrelation adds to it.
@@ -42,9 +44,14 @@ def whitened_values(x, at, m, r, white, kept):
 def restore_variance(x, m, white, count):
     """Give the whitened values the mean and the standard deviation of the series."""
     level = np.mean(white[:count])
-    spread = np.std(white[:count])
-    ratio = np.std(x[:m]) / spread if spread > 0.0 else 1.0
     center = np.mean(x[:m])
+    largest = 0.0
+    for i in range(m):
+        largest = max(largest, abs(x[i] - center))
+    # In a unit in which squares of the tiniest values do not vanish, nor those of the largest overflow.
+    unit = power_of_two(largest)
+    spread = np.std(white[:count] / unit)
+    ratio = np.std(x[:m] / unit) / spread if spread > 0.0 else 1.0
     for i in range(count):
         white[i] = center + (white[i] - level) * ratio
 
@@ -52,11 +59,12 @@ def restore_variance(x, m, white, count):
 @kernel(
     "(time,cell),(cell),(time),(time),(),(),()",
     "Tddldll",
-    Output("whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
-    Output("level", "value that whitened {data} is counted from", units="{units}"),
-    outputs.AUTOCORRELATION,
+    # Not called as a coordinate or the dimension of the data may be.
+    Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
+    Output("_level", "value that whitened {data} is counted from", units="{units}"),
+    replace(outputs.AUTOCORRELATION, name="_r1"),
 )
-def whitened_series(y, line, t, steps, bound, mode, compress, whitened, level, r1):
+def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level, _r1):
     """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0.
 
     Whitened values are counted from the first value: adding it would round them.
@@ -74,11 +82,13 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, level, r
             m, origin, size = residual_series(tile, t, steps, k, trend, compress, x, when, at)
             span, variance = lay_out(x, at, m, spread, present)
             r, _ = lag_correlation(spread, present, span, variance, 1)
-            if math.isnan(line[cell]) or not is_significant(r, m, bound):
-                r1[cell], level[cell] = 0.0 * line[cell], 0.0
-                assign(whitened[:, cell], tile[:, k])
+            # pymannkendall whitens whatever r is: a series whose r is 0 loses its first value all the same.
+            whitens = is_significant(r, m, bound) or (compress and variance > 0.0)
+            if math.isnan(line[cell]) or not whitens:
+                _r1[cell], _level[cell] = 0.0 * line[cell], 0.0
+                assign(_whitened[:, cell], tile[:, k])
                 continue
-            r1[cell], level[cell] = r, origin
+            _r1[cell], _level[cell] = r, origin
             count = whitened_values(x, at, m, r, white, kept)
             if mode == VARIANCE_CORRECTED:
                 restore_variance(x, m, white, count)
@@ -88,7 +98,7 @@ def whitened_series(y, line, t, steps, bound, mode, compress, whitened, level, r
                 white[i] += trend * when[kept[i]]
             if not compress:
                 snap(white, count, ROUNDING * size)
-            _write_back(tile, k, white, kept, count, whitened, cell)
+            _write_back(tile, k, white, kept, count, _whitened, cell)
 
 
 @jit

@@ -23,14 +23,15 @@ def fill_tile(y, first, tile, n_valid):
     if n > 0 and used == LANES and y.strides[1] == y.itemsize:
         _fill_by_rows(y, first, tile, n_valid)
         return used
-    missing = y.dtype.type(np.nan)
+    missing, zero = y.dtype.type(np.nan), y.dtype.type(0.0)
     for k in range(LANES):
         n_valid[k] = 0
     for i in range(n):
         for k in range(used):
             value = y[i, first + k]
             valid = math.isfinite(value)
-            tile[i, k] = value if valid else missing
+            # -0.0 becomes 0.0, as below.
+            tile[i, k] = value + zero if valid else missing
             n_valid[k] += valid
         for k in range(used, LANES):
             tile[i, k] = missing
@@ -43,7 +44,7 @@ def _fill_by_rows(y, first, tile, n_valid):
     valid = zero_count(load_cells(y, 0, first))
     for i in range(y.shape[0]):
         row = load_cells(y, i, first)
-        # 0 for numbers, NaN for NaN and for inf: added, it makes inf NaN and changes nothing else.
+        # 0 for numbers, NaN for NaN and for inf: added, it makes inf NaN, -0.0 0.0, and changes nothing else.
         gap = subtract(row, row)
         valid = count_equal(valid, gap, gap)
         store(tile, i, add(row, gap))

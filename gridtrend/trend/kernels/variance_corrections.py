@@ -1,9 +1,13 @@
 """The variance of S under serial correlation: Hamed & Rao 1998 and Yue & Wang 2004.
 
 Both multiply the variance of independent values by 1 + 2 sum(w r): r is the autocorrelation of the detrended series
-(Hamed and Rao: of its ranks), w the share of pairs at that lag. A truncated sum can come out negative. Then r is taken
-as that of an AR(1) process with the same first autocorrelation, whose full sum is positive for any weights used here.
+(Hamed and Rao: of its ranks), w the share of pairs at that lag. A truncated sum can come out negative, and where it comes
+out just positive S looks far more certain than it is: in white noise of 25 values p falls below 1e-6 fifty times as often
+as it should. Therefore the factor is at least that of an AR(1) process whose first autocorrelation lies one standard error
+of white noise, 1 / sqrt(m), above the estimate, and no higher than 0: its full sum is positive and at most 1.
 """
+
+import math
 
 import numpy as np
 
@@ -35,8 +39,8 @@ def _weight(correction, span, m, lag, pairs):
 
 
 @jit
-def variance_factor_of(correction, spread, present, span, variance, m, lags, bound):
-    """The factor, and whether it is that of the AR(1) fallback."""
+def variance_factor_of(correction, spread, present, span, variance, m, lags, bound, trusted):
+    """The factor, and whether it is the least one; `trusted` takes any positive sum for true."""
     factor = 1.0
     for lag in range(1, min(lags, span - 1) + 1 if lags != LEADING else span):
         r, pairs = lag_correlation(spread, present, span, variance, lag)
@@ -45,18 +49,18 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
                 break
             continue
         factor += _weight(correction, span, m, lag, pairs) * r
-    if factor > 0.0:
+    if factor >= 1.0 or (trusted and factor > 0.0):
         return factor, False
     first, _ = lag_correlation(spread, present, span, variance, 1)
-    first = max(-0.99, min(0.99, first))
-    factor, power = 1.0, 1.0
+    first = max(-0.99, min(0.0, first + 1.0 / math.sqrt(m)))
+    least, power = 1.0, 1.0
     for lag in range(1, span):
         power *= first
         if abs(power) < 1e-17:
             break
         _, pairs = lag_correlation(spread, present, span, variance, lag)
-        factor += _weight(correction, span, m, lag, pairs) * power
-    return factor, True
+        least += _weight(correction, span, m, lag, pairs) * power
+    return max(factor, least), factor < least
 
 
 @kernel(
@@ -92,7 +96,7 @@ def corrected_variance(
                     assign(x, ranks[:m])
                 span, spread_variance = lay_out(x, at, m, spread, present)
                 factor, fallback = variance_factor_of(
-                    correction, spread, present, span, spread_variance, m, lags, bound
+                    correction, spread, present, span, spread_variance, m, lags, bound, compress
                 )
             variance_factor[cell], variance_fallback[cell] = factor, fallback
             var_s[cell] = variance[cell] * factor

@@ -1,0 +1,199 @@
+"""Coordinates and dimensions of the data that are called like a result: the result keeps its name.
+
+Depth is called `z` in many files, and so is a standardised score. Such a name is changed before anything is computed,
+and changed back where no result bears it in the end.
+"""
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+import xarray as xr
+
+from gridtrend.grid.kernel import Output
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+# Arguments that name dimensions which are gone from the result.
+CONSUMED = ("dim", "over")
+
+
+def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Function]:
+    """A public function whose results may be called like coordinates or dimensions of its arguments.
+
+    Parameters
+    ----------
+    *further : str
+        Names in results other than those of declared outputs.
+    keeps : bool
+        Whether the dimensions that `dim` names are dimensions of the results.
+
+    Returns
+    -------
+    callable
+        A decorator. Of the arguments, DataArrays, Datasets and those in mappings are looked through. The decorated
+        function has an attribute `prefixed`, which takes a prefix for the names of results, then the arguments.
+    """
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+
+        def run(prefix: str, args: Any, kwargs: Any) -> Any:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)
+            arguments = bound.arguments
+            defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+            given = [value for name in CONSUMED for value in _listed(arguments.get(name, defaults.get(name)))]
+            used = _names(arguments.values())
+            taken = {name: other_name(name, used) for name in used & (Output.names | set(further))}
+            # What is consumed keeps its name, which may say its unit; of it only the period is left, see `period`.
+            aside = {old: new for old, new in taken.items() if keeps or old not in given}
+            for name, value in arguments.items():
+                arguments[name] = _renamed(value, aside, by_name=keeps and name in CONSUMED)
+            try:
+                result = function(*bound.args, **bound.kwargs)
+            except (TypeError, ValueError) as error:
+                _say_in_own_names(error, aside)
+                raise
+            return _published(result, taken, prefix)
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return run("", args, kwargs)
+
+        wrapper.prefixed = lambda prefix, *args, **kwargs: run(prefix, args, kwargs)  # type: ignore[attr-defined]
+        return cast(Function, wrapper)
+
+    return decorate
+
+
+def refuse_taken(
+    results: Iterable[Hashable], dims: Iterable[Hashable], *arrays: xr.DataArray, but: Hashable = None
+) -> None:
+    """Refuse, before anything is computed, coordinates and dimensions called like a result or a new dimension.
+
+    Parameters
+    ----------
+    results : iterable of str
+        Names of results.
+    dims : iterable of str
+        Dimensions that results have beyond those of the arrays; single numbers of that name give way to them.
+    *arrays : DataArray
+    but : str, optional
+        A dimension that the arrays and the results share on purpose.
+    """
+    used = {name for array in arrays for name in array.dims}
+    scalars = {name for array in arrays for name, coord in array.coords.items() if not coord.dims}
+    used |= {name for array in arrays for name in array.coords} - scalars
+    for name in (*results, *dims):
+        if name != but and (name in used or (name in scalars and name not in dims)):
+            raise ValueError(
+                f"the data have a coordinate or dimension {name!r}, as the result is to have one; rename it beforehand: "
+                f".rename({{{name!r}: {other_name(name)!r}}})."
+            )
+
+
+def other_name(name: Hashable, used: Iterable[Hashable] = ()) -> str:
+    """What a coordinate or dimension is called whose name a result bears."""
+    other = f"{name}_coordinate"
+    while other in used:
+        other += "_"
+    return other
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _names(values: Iterable[Any]) -> set[Hashable]:
+    """Names of the coordinates and dimensions of all arrays among the values."""
+    found: set[Hashable] = set()
+    for value in values:
+        if isinstance(value, xr.DataArray | xr.Dataset):
+            found |= {*value.coords, *value.dims}
+        elif isinstance(value, Mapping):
+            found |= _names(value.values())
+    return found
+
+
+def _renamed(value: Any, aside: Mapping[Hashable, str], by_name: bool) -> Any:
+    if not aside:
+        return value
+    if isinstance(value, xr.DataArray | xr.Dataset):
+        own = {*value.coords, *value.dims}
+        return value.rename({old: new for old, new in aside.items() if old in own})
+    if isinstance(value, Mapping):
+        return {name: _renamed(each, aside, False) for name, each in value.items()}
+    if by_name and value is not None:
+        return [aside.get(name, name) for name in value] if isinstance(value, list | tuple) else aside.get(value, value)
+    return value
+
+
+def _say_in_own_names(error: Exception, aside: Mapping[Hashable, str]) -> None:
+    """Messages speak of the names that the user gave."""
+    if aside and error.args and isinstance(error.args[0], str):
+        error.args = (_in_own_names(error.args[0], aside), *error.args[1:])
+
+
+def _in_own_names(text: str, aside: Mapping[Hashable, str]) -> str:
+    for old, new in aside.items():
+        text = text.replace(new, str(old))
+    return text
+
+
+def _published(result: Any, taken: Mapping[Hashable, str], prefix: str) -> Any:
+    """The result under its final names: `prefix` before those of results, and coordinates called as in the data."""
+    if not isinstance(result, xr.DataArray | xr.Dataset):
+        return result
+    outputs = {name: f"{prefix}{name}" for name in result.data_vars} if isinstance(result, xr.Dataset) else {}
+    results = set(outputs.values())
+    here = {*result.coords, *result.dims}
+    back = {new: old for old, new in taken.items() if new in here and old not in results | here}
+    # Bounds of a period are named after it.
+    back |= {f"{new}_bnds": f"{old}_bnds" for new, old in back.items() if f"{new}_bnds" in here}
+    clashing = {name: other_name(name, here) for name in here & results}
+    renamed = {old: new for old, new in taken.items() if new in here and new not in back} | clashing
+    if names := back | clashing | (outputs if prefix else {}):
+        result = result.rename(names)
+    if prefix:
+        _link(result, prefix)
+    if back:
+        own = {old: new for new, old in back.items()}
+        result.attrs = _attrs_in_own_names(result.attrs, own)
+        for name in own:
+            if name in result.coords:
+                result[name].attrs = _attrs_in_own_names(result[name].attrs, own)
+    if renamed:
+        what = ", ".join(f"{old!r} is now {new!r}" for old, new in sorted(renamed.items(), key=str))
+        warnings.warn(
+            f"coordinates or dimensions of the data are called like results, which keep their names: {what}. To have "
+            "another name, rename them beforehand.",
+            stacklevel=4,
+        )
+    return result
+
+
+def named_as_in(result: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
+    """The source of a result, its coordinates and dimensions called as they are in the result."""
+    there = {*result.coords, *result.dims}
+    own = {*source.coords, *source.dims}
+    return source.rename({old: new for old in own - there if (new := other_name(old, own)) in there})
+
+
+def with_prefix(result: xr.Dataset, prefix: str) -> xr.Dataset:
+    """Results under names that begin with `prefix`."""
+    published: xr.Dataset = _published(result, {}, prefix)
+    return published
+
+
+def _link(result: xr.Dataset, prefix: str) -> None:
+    for da in result.data_vars.values():
+        if linked := da.attrs.get("ancillary_variables"):
+            da.attrs["ancillary_variables"] = " ".join(f"{prefix}{name}" for name in linked.split())
+
+
+def _attrs_in_own_names(attrs: Mapping[Any, Any], aside: Mapping[Hashable, str]) -> dict[Any, Any]:
+    return {key: _in_own_names(value, aside) if isinstance(value, str) else value for key, value in attrs.items()}
