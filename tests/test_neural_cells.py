@@ -117,7 +117,7 @@ def test_predictions_are_those_of_the_networks():
             expected = (hidden @ w[12:16] + w[16]) * cell.scale.item() + cell.offset.item()
             np.testing.assert_allclose(predicted[t, i, 3], expected, rtol=1e-12)
     # Missing after missing values, and not where only the value itself is.
-    known = da.notnull().transpose("lat", "lon", "time")
+    known = da.notnull()
     before = known.shift(time=1, fill_value=False) & known.shift(time=2, fill_value=False)
     np.testing.assert_array_equal(predicted.notnull(), before)
     assert bool((before & ~known).any())
