@@ -121,4 +121,6 @@ def _coupled(states: Sequence[str], coupled: Any) -> Iterable[tuple[Row, Row]]:
             raise TypeError(f"a condition that couples the ends is a pair such as {example}.")
         if unknown := set(item[0]) - {"left", "right"}:
             raise ValueError(f"a coupled condition has the ends 'left' and 'right', not {unknown.pop()!r}: {example}.")
+        if not all(isinstance(each, Mapping) for each in item[0].values()):
+            raise TypeError(f"the ends of a coupled condition are dicts of states and coefficients, such as {example}.")
         yield Row(item[0].get("left", {}), 0.0), Row(item[0].get("right", {}), item[1])
