@@ -194,7 +194,7 @@ def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[x
             _counted, first, input_core_dims=[[dim]], output_core_dims=[[dim], []],
             dask="parallelized", output_dtypes=[float, float], keep_attrs=True,
         )  # fmt: skip
-        level = level.drop_vars(level.coords)
+        level = level.drop_vars(level.coords).drop_attrs()
     return first.where(np.isfinite(second)), level
 
 

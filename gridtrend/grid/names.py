@@ -70,9 +70,7 @@ def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Functio
     return decorate
 
 
-def refuse_taken(
-    results: Iterable[Hashable], dims: Iterable[Hashable], *arrays: xr.DataArray, but: Hashable = None
-) -> None:
+def refuse_taken(results: Iterable[Hashable], dims: Iterable[Hashable], *arrays: xr.DataArray) -> None:
     """Refuse, before anything is computed, coordinates and dimensions called like a result or a new dimension.
 
     Parameters
@@ -82,14 +80,12 @@ def refuse_taken(
     dims : iterable of str
         Dimensions that results have beyond those of the arrays; single numbers of that name give way to them.
     *arrays : DataArray
-    but : str, optional
-        A dimension that the arrays and the results share on purpose.
     """
     used = {name for array in arrays for name in array.dims}
     scalars = {name for array in arrays for name, coord in array.coords.items() if not coord.dims}
     used |= {name for array in arrays for name in array.coords} - scalars
     for name in (*results, *dims):
-        if name != but and (name in used or (name in scalars and name not in dims)):
+        if name in used or (name in scalars and name not in dims):
             raise ValueError(
                 f"the data have a coordinate or dimension {name!r}, as the result is to have one; rename it beforehand: "
                 f".rename({{{name!r}: {other_name(name)!r}}})."

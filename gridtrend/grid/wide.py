@@ -40,7 +40,9 @@ def counted(series: Any) -> tuple[Any, Any]:
     wide = (high > LARGEST) | (low < -LARGEST)
     # The subtraction may wrap, and then back again, in the unsigned type of the same size.
     unsigned = series.dtype.newbyteorder("=").str.replace("i", "u")
-    if (wide & (high.astype(unsigned) - low.astype(unsigned) > LARGEST)).any():
+    with np.errstate(over="ignore"):
+        span = high.astype(unsigned) - low.astype(unsigned)
+    if (wide & (span > LARGEST)).any():
         raise ValueError(
             f"whole numbers ({series.dtype.name}) of one series span more than 2**53, and would be rounded to float64: "
             "ties and ranks would be wrong. Scale them first, for instance da // 1000, or say that rounding does not "

@@ -144,7 +144,9 @@ def _stacked_variables(ds: xr.Dataset, dim: str, over: str) -> xr.DataArray:
     if over in ds.dims:
         raise ValueError(f"the Dataset has a dimension {over!r} already. Name another for its variables: over=...")
     units = {unit_text(ds[name].attrs.get("units")) for name in names}
-    da = ds[names].to_array(over).rename(None)
+    # Without names and attributes, which may be of types that do not stand side by side.
+    plain = {f"_{place}": ds[name].drop_attrs(deep=False) for place, name in enumerate(names)}
+    da = xr.Dataset(plain).to_array(over).rename(None)
     if da.chunks is not None:
         da = da.chunk({over: -1})
     together = " and ".join(map(str, names)) if len(names) < 4 else f"{len(names)} variables"
