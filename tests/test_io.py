@@ -1,6 +1,8 @@
 """Opening, finding, cutting, reading and writing files."""
 
 import os
+import subprocess
+import sys
 
 import netCDF4
 import numpy as np
@@ -492,3 +494,15 @@ def test_outputs_that_cannot_be_are_refused_beforehand(tmp_path, record):
 def test_a_read_only_folder_is_refused_beforehand():
     with pytest.raises(io.OutputError, match="permission denied"):
         io.check_output("/sys/kernel/out.nc")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes of this system are not bound to cores")
+def test_threads_are_those_that_the_process_may_use_not_those_of_the_machine():
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from gridtrend import io\n"
+        "from gridtrend.io.grids import _means\n"
+        "print(io.available_threads(), _means()[0])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert ran.stdout == "1 1\n"

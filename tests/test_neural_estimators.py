@@ -388,3 +388,22 @@ def test_what_is_tested_on_cannot_change_the_network(iris):
     model.score(1000 * X[1::2], y[1::2])
     np.testing.assert_array_equal(model.predict_proba(X[::2]), before)
     np.testing.assert_allclose(model.x_scaler_.offset, X[::2].mean(axis=0), rtol=1e-14)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files of this system have no modes")
+def test_a_saved_model_has_the_mode_of_any_file(tmp_path):
+    model = neural.RNN(2, epochs=1, seed=0).fit(np.ones((2, 3, 1)), np.ones((2, 1)))
+    before = os.umask(0o022)
+    try:
+        model.save(tmp_path / "model")
+        assert (tmp_path / "model").stat().st_mode & 0o777 == 0o644
+        # One that was made private stays so.
+        (tmp_path / "model").chmod(0o600)
+        model.save(tmp_path / "model")
+        assert (tmp_path / "model").stat().st_mode & 0o777 == 0o600
+        os.umask(0o077)
+        model.save(tmp_path / "another")
+        assert (tmp_path / "another").stat().st_mode & 0o777 == 0o600
+    finally:
+        os.umask(before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["another", "model"]
