@@ -175,13 +175,32 @@ FOREIGN = {
         linked(device),
         linked(pipe),
         link_without_suffix,
-    ]
-    + [link_to_null],
-    "zarr": [foreign_file, foreign_folder, foreign_store, copy_by_attributes, damaged_proof, result_with_a_link]
-    + [result_with("thesis.txt"), result_with("slope/notes.txt"), result_with("slope/c/notes"), result_with("mine/a")]
-    + [result_with_another_array, device, pipe, loop, link_without_suffix, link_to_null]
-    + [linked(foreign_file), linked(foreign_folder), linked(foreign_store), linked(result_with("thesis.txt"))]
-    + [linked(device), linked(pipe)],
+        link_to_null,
+    ],
+    "zarr": [
+        foreign_file,
+        foreign_folder,
+        foreign_store,
+        copy_by_attributes,
+        damaged_proof,
+        result_with_a_link,
+        result_with("thesis.txt"),
+        result_with("slope/notes.txt"),
+        result_with("slope/c/notes"),
+        result_with("mine/a"),
+        result_with_another_array,
+        device,
+        pipe,
+        loop,
+        link_without_suffix,
+        link_to_null,
+        linked(foreign_file),
+        linked(foreign_folder),
+        linked(foreign_store),
+        linked(result_with("thesis.txt")),
+        linked(device),
+        linked(pipe),
+    ],
 }
 
 
@@ -337,8 +356,17 @@ def own_result(record, room):
 @pytest.mark.parametrize("option", ["-O", None])
 @pytest.mark.parametrize(
     "make",
-    [hard_link, link_in_the_path, file_in_the_output, second_file_in_the_output, group_in_the_output]
-    + [group_through_a_link, output_in_the_input, output_in_the_input_through_a_link, own_result],
+    [
+        hard_link,
+        link_in_the_path,
+        file_in_the_output,
+        second_file_in_the_output,
+        group_in_the_output,
+        group_through_a_link,
+        output_in_the_input,
+        output_in_the_input_through_a_link,
+        own_result,
+    ],
     ids=lambda make: make.__name__,
 )
 def test_inputs_survive(record, room, make, option):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
@@ -194,7 +195,7 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
 
     if values.size == 0:
         return np.empty(0, "int64"), 1.0, "", GREGORIAN_YEAR
-    if any(value is None or value != value for value in values):
+    if pd.isnull(values).any():
         raise _missing(dim)
     odd = next((value for value in values if not isinstance(value, cftime.datetime)), None)
     if odd is None:

@@ -227,10 +227,10 @@ def _lags(record: Record, default: int, least: int = 1) -> int:
         raise ValueError(
             f"{given('lag', record.lag)} is not a number of lags; give a whole number from {least} on, or 'all'."
         )
-    size = record.da.sizes[record.dim]
-    if record.lag >= max(size, least + 1):
+    lag, size = int(record.lag), record.da.sizes[record.dim]
+    if lag >= max(size, least + 1):
         raise ValueError(
             f"{given('lag', record.lag)} is as long as the record of {size} steps, and no two values are so far apart; "
             f"give a lag of at most {size - 1}, or 'all'."
         )
-    return int(record.lag)
+    return lag
