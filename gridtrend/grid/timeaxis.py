@@ -118,8 +118,8 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "year") -> TimeAxis:
     if days is None:
         if per != "year":
             raise ValueError(
-                f"{given('per', per)} needs a unit of time, and coordinate {dim!r} names none "
-                f"(units: {coordinate.attrs.get('units')!r}). "
+                f"{given('per', per)} needs a unit of time, and coordinate {dim!r} names none"
+                + (f" (units: {coordinate.attrs['units']!r}). " if "units" in coordinate.attrs else ". ")
                 + either(f"Set da[{dim!r}].attrs['units'] to", "Set its units in the file to")
                 + f" 'years', 'days', ..., or use {given('per', 'step')}."
             )

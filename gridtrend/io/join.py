@@ -173,7 +173,8 @@ def _field(arrays: list[xr.DataArray], paths: list[str], dim: str) -> xr.Variabl
             )
         if array.attrs.get("units") != first.attrs.get("units"):
             raise InputError(
-                f"'{first.name}' is in '{array.attrs.get('units')}' in '{path}', and in '{first.attrs.get('units')}' "
+                f"'{first.name}' is in '{array.attrs.get('units', 'no units')}' in '{path}', and in "
+                f"'{first.attrs.get('units', 'no units')}' "
                 f"in '{paths[0]}': the files must agree"
             )
     parts = [_part(array, path) for array, path in zip(arrays, paths, strict=True)]
