@@ -61,6 +61,8 @@ def files():
         "daily.nc": field(days),
         "twice.nc": yearly.isel(time=[0, *range(23)]),
         "numbers.nc": field(np.arange(24.0), {"units": "level"}),
+        "plain.nc": field(np.arange(24.0)),
+        "unitless.nc": field(xr.date_range("1994", periods=24, freq="YS")).drop_attrs(),
         "bare.nc": yearly.drop_vars("time"),
         "since.nc": field(np.arange(24.0), {"units": "days since 0000-00-00"}),
         "words.nc": field([f"step {k}" for k in range(24)]),
@@ -96,6 +98,8 @@ def folder(tmp_path_factory):
 DATA = [
     ("trend bare.nc o.nc --per decade", "--per step"),
     ("trend numbers.nc o.nc --per decade", "Set its units in the file"),
+    ("trend plain.nc o.nc --per decade", "'time' names none. Set its units"),
+    ("trend yearly.nc unitless.nc o.nc", "is in 'no units' in 'unitless.nc', and in 'K'"),
     ("trend since.nc o.nc", "--per step"),
     ("trend words.nc o.nc", "Convert it in the file"),
     ("trend twice.nc o.nc", "repeats 1 of its 24 times"),

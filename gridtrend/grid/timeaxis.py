@@ -228,8 +228,8 @@ def no_times(dim: str, per: str) -> Refusal:
 
 def unknown_unit(coordinate: xr.DataArray, dim: str, per: str) -> Refusal:
     """The refusal of a unit of time where the coordinate has none."""
-    units = coordinate.attrs.get("units")
-    none = f"needs a unit of time, and coordinate {dim!r} names none (units: {units!r})"
+    given_units = f" (units: {coordinate.attrs['units']!r})" if "units" in coordinate.attrs else ""
+    none = f"needs a unit of time, and coordinate {dim!r} names none{given_units}"
     return Refusal(
         "",
         f"per={per!r} {none}. Set da[{dim!r}].attrs['units'] to 'years', 'days', ..., give dates, "

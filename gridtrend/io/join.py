@@ -246,7 +246,8 @@ def _field(
             )
         if array.attrs.get("units") != first.attrs.get("units"):
             raise InputError(
-                f"'{first.name}' is in '{array.attrs.get('units')}' in '{path}', and in '{first.attrs.get('units')}' "
+                f"'{first.name}' is in '{array.attrs.get('units', 'no units')}' in '{path}', and in "
+                f"'{first.attrs.get('units', 'no units')}' "
                 f"in '{paths[0]}': the files must agree"
             )
     parts = [_part(array, path, group, names) for array, path, names in zip(arrays, paths, turned, strict=True)]
