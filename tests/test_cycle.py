@@ -61,7 +61,9 @@ def test_the_remedy_fits_the_steps(calendar):
 
 
 def test_the_remedy_of_composites_is_their_number():
-    time = pd.DatetimeIndex([d for y in range(2003, 2013) for d in pd.date_range(f"{y}-01-01", f"{y}-12-31", freq="16D")])
+    time = pd.DatetimeIndex(
+        [d for y in range(2003, 2013) for d in pd.date_range(f"{y}-01-01", f"{y}-12-31", freq="16D")]
+    )
     da = field(3.0, time, calendar=np.arange(230) / 23)
     (message,) = said(lambda: gt.theil_sen(da))
     assert "period=23" in message
@@ -92,7 +94,9 @@ def test_noise_is_no_cycle(steps, r1, years):
 def test_a_cycle_as_large_as_the_noise_is_found(years):
     rng = np.random.default_rng(years)
     wave = np.sqrt(2) * 1.5 * np.sin(np.arange(12 * years) * np.pi / 6)
-    assert has_cycle(wave[:, None] + rng.normal(size=(12 * years, 50)) + 0.01 * np.arange(12 * years)[:, None], np.arange(12 * years))
+    assert has_cycle(
+        wave[:, None] + rng.normal(size=(12 * years, 50)) + 0.01 * np.arange(12 * years)[:, None], np.arange(12 * years)
+    )
 
 
 @pytest.mark.parametrize("chunks", [None, (1, 6, 8), (240, 3, 4)])

@@ -114,7 +114,10 @@ def test_a_phase_that_no_year_has_leaves_its_place_free():
 
 
 def test_half_of_the_composites_of_a_noisy_record_without_trend_are_not_significant():
-    p = [float(gt.seasonal_mann_kendall(record(on(1, 11, 21), 36, 12, seed, 0.0), period=36).p_value) for seed in range(20)]
+    p = [
+        float(gt.seasonal_mann_kendall(record(on(1, 11, 21), 36, 12, seed, 0.0), period=36).p_value)
+        for seed in range(20)
+    ]
     # Of 20 uniform p-values, fewer than 6 are below 0.1 with probability 0.99.
     assert sum(value < 0.1 for value in p) < 6
 

@@ -1,9 +1,11 @@
 """Calendars, and dates that are counted from a reference: "days since 1850-01-01", "months since 1960-01-01"."""
 
+import contextlib
 import difflib
 import math
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +58,14 @@ class Undecodable(Exception):
     """Why numbers are no dates; those who know the coordinate make a sentence of it."""
 
 
+@contextlib.contextmanager
+def with_year_zero() -> Iterator[None]:
+    """Let cftime compute with years 0 in calendars of the world, which CF does not have, without its warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*year zero convention")
+        yield
+
+
 def is_reference(units: str) -> bool:
     """Whether units count from a reference date.
 
@@ -99,7 +109,7 @@ def decode_since(values: np.ndarray, units: str, calendar: str) -> np.ndarray:
 
 
 def _date(values: Any, unit: str, reference: str, calendar: str) -> Any:
-    """cftime dates; missing where a number is."""
+    """Cftime dates; missing where a number is."""
     import cftime
 
     values = np.asarray(values)

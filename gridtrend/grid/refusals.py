@@ -16,18 +16,19 @@ class Refusal(ValueError):
 
     def __init__(self, problem: str, python: str, command_line: str):
         super().__init__(f"{problem} {python}".strip())
+        self.problem = problem
         self.command_line = f"{problem} {command_line}".strip()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), str(self), self.command_line)
+        return _restored, (type(self), str(self), self.problem, self.command_line)
 
 
 class WrongKind(Refusal, TypeError):
     """Values of a kind that cannot be used at all."""
 
 
-def _restored(kind: type[Refusal], message: str, command_line: str) -> Refusal:
+def _restored(kind: type[Refusal], message: str, problem: str, command_line: str) -> Refusal:
     error = kind.__new__(kind)
     error.args = (message,)
-    error.command_line = command_line
+    error.problem, error.command_line = problem, command_line
     return error

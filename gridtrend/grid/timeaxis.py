@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.calendars import YEAR_LENGTH
-from gridtrend.grid.dates import mixed, with_dates
+from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
+from gridtrend.grid.dates import is_missing, mixed, with_dates
 from gridtrend.grid.refusals import Refusal, WrongKind
 from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named
 
@@ -116,7 +116,8 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if not dates and values.dtype.kind not in "miuf":
         return {}
     first, last = values.min(), values.max()
-    middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
+    with with_year_zero():
+        middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
     bounds = f"{dim}_bnds"
     attrs, encoding = described(da[dim], bounds)
     ends = np.empty(2, dtype=values.dtype)
@@ -186,7 +187,7 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
 
     if values.size == 0:
         return np.empty(0, "int64"), 1.0, "", GREGORIAN_YEAR
-    if any(value is None or value != value for value in values):
+    if any(is_missing(value) for value in values):
         raise _missing(dim)
     odd = next((value for value in values if not isinstance(value, cftime.datetime)), None)
     if odd is None:
@@ -197,12 +198,9 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
     if odd is not None:
         raise mixed(dim, odd)
     first = min(values)
-    ticks = cftime.date2num(
-        values,
-        f"microseconds since {first.isoformat()}",
-        calendar=first.calendar,
-        has_year_zero=first.has_year_zero,
-    )
+    unit = f"microseconds since {first.isoformat()}"
+    with with_year_zero():
+        ticks = cftime.date2num(values, unit, calendar=first.calendar, has_year_zero=first.has_year_zero)
     year = YEAR_LENGTH.get(first.calendar, GREGORIAN_YEAR)
     return np.asarray(ticks, "int64"), 1e-6 / 86400, _first(values), year
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.dates import are_dates, with_dates
+from gridtrend.grid.dates import with_dates
 from gridtrend.trend.phases import calendar_months, phases_of_a_year
 
 # Values that are looked at, and cells at most.
