@@ -4,16 +4,20 @@ Expected dates are written out by hand, or made by pandas from their definition.
 """
 
 import datetime
+import warnings
 
 import cftime
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from click.testing import CliRunner
 
+import gridtrend as gt
+from gridtrend.cli.commands import cli
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.refusals import Refusal
-from gridtrend.grid.timeaxis import time_axis
+from gridtrend.grid.timeaxis import period, time_axis
 
 MONTHS = pd.date_range("1990-01-01", periods=24, freq="MS")
 DAYS = pd.date_range("2000-02-20", periods=30)
@@ -219,3 +223,101 @@ def test_dates_that_cannot_be_read_are_refused_by_name(way):
     assert "per=" not in refusal.value.command_line
     if np.asarray(values).dtype.kind in "if" and "backwards" not in reason:
         assert time_axis(da, "time", "step").unit == "step"
+
+
+@pytest.mark.parametrize("calendar", ["standard", "julian", "proleptic_gregorian", "noleap"])
+def test_a_year_zero_is_a_year(calendar):
+    with warnings.catch_warnings():
+        # cftime's own, about dates that CF does not have.
+        warnings.simplefilter("ignore")
+        years = [cftime.datetime(year, 1, 1, calendar=calendar, has_year_zero=True) for year in range(-3, 4)]
+    da = record("time", years, {})
+    axis = time_axis(da, "time")
+    # The year 0 is a leap year of all these calendars but one.
+    leap = 0 if calendar == "noleap" else 1
+    days = axis.values * (axis.values[-1] and (years[-1] - years[0]).days / axis.values[-1])
+    assert np.diff(days).round(9).tolist() == [365, 365, 365, 365 + leap, 365, 365]
+    assert period(da, "time")["time"].values.item().year in (-1, 0)
+    assert gt.mann_kendall(da).s == 21
+    assert gt.pettitt(da).change_time.attrs["calendar"] == calendar
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        2**60 + np.arange(10),
+        -(2**60) + np.arange(10),
+        np.array([2**63 + k for k in range(10)], "u8"),
+        2**53 + np.arange(10),
+    ],
+    ids=["int64", "negative", "uint64", "just beyond"],
+)
+def test_whole_numbers_beyond_the_doubles_keep_their_steps(values):
+    for attrs, per in (({}, "auto"), ({"units": "ns"}, "second")):
+        axis = time_axis(record("time", values, attrs), "time", per)
+        assert axis.values.tolist() == list(range(10))
+        assert axis.origin == f"time = {values[0]}"
+    assert gt.seasonal_mann_kendall(record("time", values, {}), period=2).n_valid == 10
+
+
+def test_missing_durations_are_refused():
+    with pytest.raises(ValueError, match="missing values"):
+        time_axis(record("time", np.array([1, "NaT", 3], "m8[D]"), {}), "time")
+
+
+def files(tmp_path, name, values, attrs, **coords):
+    y = np.arange(24)[:, None, None] / 120 * np.ones((24, 2, 3))
+    ds = xr.Dataset({"tas": ((name, "lat", "lon"), y, {"units": "K"})}, {name: (name, values, attrs), **coords})
+    ds.to_netcdf(tmp_path / "in.nc")
+    return str(tmp_path / "in.nc"), str(tmp_path / "out.nc")
+
+
+@pytest.mark.parametrize(
+    ("values", "attrs"),
+    [
+        (numbers(MONTHS, "%Y%m"), {}),
+        (np.array(numbers(MONTHS, "%Y%m%d"), float), {"units": "day as %Y%m%d.%f"}),
+        (np.arange(24), {"units": "months since 1990-01-01"}),
+        ([date.strftime("%Y-%m-%d_%H:%M:%S") for date in MONTHS], {}),
+    ],
+    ids=["YYYYMM", "CDO", "months", "text"],
+)
+def test_the_command_line_opens_the_same_dates(tmp_path, values, attrs):
+    path, out = files(tmp_path, "time", values, attrs)
+    outcome = CliRunner().invoke(cli, ["trend", path, out, "--per", "year"])
+    assert outcome.exit_code == 0, outcome.output
+    assert "24 steps from 1990-01-01 to 1991-12-01" in outcome.output
+    expected = gt.theil_sen(record("time", MONTHS, {}, np.arange(24) / 120)).slope
+    with xr.open_dataset(out, decode_timedelta=False) as result:
+        assert result.slope.attrs["units"] == "K year-1"
+        np.testing.assert_allclose(result.slope, expected, rtol=1e-12)
+
+
+def test_nemo_files_are_joined_by_their_dates(tmp_path):
+    for k in range(2):
+        dates = ("time_counter", MONTHS[12 * k : 12 * k + 12], {"standard_name": "time"})
+        y = (("time_counter", "x"), np.arange(12.0)[:, None] + 12 * k + np.zeros(3))
+        ds = xr.Dataset({"sst": y}, {"time_counter": np.zeros(12), "time_centered": dates})
+        ds.to_netcdf(tmp_path / f"nemo{1 - k}.nc")
+    sst = gt.open_grid(str(tmp_path / "nemo*.nc"))
+    assert (sst.time_counter.values == MONTHS.values).all()
+    assert sst[:, 0].values.tolist() == list(range(24))
+
+
+@pytest.mark.parametrize(
+    ("attrs", "arguments", "code", "said"),
+    [
+        ({"units": "widgets"}, [], 0, "note: 'time' names no unit of time (units: 'widgets'): slopes are per unit of"),
+        ({"units": "widgets"}, ["--per", "year"], 1, "--per year needs a unit of time"),
+        ({"units": "widgets"}, ["--per", "decade"], 1, "--per decade needs a unit of time"),
+        ({"units": "days since 1990-01-01", "calendar": "gregorean"}, [], 1, "did you mean 'gregorian'"),
+        ({"units": "years BP"}, [], 1, "backwards"),
+    ],
+)
+def test_the_command_line_says_what_it_cannot_know_in_its_own_words(tmp_path, attrs, arguments, code, said):
+    path, out = files(tmp_path, "time", np.arange(24), attrs)
+    outcome = CliRunner().invoke(cli, ["trend", path, out, "--no-slope", *arguments])
+    assert outcome.exit_code == code, outcome.output
+    assert said in outcome.output
+    assert "per=" not in outcome.output
+    assert "da." not in outcome.output

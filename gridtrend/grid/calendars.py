@@ -1,9 +1,11 @@
 """Calendars, and dates that are counted from a reference: "days since 1850-01-01", "months since 1960-01-01"."""
 
+import contextlib
 import difflib
 import math
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +56,14 @@ _MOST_DAYS = 366e6
 
 class Undecodable(Exception):
     """Why numbers are no dates; those who know the coordinate make a sentence of it."""
+
+
+@contextlib.contextmanager
+def with_year_zero() -> Iterator[None]:
+    """Let cftime compute with years 0 in calendars of the world, which CF does not have, without its warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*year zero convention")
+        yield
 
 
 def is_reference(units: str) -> bool:

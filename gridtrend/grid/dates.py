@@ -292,11 +292,11 @@ def _without_zones(wall: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def _of_objects(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Variable:
-    first = next((value for value in values if not _is_missing(value)), None)
+    first = next((value for value in values if not is_missing(value)), None)
     if first is None or hasattr(first, "calendar"):
         return variable
     kinds: tuple[type, ...] = next((kinds for kinds in _KINDS if isinstance(first, kinds)), ())
-    odd = next((value for value in values if not isinstance(value, kinds) and not _is_missing(value)), None)
+    odd = next((value for value in values if not isinstance(value, kinds) and not is_missing(value)), None)
     if odd is not None:
         raise mixed(name, odd)
     if kinds == (str, bytes):
@@ -306,7 +306,7 @@ def _of_objects(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
     try:
         if kinds == (pd.Period,):
             return _as_dates(variable, pd.PeriodIndex(values).to_timestamp().values)
-        zoned = [getattr(value, "tzinfo", None) is not None for value in values if not _is_missing(value)]
+        zoned = [getattr(value, "tzinfo", None) is not None for value in values if not is_missing(value)]
         if not any(zoned):
             return _as_dates(variable, in_nanoseconds(np.array([_plain_date(v) for v in values], "M8[us]")))
         if not all(zoned) or len(zoned) < values.size:
@@ -322,12 +322,13 @@ _KINDS: tuple[tuple[type, ...], ...] = ((pd.Period,), (date, np.datetime64), (st
 
 
 def _plain_date(value: Any) -> Any:
-    if _is_missing(value):
+    if is_missing(value):
         return "NaT"
     return value if isinstance(value, (np.datetime64, datetime)) else value.isoformat()
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether an object stands for no date."""
     return value is None or value is pd.NaT or (isinstance(value, (float, np.datetime64)) and bool(pd.isna(value)))
 
 

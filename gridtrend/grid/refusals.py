@@ -17,18 +17,20 @@ class Refusal(ValueError):
     """
 
     def __init__(self, problem: str, python: str, command_line: str):
-        super().__init__(f"{problem} {either(python, command_line)}".lstrip())
+        super().__init__(f"{problem} {either(python, command_line)}".strip())
+        self.problem = problem
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _restored, (type(self), str(self))
+        return _restored, (type(self), str(self), self.problem)
 
 
 class WrongKind(Refusal, TypeError):
     """Values of a kind that cannot be used at all."""
 
 
-def _restored(kind: type[Refusal], message: str) -> Refusal:
+def _restored(kind: type[Refusal], message: str, problem: str) -> Refusal:
     """An error that comes from another process has its message already."""
     error = kind.__new__(kind)
     error.args = (message,)
+    error.problem = problem
     return error

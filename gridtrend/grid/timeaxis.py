@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from gridtrend.grid.calendars import YEAR_LENGTH
-from gridtrend.grid.dates import mixed, with_dates
+from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
+from gridtrend.grid.dates import is_missing, mixed, with_dates
 from gridtrend.grid.kernel import Output
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
@@ -122,7 +121,8 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if not dates and values.dtype.kind not in "miuf":
         return {}
     first, last = values.min(), values.max()
-    middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
+    with with_year_zero():
+        middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
     name = other_name(dim) if dim in Output.names else dim
     bounds = f"{name}_bnds"
     attrs, encoding = described(da[dim], bounds)
@@ -195,7 +195,7 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
 
     if values.size == 0:
         return np.empty(0, "int64"), 1.0, "", GREGORIAN_YEAR
-    if pd.isnull(values).any():
+    if any(is_missing(value) for value in values):
         raise _missing(dim)
     odd = next((value for value in values if not isinstance(value, cftime.datetime)), None)
     if odd is None:
@@ -206,12 +206,9 @@ def _cftime_ticks(values: np.ndarray, dim: str) -> tuple[np.ndarray, float | Non
     if odd is not None:
         raise mixed(dim, odd)
     first = min(values)
-    ticks = cftime.date2num(
-        values,
-        f"microseconds since {first.isoformat()}",
-        calendar=first.calendar,
-        has_year_zero=first.has_year_zero,
-    )
+    unit = f"microseconds since {first.isoformat()}"
+    with with_year_zero():
+        ticks = cftime.date2num(values, unit, calendar=first.calendar, has_year_zero=first.has_year_zero)
     year = YEAR_LENGTH.get(first.calendar, GREGORIAN_YEAR)
     return np.asarray(ticks, "int64"), 1e-6 / 86400, _first(values), year
 

@@ -177,6 +177,6 @@ def _decode_or_say_so(variable: xr.Variable, name: str, path: str) -> xr.Variabl
     try:
         return decoded(kept, name)
     except Refusal as error:
-        problem = str(error).split(". ")[0].removeprefix(f"'{name}' ")
+        problem = error.problem.removeprefix(f"'{name}' ").rstrip(".")
         warnings.warn(f"'{name}' in '{path}' {problem}: its values stay plain numbers", stacklevel=2)
         return kept

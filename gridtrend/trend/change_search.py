@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply, apply_function, check_array
+from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.kernel import Output
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
@@ -120,7 +121,8 @@ def _times(step: xr.DataArray, da: xr.DataArray, dim: str, axis: TimeAxis) -> xr
         # CF knows no year 0 in the calendars of the world.
         first = values[0].isoformat(" ") if values[0].year > 0 else "2000-01-01"
         attrs = {"units": f"days since {first}", "calendar": values[0].calendar}
-        values = cftime.date2num(values, **attrs, has_year_zero=values[0].has_year_zero).astype(float)
+        with with_year_zero():
+            values = cftime.date2num(values, **attrs, has_year_zero=values[0].has_year_zero).astype(float)
     elif values.dtype.kind in "iuf":
         values = values.astype(float)
     output = replace(kernels.CHANGE_TIME, dtype=values.dtype.str, units=None, attrs=tuple(attrs.items()))
