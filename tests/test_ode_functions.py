@@ -439,7 +439,7 @@ FORMULAS = {
     "heaviside": lambda t, y, p: (np.heaviside(y.x - 0.9, 0.5) - y.x,),
     "any": lambda t, y, p: (-y.x if any((y.x > 0.5, t > 2.0)) else 0.0 * y.x,),
     "all": lambda t, y, p: (-y.x if np.all((y.x > 0.1, t < 2.0)) else 0.0 * y.x,),
-    "cbrt": lambda t, y, p: (-np.cbrt(y.x) + math.cbrt(-8.0 * y.x),),
+    "cbrt": lambda t, y, p: (0.1 * math.cbrt(-8.0 * y.x) - 0.1 * np.cbrt(y.x),),
     "isclose": lambda t, y, p: (0.0 * y.x if math.isclose(y.x, 2.0) or np.isclose(y.x, 3.0) else -y.x,),
     "hypot": lambda t, y, p: (-np.hypot(y.x, 0.5) + math.atan2(y.x, 2.0),),
     "sign": lambda t, y, p: (-np.sign(y.x) * 0.1 - np.square(y.x),),
