@@ -148,9 +148,11 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
     import zarr
 
     encoding = zarr_encoding(result)
-    if not work.ledger.finished("store"):
+    if not _is_laid_out(result, work):
         with storing():
-            result.to_zarr(work.part, mode="w", encoding=encoding, compute=False, consolidated=False)
+            # A chunk that is not there was lost, then, and does not stand for missing values.
+            options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
+            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
@@ -162,13 +164,29 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         mark(work.part, work.run)
 
 
+def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
+    """Whether an earlier run has made all arrays, and stored what is not computed region by region."""
+    if not work.ledger.finished("store"):
+        return False
+    import zarr
+
+    from gridtrend.io.regions import is_stored
+
+    try:
+        store = zarr.open_group(work.part, mode="r")
+        arrays = {name: store[str(name)] for name in result.variables}
+    except (OSError, KeyError, ValueError):
+        return False
+    at_once = [name for name, variable in result.variables.items() if not variable.chunks]
+    return all(is_stored(arrays[name], [(0, size) for size in arrays[name].shape]) for name in at_once)
+
+
 def _fill(result: xr.Dataset, encoding: dict[Any, dict[str, Any]], work: Workspace, report: Report) -> None:
     """Compute and store what is lazy."""
     import zarr
 
     from gridtrend.io.regions import Target, run
 
-    # A chunk that is not there was lost, then, and does not stand for missing values.
     with zarr.config.set({"array.write_empty_chunks": True}):
         store = zarr.open_group(work.part, mode="r+")
         arrays = {str(name): store[str(name)] for name in result.variables}
