@@ -174,7 +174,7 @@ def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
 
     try:
         store = zarr.open_group(work.part, mode="r")
-        arrays = {name: store[str(name)] for name in result.variables}
+        arrays: dict[Any, Any] = {name: store[str(name)] for name in result.variables}
     except (OSError, KeyError, ValueError):
         return False
     at_once = [name for name, variable in result.variables.items() if not variable.chunks]
