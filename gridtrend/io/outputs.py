@@ -105,8 +105,8 @@ def _uniform(result: xr.Dataset) -> xr.Dataset:
 
 
 def _is_lazy(result: xr.Dataset) -> bool:
-    # Not `result.chunks`, which raises where variables are chunked differently.
-    return any(variable.chunks for variable in result.variables.values())
+    # Not `result.chunks`, which raises where variables are chunked differently; chunks of a lazy number are empty.
+    return any(variable.chunks is not None for variable in result.variables.values())
 
 
 def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
@@ -177,7 +177,7 @@ def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
         arrays: dict[Any, Any] = {name: store[str(name)] for name in result.variables}
     except (OSError, KeyError, ValueError):
         return False
-    at_once = [name for name, variable in result.variables.items() if not variable.chunks]
+    at_once = [name for name, variable in result.variables.items() if variable.chunks is None]
     return all(is_stored(arrays[name], [(0, size) for size in arrays[name].shape]) for name in at_once)
 
 
@@ -193,7 +193,7 @@ def _fill(result: xr.Dataset, encoding: dict[Any, dict[str, Any]], work: Workspa
     targets = [
         Target(str(name), _encoded(variable, encoding.get(name, {})), arrays[str(name)])
         for name, variable in result.variables.items()
-        if variable.chunks
+        if variable.chunks is not None
     ]
     run(targets, ledger=work.ledger, report=report)
 
