@@ -688,7 +688,7 @@ def test_a_changed_option_is_refused_or_changes_nothing(
         at = given.index(change[0])
         del given[at : at + 2]
     code, said = run("trend", two_variables, room / "out.zarr", *given, *change, "--resume")
-    if name in SHAPES_NOTHING:
+    if name in SHAPES_NOTHING and change != ["--rechunk", "p2p"]:
         assert code == 0, said
         assert same(room / "out.zarr", whole)
         assert os.listdir(room) == ["out.zarr"]
@@ -775,7 +775,8 @@ def test_a_file_that_changed_is_not_resumed(record, room, change):
     said = refused("trend", record, room / "out.zarr", *TILES, "--resume")
     assert "inputs changed" in said
     assert "are kept" not in said
-    assert everything(room) == before
+    # Threads of the run that was interrupted may still write, in this process.
+    assert before.items() <= everything(room).items()
     succeeds("trend", record, room / "out.zarr", *TILES, "-O", "-q")
     assert os.listdir(room) == ["out.zarr"]
 
@@ -846,11 +847,11 @@ def test_an_input_overwritten_in_place_during_a_run_is_noticed(field, tmp_path, 
     real = regions._write
     written = []
 
-    def write(*blocks, **options):
+    def write(*blocks, block_id, **options):
         if len(written) == 2:
             save(field.copy(data=field.values[::-1]))
         written.append(0)
-        return real(*blocks, **options)
+        return real(*blocks, block_id=block_id, **options)
 
     monkeypatch.setattr(regions, "_write", write)
     with dask.config.set(scheduler="synchronous"):
