@@ -81,7 +81,10 @@ def _system_call() -> Callable[..., int] | None:
 
 def sync(folder: Path) -> None:
     """Wait until everything that was written to the file system of a folder is on its disk."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
     try:
         with contextlib.suppress(OSError, AttributeError, TypeError):
             function: Any = ctypes.CDLL(None, use_errno=True).syncfs

@@ -69,7 +69,12 @@ def owner_in(folder: Path) -> int:
         with tempfile.TemporaryFile(dir=folder) as file:
             return os.fstat(file.fileno()).st_uid
     except OSError:
-        return os.geteuid() if hasattr(os, "geteuid") else 0
+        return own_user()
+
+
+def own_user() -> int:
+    """The user of this process; 0 where the system has none."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def why_not_ours(store: Path) -> str:

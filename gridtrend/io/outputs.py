@@ -105,8 +105,8 @@ def _uniform(result: xr.Dataset) -> xr.Dataset:
 
 
 def _is_lazy(result: xr.Dataset) -> bool:
-    # Not `result.chunks`, which raises where variables are chunked differently.
-    return any(variable.chunks for variable in result.variables.values())
+    # Not `result.chunks`, which raises where variables are chunked differently; chunks of a lazy number are empty.
+    return any(variable.chunks is not None for variable in result.variables.values())
 
 
 def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
@@ -148,9 +148,11 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
     import zarr
 
     encoding = zarr_encoding(result)
-    if not work.ledger.finished("store"):
+    if not _is_laid_out(result, work):
         with storing():
-            result.to_zarr(work.part, mode="w", encoding=encoding, compute=False, consolidated=False)
+            # A chunk that is not there was lost, then, and does not stand for missing values.
+            options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
+            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
@@ -162,20 +164,36 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         mark(work.part, work.run)
 
 
+def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
+    """Whether an earlier run has made all arrays, and stored what is not computed region by region."""
+    if not work.ledger.finished("store"):
+        return False
+    import zarr
+
+    from gridtrend.io.regions import is_stored
+
+    try:
+        store = zarr.open_group(work.part, mode="r")
+        arrays: dict[Any, Any] = {name: store[str(name)] for name in result.variables}
+    except (OSError, KeyError, ValueError):
+        return False
+    at_once = [name for name, variable in result.variables.items() if variable.chunks is None]
+    return all(is_stored(arrays[name], [(0, size) for size in arrays[name].shape]) for name in at_once)
+
+
 def _fill(result: xr.Dataset, encoding: dict[Any, dict[str, Any]], work: Workspace, report: Report) -> None:
     """Compute and store what is lazy."""
     import zarr
 
     from gridtrend.io.regions import Target, run
 
-    # A chunk that is not there was lost, then, and does not stand for missing values.
     with zarr.config.set({"array.write_empty_chunks": True}):
         store = zarr.open_group(work.part, mode="r+")
         arrays = {str(name): store[str(name)] for name in result.variables}
     targets = [
         Target(str(name), _encoded(variable, encoding.get(name, {})), arrays[str(name)])
         for name, variable in result.variables.items()
-        if variable.chunks
+        if variable.chunks is not None
     ]
     run(targets, ledger=work.ledger, report=report)
 

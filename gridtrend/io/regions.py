@@ -92,12 +92,14 @@ def run(
 
 
 def _is_stored(target: Target, index: tuple[int, ...]) -> bool:
-    """Whether all chunks of a region are on disk: a file may be lost that a ledger knows."""
-    array = target.into
-    spans = [
-        range(ends[k] // size, -(-ends[k + 1] // size))
-        for k, ends, size in zip(index, map(edges, target.source.chunks), array.chunks, strict=True)
-    ]
+    """Whether a region is on disk: a file may be lost that a ledger knows."""
+    bounds = zip(index, map(edges, target.source.chunks), strict=True)
+    return is_stored(target.into, [(ends[k], ends[k + 1]) for k, ends in bounds])
+
+
+def is_stored(array: Any, box: Sequence[tuple[int, int]]) -> bool:
+    """Whether all chunks of a part of a Zarr array are on disk."""
+    spans = [range(a // size, -(-b // size)) for (a, b), size in zip(box, array.chunks, strict=True)]
     folder = Path(array.store.root, array.path)
     for chunk in itertools.product(*spans):
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gridtrend.grid.dialect import either
 from gridtrend.io.errors import OutputError
-from gridtrend.io.marker import why_not_ours
+from gridtrend.io.marker import own_user, why_not_ours
 from gridtrend.io.workspaces import restore
 
 SUFFIXES = (".nc", ".nc4", ".zarr")
@@ -111,7 +111,7 @@ def require_replaceable(path: Path, target: Path, *, overwrite: bool) -> None:
 
 def _require_followable(path: Path) -> None:
     """Refuse a link that another user made: it would choose what is replaced."""
-    if path.is_symlink() and os.lstat(path).st_uid not in (0, os.geteuid()):
+    if path.is_symlink() and os.lstat(path).st_uid not in (0, own_user()):
         raise OutputError(f"the output '{path}' is a link that belongs to another user: choose another name")
 
 
