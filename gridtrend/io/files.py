@@ -19,6 +19,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from gridtrend.io.errors import InputError
+from gridtrend.io.fingerprints import file_state
 from gridtrend.io.missing import NUMBER_KEYS, decode_variable
 from gridtrend.io.netcdf import NETCDF_LOCK, RawVariable
 
@@ -43,7 +44,7 @@ class Part:
     store : Variable, optional
         The opened variable of a Zarr store, which needs no closing.
     state : tuple of int, optional
-        Bytes of the file and when it was last changed, as it was found.
+        From `file_state`, as the file was found.
     group : str, optional
         Group of the variable in the file.
     turned : tuple of str
@@ -57,7 +58,7 @@ class Part:
     dtype: np.dtype[Any]
     chunks: tuple[int, ...] = ()
     store: xr.Variable | None = None
-    state: tuple[int, int] | None = None
+    state: tuple[int, int, int] | None = None
     group: str | None = None
     turned: tuple[str, ...] = ()
 
@@ -92,7 +93,7 @@ class Part:
         return tuple(stored), out[tuple(views)]
 
     def _read_netcdf(self, key: tuple[Any, ...], out: np.ndarray, opened: Opened) -> None:
-        if self.state is not None and state_of(self.path) != self.state:
+        if self.state is not None and file_state(self.path) != self.state:
             # The netCDF library reads zeros beyond the end of a netCDF-3 file, without a word.
             raise OSError("it has changed")
         raw, variable = opened.pop(self.path) if self.path in opened else self._open()
@@ -121,7 +122,7 @@ class Part:
         if self.store is None:
             if not os.path.exists(self.path):
                 return "the file is gone. It must stay where it is until the run has ended"
-            if self.state is not None and state_of(self.path) != self.state:
+            if self.state is not None and file_state(self.path) != self.state:
                 return "the file has changed since the run began. Wait until it is complete, and start anew"
         return f"'{error}'. The file is damaged: copy or download it again"
 
@@ -194,14 +195,6 @@ def _as_slice(positions: np.ndarray) -> Any:
         step = int(steps[0]) if steps.size else 1
         return slice(int(positions[0]), int(positions[-1]) + 1, step)
     return positions
-
-
-def state_of(path: str) -> tuple[int, int] | None:
-    """What changes when a file is written to; None for what is no file."""
-    if not os.path.isfile(path):
-        return None
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
 
 
 def _is_run(index: Any) -> bool:

@@ -11,7 +11,8 @@ import xarray as xr
 from gridtrend.grid.dialect import either
 from gridtrend.io.coordinates import find_dim, holds_dates, index_by_time
 from gridtrend.io.errors import InputError
-from gridtrend.io.files import FilesArray, Part, state_of
+from gridtrend.io.files import FilesArray, Part
+from gridtrend.io.fingerprints import file_state
 from gridtrend.io.places import at_one_step
 
 # Coordinates that differ by less than this share of their spacing are the same: other software rounded them.
@@ -280,7 +281,7 @@ def _part(array: xr.DataArray, path: str, group: str | None, turned: tuple[str, 
         chunks=tuple(sizes),
         # An array of a store is turned with its dataset.
         store=array.variable if in_store else None,
-        state=state_of(path),
+        state=file_state(path),
         group=group,
         turned=() if in_store else tuple(name for name in turned if name in array.dims),
     )
