@@ -32,11 +32,23 @@ def positions(y, t):
     return steps(t)[np.isfinite(y)]
 
 
+def in_own_unit(deviation):
+    """Deviations divided by the largest, so that no square of them vanishes or overflows; and that largest one."""
+    largest = np.abs(deviation).max(initial=0.0)
+    return (deviation / largest, largest) if largest > 0 else (deviation, 1.0)
+
+
+def standard_deviation(x):
+    scaled, unit = in_own_unit(x - x.mean())
+    return scaled.std() * unit
+
+
 def correlation(x, at, lag):
-    """Autocorrelation over the pairs that are `lag` steps apart, and their number."""
-    deviation = dict(zip(at.tolist(), x - x.mean(), strict=True))
+    """Autocorrelation over the pairs that are `lag` steps apart, and their number: a pure number, whatever the unit of x."""
+    scaled, _ = in_own_unit(x - x.mean())
+    deviation = dict(zip(at.tolist(), scaled, strict=True))
     products = [value * deviation[step + lag] for step, value in deviation.items() if step + lag in deviation]
-    variance = np.mean((x - x.mean()) ** 2)
+    variance = np.mean(scaled**2)
     if not products or variance == 0:
         return 0.0, len(products)
     r = np.mean(products) * (1 - lag / (at[-1] - at[0] + 1)) / variance
@@ -102,6 +114,9 @@ def judgement(options):
 
 def weight(method, lag, pairs, span, m):
     share = 2 * pairs / m
+    if method == "hamed_rao" and lag > span - 3:
+        # No three values are left beyond these lags: their number is 0, also where no three are in the whole series.
+        return 0.0
     return share if method == "yue_wang" else share * (span - lag - 1) * (span - lag - 2) / ((span - 1) * (span - 2))
 
 
@@ -126,7 +141,8 @@ def variance_factor(method, x, at, lag):
     # No less than an AR(1) process leaves whose r1 is one standard error nearer to 0.
     r1 = max(min(correlation(x, at, 1)[0] + 1 / math.sqrt(m), 0.0), -0.99)
     terms = [weight(method, k, correlation(x, at, k)[1], span, m) * r1**k for k in range(1, span)]
-    least = 1 + sum(terms)
+    # Between holes its sum can exceed that of independent values, which is no less certain than needed.
+    least = min(1 + sum(terms), 1.0)
     return max(factor, least), int(factor < least)
 
 
@@ -156,7 +172,8 @@ def whitened(y, t, slope, *, trend_free=True, restored=False, always=False):
     follows = np.flatnonzero(np.diff(at) == 1) + 1
     white = x[follows] - r * x[follows - 1]
     if restored:
-        white = x.mean() + (white - white.mean()) * (x.std() / white.std() if white.std() > 0 else 1.0)
+        ratio = standard_deviation(x) / standard_deviation(white) if standard_deviation(white) > 0 else 1.0
+        white = x.mean() + (white - white.mean()) * ratio
         line = line * (math.sqrt((1 - r) / (1 + r)) if r > 0 else 1.0)
     result = np.full(y.size, NAN)
     result[valid[follows]] = grouped(white + line[follows], tolerance)

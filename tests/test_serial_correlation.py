@@ -198,15 +198,46 @@ def test_white_noise_is_never_beyond_doubt(n, options):
     assert result.p_value.min() > 1e-8
 
 
-def test_the_least_variance_factor_has_no_cliff():
-    # The same series with its sum brought to and beyond 0 bit by bit: p never jumps.
-    y = noise(25, 1, 0.0).values[:, 0]
-    wave = np.where(np.arange(25) % 2, 1.0, -1.0)
-    shares = np.linspace(0, 3, 301)
+@pytest.mark.parametrize("method", ["hamed_rao", "yue_wang"])
+def test_the_least_variance_factor_has_no_cliff(method):
+    # An alternation as large as the noise brings 1 + 2 r1 to 0, and a little more of it below.
+    n, shares = 400, np.linspace(0.5, 1.5, 801)
+    step = np.arange(n)
+    y = np.random.default_rng(1).normal(size=n) + 0.0004 * step
+    wave = np.where(step % 2, 1.0, -1.0)
     da = xr.DataArray(y[:, None] + shares * wave[:, None], dims=("time", "x"))
-    for slope_free in ("hamed_rao", "yue_wang"):
-        result = gt.mann_kendall(da, method=slope_free, lag=1, slope=False)
-        assert (result.variance_factor > 0.1).all()
+    # pymannkendall's sum passes 0 in this range: just above it p falls to nothing, just below it falls back.
+    theirs = gt.mann_kendall(da, method=method, lag=1, compat="pymannkendall")
+    assert 0 < theirs.variance_factor.min() < 0.01
+    assert 0 < theirs.variance_fallback.sum() < shares.size
+    result = gt.mann_kendall(da, method=method, lag=1)
+    # 800 steps of 0.00125: from one to the next S and the ranks change by a few pairs of 79,800.
+    for name, least, jump in (("variance_factor", 0.1, 0.005), ("p_value", 1e-3, 0.005)):
+        assert result[name].min() > least, name
+        assert np.abs(np.diff(result[name].values)).max() < jump, name
+    assert np.ptp(result.p_value.values) > 0.05
+
+
+def test_the_least_variance_factor_is_at_most_that_of_independent_values():
+    # Every second value and a few between: the full sum of an AR(1) process of negative r1 exceeds 1.
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(41, 2000))
+    values[1::2][rng.random((20, 2000)) < 0.8] = np.nan
+    da = xr.DataArray(values, dims=("time", "x"))
+    for method, lag in (("hamed_rao", "all"), ("yue_wang", 2), ("yue_wang", 5)):
+        result = gt.mann_kendall(da, method=method, lag=lag)
+        least = result.variance_factor.values[result.variance_fallback.values == 1]
+        assert least.size > 100
+        assert least.max() <= 1
+
+
+@pytest.mark.parametrize("values", [[1.0, 3.0], [-0.7, 0.4], [-1.3, 0.4]])
+@pytest.mark.parametrize("compat", [None, "pymannkendall"])
+def test_a_series_of_two_has_no_lag_to_correct_for(values, compat):
+    # By hand: one increasing pair, S = 1 of variance 1; no three values exist, so Hamed and Rao's sum is empty.
+    # Rounding leaves the last two an r1 of -1/2, which a narrow band takes for real.
+    result = gt.mann_kendall(series(values), method="hamed_rao", lag="all", alpha=0.99, min_valid=1, compat=compat)
+    assert (result.s, result.variance_factor, result.var_s) == (1, 1, 1)
 
 
 def test_short_series_are_no_surer_by_resampling_than_over_all_their_orders():

@@ -4,7 +4,8 @@ Both multiply the variance of independent values by 1 + 2 sum(w r): r is the aut
 (Hamed and Rao: of its ranks), w the share of pairs at that lag. A truncated sum can come out negative, and where it comes
 out just positive S looks far more certain than it is: in white noise of 25 values p falls below 1e-6 fifty times as often
 as it should. Therefore the factor is at least that of an AR(1) process whose first autocorrelation lies one standard error
-of white noise, 1 / sqrt(m), above the estimate, and no higher than 0: its full sum is positive and at most 1.
+of white noise, 1 / sqrt(m), above the estimate, and no higher than 0: its full sum is positive. Between holes, where few
+pairs lie at odd lags, it can exceed 1; then the least factor is 1, so that p has no jump where the sum passes 1.
 """
 
 import math
@@ -35,7 +36,8 @@ def _weight(correction, span, m, lag, pairs):
     share = 2.0 * pairs / m
     if correction == YUE_WANG:
         return share
-    return share * (span - lag - 1.0) * (span - lag - 2.0) / ((span - 1.0) * (span - 2.0))
+    # In a series of two no three values are left: the weight is 0, not 0 / 0.
+    return share * (span - lag - 1.0) * (span - lag - 2.0) / max((span - 1.0) * (span - 2.0), 1.0)
 
 
 @jit
@@ -60,6 +62,7 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
             break
         _, pairs = lag_correlation(spread, present, span, variance, lag)
         least += _weight(correction, span, m, lag, pairs) * power
+    least = min(least, 1.0)
     return max(factor, least), factor < least
 
 
