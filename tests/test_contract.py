@@ -503,7 +503,7 @@ def test_what_is_not_a_real_number_is_refused(case, dtype, remedy, grid):
     values = np.zeros(grid.shape, "i8").astype(dtype)
     for place in range(1 + len(case.others(grid, "time"))):
         arguments = [grid, *case.others(grid, "time")]
-        wrong = arguments[place].astype("i8") if place else grid.copy(data=values)
+        wrong = arguments[place].fillna(0).astype("i8") if place else grid.copy(data=values)
         arguments[place] = wrong.astype(dtype) if place else wrong
         with pytest.raises(TypeError, match=rf"holds .*real numbers.*{remedy}"):
             case.function(*arguments)

@@ -13,6 +13,7 @@ import pytest
 import xarray as xr
 
 import gridtrend as gt
+from gridtrend.grid.dialect import command_line
 
 FIRST = 2003
 
@@ -124,9 +125,10 @@ def test_half_of_the_composites_of_a_noisy_record_without_trend_are_not_signific
 
 @pytest.mark.parametrize("period", [2, 12, 22, 24, 46, 365])
 def test_another_number_of_steps_is_refused_with_the_number_that_fits(period):
-    with pytest.raises(ValueError, match=f"period={period} does not fit 'time'.*with 23 steps.*period=23") as refusal:
+    with pytest.raises(ValueError, match=f"period={period} does not fit 'time'.*with 23 steps.*period=23"):
         gt.seasonal_mann_kendall(record(every(16), 23, 5), period=period)
-    assert "--period 23" in refusal.value.command_line
+    with command_line(), pytest.raises(ValueError, match=f"--period {period} does not fit 'time'.*--period 23"):
+        gt.seasonal_mann_kendall(record(every(16), 23, 5), period=period)
 
 
 def test_composites_in_months_are_refused_with_their_number():

@@ -362,7 +362,6 @@ def test_a_dataset_and_a_missing_dimension_are_refused(field):
         (lambda x: gt.welch(x, window=30, nfft="x"), "nfft='x' is less than the window"),
         (lambda x: gt.red_noise(x, window=30, alpha=None), "alpha=None is not a significance level"),
         (lambda x: gt.welch(x.rename(lat="n_segments"), window=30), "dimension 'n_segments' already; rename it"),
-        (lambda x: gt.red_noise(x.rename(lat="level"), window=30), "'level', which is the name of a result; rename it"),
         (lambda x: gt.welch(x.assign_coords(frequency=1.0), window=30), "coordinate 'frequency' already; rename it"),
     ],
 )
@@ -390,7 +389,7 @@ def test_steps_that_differ_a_little_are_told_by_how_much(field):
     with pytest.raises(ValueError, match=r"its steps differ by up to 0\.8 %"):
         gt.welch(drift, window=30)
     composites = field.assign_coords(time=xr.date_range("2001", periods=300, freq="16D"))
-    with pytest.raises(ValueError, match="are in the same month, and sampling='calendar' is for steps of whole months"):
+    with pytest.raises(ValueError, match=r"several samples in a month, .* Leave sampling='regular' for steps shorter"):
         gt.welch(composites, window=30, sampling="calendar")
 
 

@@ -6,13 +6,13 @@ and changed back where no result bears it in the end.
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 import xarray as xr
 
 from gridtrend.grid.kernel import Output
+from gridtrend.grid.notices import warn_caller
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 # Arguments that name dimensions which are gone from the result.
@@ -164,10 +164,9 @@ def _published(result: Any, taken: Mapping[Hashable, str], prefix: str) -> Any:
                 result[name].attrs = _attrs_in_own_names(result[name].attrs, own)
     if renamed:
         what = ", ".join(f"{old!r} is now {new!r}" for old, new in sorted(renamed.items(), key=str))
-        warnings.warn(
+        warn_caller(
             f"coordinates or dimensions of the data are called like results, which keep their names: {what}. To have "
-            "another name, rename them beforehand.",
-            stacklevel=4,
+            "another name, rename them beforehand."
         )
     return result
 

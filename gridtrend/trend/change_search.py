@@ -52,7 +52,7 @@ def find_change(
         simulations = check_draws("simulations", simulations, seed, alpha)
     da = with_dates(da, dim, strict=False)
     axis = time_axis(da, dim, "step")
-    warn_of_cycle(da, dim, ANOMALIES.format(dim=dim), stacklevel=4)
+    warn_of_cycle(da, dim, ANOMALIES.format(dim=dim))
     found = apply(kernels.change_point, da, dim=dim, axis=axis, test=test, min_valid=check_min_valid(min_valid))
     judged = apply_function(
         _judge,

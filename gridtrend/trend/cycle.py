@@ -1,6 +1,5 @@
 """The annual cycle, which tests of a whole series take for noise: looked for in a sample of cells, said once a call."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import xarray as xr
 
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import either
+from gridtrend.grid.notices import warn_caller
 from gridtrend.trend.phases import calendar_months, phases_of_a_year
 
 # Values that are looked at, and cells at most.
@@ -36,7 +36,7 @@ class CycleWarning(UserWarning):
         super().__init__(f"{problem} {either(python, command_line)}")
 
 
-def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "", *, stacklevel: int = 3) -> None:
+def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "") -> None:
     """Warn where a record in memory has an annual cycle; lazy ones are not looked at.
 
     Parameters
@@ -46,8 +46,6 @@ def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "", *, stacklevel: i
         The dimension of time.
     remedy : str
         What to do instead; by default the seasonal test.
-    stacklevel : int
-        Of the caller of the public function.
     """
     from xarray.core.indexing import MemoryCachedArray
 
@@ -56,7 +54,7 @@ def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "", *, stacklevel: i
         da = with_dates(da, dim, strict=False)
         months = calendar_months(da, dim) if dim in da.coords else None
         if months is not None and _below_a_year(da, dim, months) and has_cycle(_some_cells(da, dim), months):
-            warnings.warn(cycle_warning(da, dim, remedy), stacklevel=stacklevel)
+            warn_caller(cycle_warning(da, dim, remedy))
 
 
 def cycle_warning(da: xr.DataArray, dim: str, remedy: str = "") -> CycleWarning:

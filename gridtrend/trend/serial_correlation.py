@@ -3,7 +3,6 @@
 A method is a function from a `Record`, which holds the plain test, to the variables that it changes or adds.
 """
 
-import warnings
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply
 from gridtrend.grid.dialect import given
+from gridtrend.grid.notices import warn_caller
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.trend.kernels import (
     block_bootstrap,
@@ -132,11 +132,10 @@ def hamed_rao(record: Record) -> xr.Dataset:
 def yue_wang(record: Record) -> xr.Dataset:
     """Variance by Yue & Wang 2004."""
     if record.lag == "all" and not record.compat:
-        warnings.warn(
+        warn_caller(
             f"{given('lag', 'all')} sums the autocorrelations of every lag, which is no consistent estimate: the sum comes to "
             "nearly -1/2 for any series, so that persistence is not corrected for. Leave lag out (first lag), or use "
-            f"{given('method', 'hamed_rao')}.",
-            stacklevel=6,
+            f"{given('method', 'hamed_rao')}."
         )
     return record.retested(
         variance_corrections.corrected_variance,
