@@ -245,7 +245,8 @@ def _check_times(record: Record, analysis: dict[str, Any]) -> None:
     if per == "auto" and axis.unit in ("", "step"):
         why, what = f"'{dim}' has no times", "step"
         if dim in array.coords:
-            why, what = f"'{dim}' names no unit of time (units: {array[dim].attrs.get('units')!r})", f"unit of '{dim}'"
+            units = f" (units: {array[dim].attrs['units']!r})" if "units" in array[dim].attrs else ""
+            why, what = f"'{dim}' names no unit of time{units}", f"unit of '{dim}'"
         warnings.warn(f"{why}: slopes are per {what}, not per year", stacklevel=2)
     positions = int(axis.steps[-1]) + 1
     period, lag = analysis.get("period"), analysis.get("lag")
