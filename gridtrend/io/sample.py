@@ -141,9 +141,9 @@ def _some_steps(months: np.ndarray, length: int, most: int) -> np.ndarray:
         steps = _of_years(months, years)
         if np.unique(steps // length).size <= most:
             return steps
-    # Chunks that are long in time: what one of them holds.
+    # Chunks that are long in time: all that one of them holds.
     start = months.size // 2 // length * length
-    return start + _of_years(months[start : start + length], YEARS) if most >= 1 else np.array([], int)
+    return np.arange(start, min(start + length, months.size)) if most >= 1 else np.array([], int)
 
 
 def _of_years(months: np.ndarray, count: int) -> np.ndarray:
