@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gridtrend.io import Plan
 
-# Values that are read to tell how many are missing.
+# Values that are read to tell how many are missing; of more, a few chunks are.
 SAMPLE = 5_000_000
 RESULT_BYTES_PER_CELL = 9 * 8 + 4 + 1
 
@@ -28,6 +28,7 @@ RESULT_BYTES_PER_CELL = 9 * 8 + 4 + 1
 def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
     """Tell what `gridtrend trend` would do with INPUT..., without doing it.
 
+    Of large records a small sample is read: how many values are missing is then an estimate.
     Copies on disk are planned for the folder that you are in.
     """
     with notes(quiet=False):
@@ -89,6 +90,7 @@ def _reading(plan: "Plan") -> str:
     """How the plan reads, in words."""
     return {
         "whole": "once, as a whole",
+        "alone": "once, as a whole, when the variables before it are done",
         "tiles": "once, in tiles that follow the chunks on disk",
         "passes": f"in tiles that cut the chunks on disk, each of which is unpacked {plan.passes} times",
         "zarr": f"once, into a copy on disk of {plan.nbytes / 1e9:,.1f} GB at most, which is read by tiles",
@@ -106,9 +108,13 @@ def _duration(seconds: float) -> str:
 def _missing(array: "xr.DataArray", dim: str) -> str:
     if array.dtype.kind != "f":
         return "none (whole numbers)"
-    n = array.sizes[dim]
-    stride = -(-array.size // SAMPLE)
-    seen = array.isel({dim: slice(None, None, stride)})
-    fraction = float(seen.isnull().mean())
-    sampled = f" (seen in {seen.sizes[dim]} of {n} steps)" if stride > 1 else ""
-    return f"{100 * fraction:.1f} %{sampled}"
+    from gridtrend import io
+
+    found = io.count_missing(array, dim, SAMPLE)
+    if found.fraction is None:
+        return "not looked at, the chunks are too large for a sample"
+    fraction = f"{100 * found.fraction:.1f} %"
+    if found.values == array.size:
+        return fraction
+    seen = f"{found.steps} of {array.sizes[dim]} steps" if found.steps else f"{found.values:,} of {array.size:,} values"
+    return f"{fraction} of a sample (seen in {seen})"

@@ -63,8 +63,9 @@ class Record:
         *,
         resources: Resources | None = None,
         space: float = 0.0,
+        held: float = 0.0,
     ) -> "Plan":
-        """How to read one variable, when all of them may be in memory at once.
+        """How to read one variable of those of the run.
 
         Parameters
         ----------
@@ -76,6 +77,8 @@ class Record:
             What was asked for.
         space : float
             Bytes that copies may take on disk.
+        held : float
+            Bytes of results that wait in memory for those of other tiles.
         """
         from gridtrend import io
 
@@ -92,7 +95,9 @@ class Record:
             space=space / len(self.names),
             in_memory=not resources.clustered,
             processes=means.processes,
-            variables=len(self.names),
+            own=means.own,
+            others=sum(io.bytes_with_results(self.dataset[other], self.dim) for other in self.names if other != name),
+            held=held,
         )
 
 

@@ -104,11 +104,14 @@ class Means:
         What may be taken; half of what the machine has to spare where it is not said.
     processes : int
         How many processes `nbytes` is for; 0 where it is for data alone.
+    own : float, optional
+        Bytes that these processes take before they hold any data, where that has been measured.
     """
 
     threads: int
     nbytes: float | None = None
     processes: int = 0
+    own: float | None = None
 
 
 def _bytes(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:

@@ -16,6 +16,7 @@ from gridtrend.cli.job import Begun, Job, begin, carry_out, described, draw, fac
 from gridtrend.cli.outcome import too_few, without_values
 from gridtrend.cli.plot import draw_map
 from gridtrend.cli.record import Record, record_options
+from gridtrend.cli.rehearsal import rehearsed
 from gridtrend.cli.resources import Means, Resources, resource_options
 from gridtrend.cli.terminal import Progress, listed, note
 
@@ -219,6 +220,7 @@ def run(job: TrendJob) -> str:
             job.resources.running(say) as means,
             io.workspace(begun.target, facts=facts(begun, job), resume=job.resume, overwrite=job.overwrite) as work,
         ):
+            means = rehearsed(record, means, job.test, job.analysis, job.field_test)
             plans = work.plans or _plans(begun, job, means, work)
             result = described(_results(record, job, plans, work, progress), record, job, "Trends")
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
@@ -245,7 +247,8 @@ def _check_times(record: Record, analysis: dict[str, Any]) -> None:
     if per == "auto" and axis.unit in ("", "step"):
         why, what = f"'{dim}' has no times", "step"
         if dim in array.coords:
-            why, what = f"'{dim}' names no unit of time (units: {array[dim].attrs.get('units')!r})", f"unit of '{dim}'"
+            units = f" (units: {array[dim].attrs['units']!r})" if "units" in array[dim].attrs else ""
+            why, what = f"'{dim}' names no unit of time{units}", f"unit of '{dim}'"
         warnings.warn(f"{why}: slopes are per {what}, not per year", stacklevel=2)
     positions = int(axis.steps[-1]) + 1
     period, lag = analysis.get("period"), analysis.get("lag")
@@ -296,8 +299,12 @@ def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dic
     from gridtrend import io
 
     record = begun.record
-    space = io.free_space(work.scratch)
-    plans = {name: record.plan(name, means, resources=job.resources, space=space) for name in record.names}
+    options: dict[str, Any] = {"resources": job.resources, "space": io.free_space(work.scratch)}
+    plans = {}
+    for name in record.names:
+        cells = record.dataset[name].size // record.steps
+        held = io.held_bytes(cells, begun.target.suffix, together=bool(job.field_test))
+        plans[name] = record.plan(name, means, held=held, **options)
     work.begin(plans)
     return plans
 

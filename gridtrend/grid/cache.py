@@ -81,6 +81,20 @@ def shared_folder() -> Path | None:
     return _named("GRIDTREND_SHARED_CACHE")
 
 
+def holds_code_of(package: str) -> bool:
+    """Whether any compiled kernel of a package, such as "gridtrend.trend", is kept."""
+    for place in (folder, shared_folder):
+        with contextlib.suppress(OSError):
+            if (found := place()) and any(found.glob(f"{package}.*.bin")):
+                return True
+    return False
+
+
+def keeps_code() -> bool:
+    """Whether what this process has compiled so far is kept for others."""
+    return not {_NOT_KEPT, _NOT_BYTES} & _warned_of
+
+
 def reached(*modules: str) -> set[str]:
     """Modules of this package that others import, directly or through one another, themselves included.
 

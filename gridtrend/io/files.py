@@ -9,7 +9,7 @@ range.
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,9 +98,14 @@ class Part:
             raise OSError("it has changed")
         raw, variable = opened.pop(self.path) if self.path in opened else self._open()
         contiguous = all(_is_run(index) for index in key)
-        # A scattered selection comes to the same chunk several times; a box is read by whole chunks, each once.
-        raw.keep_chunks(not contiguous)
-        _copy(variable, key, self.chunks, out)
+        # A scattered selection comes to the same chunk several times; a box is read by whole chunks, each once, and one that
+        # is large is kept for as long as it is decoded, part by part.
+        large = math.prod(self.chunks) * raw.variable.dtype.itemsize if self.chunks else 0
+        if contiguous and large > PIECE_BYTES:
+            _copy(variable, key, self.chunks, out, keep=lambda: raw.keep_one_chunk(large))
+        else:
+            raw.keep_chunks(not contiguous)
+            _copy(variable, key, self.chunks, out)
         raw.keep_chunks(False)
         if any(np.size(np.arange(n)[index]) < n for index, n in zip(key, self.shape, strict=True)):
             opened[self.path] = raw, variable
@@ -201,20 +206,35 @@ def _is_run(index: Any) -> bool:
     return isinstance(index, slice) and index.step in (None, 1)
 
 
-def _copy(variable: xr.Variable, key: tuple[Any, ...], chunks: tuple[int, ...], out: np.ndarray) -> None:
-    """Read by pieces of whole disk chunks, so that what is unpacked beside the result stays small."""
+def _copy(
+    variable: xr.Variable,
+    key: tuple[Any, ...],
+    chunks: tuple[int, ...],
+    out: np.ndarray,
+    keep: Callable[[], None] | None = None,
+) -> None:
+    """Read by pieces of whole disk chunks, so that what is unpacked beside the result stays small.
+
+    Where there is a `keep`, each piece is a chunk that is larger than that: it is called before the chunk is unpacked, and the
+    chunk is decoded by parts.
+    """
     if not all(_is_run(index) for index in key):
         out[...] = variable[key].values
         return
     spans = [index.indices(size)[:2] for index, size in zip(key, variable.shape, strict=True)]
     for piece in pieces(spans, chunks or (1,) * len(spans), out.itemsize, PIECE_BYTES):
+        if keep is not None:
+            keep()
         place = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(piece, spans, strict=True))
-        out[place] = _unpack(variable, piece)
+        _unpack(variable, piece, out[place], parts=keep is not None)
 
 
-def _unpack(variable: xr.Variable, piece: list[tuple[int, int]]) -> np.ndarray:
-    values: np.ndarray = variable[tuple(slice(start, stop) for start, stop in piece)].values
-    return values
+def _unpack(variable: xr.Variable, piece: list[tuple[int, int]], out: np.ndarray, *, parts: bool = False) -> None:
+    """Unpack and decode a piece into `out`, by parts of it or at once."""
+    most = PIECE_BYTES if parts else math.inf
+    for part in pieces(piece, (1,) * len(piece), out.itemsize, most):
+        place = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(part, piece, strict=True))
+        out[place] = variable[tuple(slice(start, stop) for start, stop in part)].values
 
 
 def pieces(

@@ -9,7 +9,8 @@ import xarray as xr
 from gridtrend.io.coordinates import find_dim, find_variables, index_by_time
 from gridtrend.io.errors import InputError
 from gridtrend.io.inputs import open_input
-from gridtrend.io.memory import available_threads
+from gridtrend.io.machine import available_threads
+from gridtrend.io.memory import COMPILING_BYTES, PROCESS_BYTES, process_bytes
 from gridtrend.io.plan import check_tiles, plan_chunks
 from gridtrend.io.reading import read
 from gridtrend.io.selection import select as select_part
@@ -44,8 +45,9 @@ def open_grid(
     overlap : {"refuse", "first"}
         What to do with steps that two files hold: refuse them, or keep those of the file that begins first.
     memory_limit : float or str, optional
-        What the data may take in all threads or workers together, such as "2GB", this process included. By default half
-        of what the machine, or the workers of the current `distributed.Client`, have.
+        What the data may take in all threads or workers together, such as "2GB". What this process takes already is
+        counted, and what compiling takes where no kernel has been compiled before. By default half of what the machine, or
+        the workers of the current `distributed.Client`, have.
     chunks : mapping, optional
         Chunk sizes that overrule those planned, such as {"lat": 90, "lon": 180}.
     rechunk : {"auto", "passes", "p2p"}
@@ -109,11 +111,20 @@ def open_grid(
         rechunk=("p2p" if processes else "passes") if rechunk == "auto" else rechunk,
         in_memory=not processes,
         processes=max(processes, 1) if limit else 0,
+        own=_own(processes) if limit else 0.0,
     )
     if not plan.whole:
         return read(array, plan)
     # In one piece, which is read once, whatever the blocks that share it.
     return array.chunk().chunk({name: plan.blocks.get(str(name), -1) for name in array.dims})
+
+
+def _own(workers: int) -> float:
+    """Bytes that this process, or so many workers, take before they hold any data, the compiling of kernels included."""
+    from gridtrend.grid.cache import holds_code_of
+
+    compiling = 0 if holds_code_of("gridtrend.trend") else COMPILING_BYTES
+    return workers * (PROCESS_BYTES + compiling) if workers else process_bytes(compiling)
 
 
 def _means() -> tuple[int, int, float | None]:

@@ -1,22 +1,27 @@
-"""What a run may take of memory and processors, and what it takes whatever the plan: the one home of such figures."""
+"""What a run takes of memory: the one home of such figures."""
 
-import contextlib
-import ctypes
 import functools
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from gridtrend.io.errors import InputError
 from gridtrend.io.files import PIECE_BYTES
+from gridtrend.io.machine import available_memory, resident_bytes
 
 # A process of its own, with its libraries and compiled kernels, before it holds any data (measured: 270 MB).
 PROCESS_BYTES = 320_000_000
+# What libraries that are loaded later, and pools of freed memory, add to a process that has its kernels.
+MARGIN_BYTES = 50_000_000
+# What a process keeps after it has compiled kernels, beyond one that has read them from disk.
+COMPILING_BYTES = 160_000_000
 # What a result takes for each cell while it waits to be written.
 RESULT_BYTES = 100
 # dask joins the chunks of a series, even a single one, into a new array before a kernel sees it.
 COPIES = 2
+
+
+def process_bytes(extra: float = 0) -> float:
+    """Bytes that this process takes before it holds any data, given what it takes already and what it will take beside."""
+    return max(PROCESS_BYTES, resident_bytes() + MARGIN_BYTES) + extra
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class Room:
         more gets it.
     processes : int
         How many are within the limit; 0 where the limit is for data alone.
-    variables : int
-        How many share the limit.
+    own : float
+        Bytes that these processes take before they hold any data.
     """
 
     nbytes: int
@@ -44,20 +49,40 @@ class Room:
     threads: int = 1
     limit: float | None = None
     processes: int = 0
-    variables: int = 1
+    own: float = 0.0
 
     @functools.cached_property
     def data(self) -> float:
         """Bytes for data."""
         if self.limit is None:
-            return available_memory() / 2 / self.variables
-        return (self.limit - self.processes * PROCESS_BYTES) / self.variables
+            return available_memory() / 2
+        return self.limit - self.own
+
+    @property
+    def readers(self) -> int:
+        """Processes that read; each unpacks for one thread at a time."""
+        return max(1, self.processes)
+
+    @property
+    def piece(self) -> float:
+        """Bytes that are unpacked at once; a large chunk is unpacked as a whole, and decoded by such pieces."""
+        piece = max(0.0, min(PIECE_BYTES, self.nbytes, self.data / self.readers / 8))
+        return max(piece, min(self.chunk, PIECE_BYTES))
+
+    @property
+    def large(self) -> int:
+        """Bytes of a chunk that is more than a piece."""
+        return self.chunk if self.chunk > PIECE_BYTES else 0
 
     @property
     def unpacking(self) -> float:
-        """Bytes that the processes take while they unpack; each does it for one thread at a time."""
-        readers = max(1, self.processes)
-        return 2 * readers * max(self.chunk, min(PIECE_BYTES, self.nbytes, self.data / readers / 8))
+        """Bytes that the processes take while they unpack."""
+        return 2 * self.readers * (self.piece + self.large)
+
+    @property
+    def loading(self) -> float:
+        """Bytes that unpacking takes beside a variable that is read whole: its last chunk has no copy yet."""
+        return 2 * self.piece + self.large
 
     @property
     def cell(self) -> int:
@@ -74,70 +99,24 @@ class Room:
         """Bytes for each thread."""
         return (self.data - self.unpacking) / self.threads
 
-    def require(self, least: float) -> None:
-        """Refuse a limit that leaves less than `least` for each thread.
-
-        Raises
-        ------
-        InputError
-            It says what the limit must be.
-        """
-        if self.limit is not None and self.each < least:
-            self._refuse(least)
-
-    def _refuse(self, least: float) -> None:
-        processes = self.processes * PROCESS_BYTES
-        needed = processes + self.variables * (2 * max(1, self.processes) * self.chunk + self.threads * least)
-        # What is unpacked at once grows with the limit, up to a quarter of it.
-        needed = max(needed, processes + self.variables * self.threads * least * 4 / 3)
-        who = "the process takes" if self.processes == 1 else f"{self.processes} processes take"
-        own = f"{who} {_mb(processes)} before any data; " if self.processes else ""
-        raise InputError(
-            f"a memory limit of {_mb(self.limit or 0)} is too small: {own}with chunks of {_mb(self.chunk)} in the files and "
-            f"{self.threads} {'thread' if self.threads == 1 else 'threads'}, {_mb(needed)} is the least that works. "
-            "Allow that, or take fewer threads or workers"
-        )
+    def holds(self, least: float) -> bool:
+        """Whether each thread may take so much."""
+        return self.limit is None or self.each >= least
 
     def total(self, busy: int, of_each: float) -> float:
         """Bytes at the peak, when so many threads take so much each."""
-        return self.processes * PROCESS_BYTES + self.unpacking + busy * of_each
+        return self.own + self.unpacking + busy * of_each
+
+    def told(self) -> str:
+        """What there is, in words."""
+        own = ""
+        if self.processes:
+            who = "the process takes" if self.processes == 1 else f"{self.processes} processes take"
+            own = f"{who} {megabytes(self.own)} before any data; "
+        threads = f"{self.threads} {'thread' if self.threads == 1 else 'threads'}"
+        return f"a memory limit of {megabytes(self.limit or 0)} is too small: {own}with chunks of {megabytes(self.chunk)} in the files and {threads}"
 
 
-def _mb(nbytes: float) -> str:
+def megabytes(nbytes: float) -> str:
+    """An amount of memory in words, rounded up."""
     return f"{math.ceil(nbytes / 1e6):,} MB" if nbytes >= 1e6 else f"{math.ceil(nbytes):,} bytes"
-
-
-def return_freed_memory() -> None:
-    """Have this process give freed memory back to the system at once, where its C library is GNU's.
-
-    Left alone, that keeps freed blocks of up to 32 MB in a pool of each thread: more than tiles of a small limit take.
-    """
-    trim_threshold = -1
-    # Other systems have no such library, and others none of its functions.
-    with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(trim_threshold, 65536)
-
-
-def available_memory() -> float:
-    """Bytes that this process could take without making the machine swap, as far as can be told."""
-    amounts = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                amounts.append(float(line.split()[1]) * 1024)
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            amounts.append(float(limit) - float(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except OSError:
-        pass
-    if not amounts and "SC_PHYS_PAGES" in os.sysconf_names:
-        amounts.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2)
-    return min(amounts, default=4e9)
-
-
-def available_threads() -> int:
-    """Number of cores that this process may use: those it is bound to, and no more than its container may spend."""
-    from dask.system import cpu_count
-
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cpu_count()
-    return int(min(bound, cpu_count()))

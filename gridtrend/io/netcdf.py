@@ -117,3 +117,11 @@ class RawVariable:
         wanted = netCDF4.get_chunk_cache() if kept else (0, 1, 0.0)
         if variable.get_var_chunk_cache()[0] != wanted[0]:
             variable.set_var_chunk_cache(*wanted)
+
+    def keep_one_chunk(self, nbytes: int) -> None:
+        """Keep the next chunk of so many bytes, until this is called again."""
+        variable = self.store.ds.variables[self.name]
+        if isinstance(variable.chunking(), list):
+            # Forgotten first, or two chunks would be there at a time.
+            variable.set_var_chunk_cache(0, 1, 0.0)
+            variable.set_var_chunk_cache(nbytes, 1, 0.0)

@@ -4,7 +4,7 @@ import contextlib
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -16,6 +16,9 @@ from gridtrend.io.netcdf import NETCDF_LOCK
 from gridtrend.io.reading import Report
 from gridtrend.io.targets import check_output, require_replaceable, why_not_writable
 from gridtrend.io.workspaces import Workspace, workspace
+
+if TYPE_CHECKING:
+    from gridtrend.io.regions import Target
 
 
 def write(
@@ -125,10 +128,30 @@ def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
         kept = _Kept()
         with NETCDF_LOCK, storing():
             result.dump_to_store(store, writer=kept, encoding=encoding)
-        run([Target(str(k), *pair) for k, pair in enumerate(kept.lazy)], lock=NETCDF_LOCK, report=report)
+            _keep_no_chunks(store.ds, [name for name, variable in result.variables.items() if variable.chunks])
+        targets = [Target(pair[1].variable_name, *pair) for pair in kept.lazy]
+        run(targets, lock=NETCDF_LOCK, report=report, settle=lambda group: _let_go(store.ds, group))
     finally:
         with NETCDF_LOCK, storing():
             store.close()
+
+
+def _keep_no_chunks(file: Any, names: list[Any]) -> None:
+    """Have the library pack each chunk when it is written, where a chunk is part of one region: it keeps megabytes of each."""
+    for name in names:
+        variable = file.variables[name]
+        chunks = variable.chunking()
+        if isinstance(chunks, list) and tuple(chunks) != variable.shape:
+            variable.set_var_chunk_cache(0, 1, 0.0)
+
+
+def _let_go(file: Any, group: "list[Target]") -> None:
+    """Have the library forget what it keeps of variables that are complete."""
+    with NETCDF_LOCK, storing():
+        for target in group:
+            variable = file.variables[target.name]
+            if isinstance(variable.chunking(), list):
+                variable.set_var_chunk_cache(0, 1, 0.0)
 
 
 class _Kept:

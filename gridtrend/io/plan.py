@@ -1,15 +1,17 @@
 """How to read a variable and split it among threads or workers: the one home of chunk sizes."""
 
+import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.io.errors import InputError
-from gridtrend.io.memory import RESULT_BYTES, Room
+from gridtrend.io.memory import PROCESS_BYTES, RESULT_BYTES, Room, megabytes
+from gridtrend.io.metadata import CHUNK_CELLS
 
 # Pairs of values below which one thread is done before dask has been imported.
 SMALL_WORK = 200_000_000
@@ -21,6 +23,8 @@ TILE_BYTES = 160_000_000
 MOST_TILES = 20_000
 # Reading so often is still cheaper than a copy on disk, which is written once and read once more.
 FEW_PASSES = 2
+# Where there is no room for a copy, reading so often is better than a refusal.
+MANY_PASSES = 20
 # For the estimate of time only: unpacked bytes a second of one process, scratch bytes, pairs of one thread.
 READ_RATE, SCRATCH_RATE, PAIR_RATE = 2e8, 4e8, 8e8
 LONG = 1000
@@ -34,8 +38,9 @@ class Plan:
 
     Parameters
     ----------
-    reading : {"whole", "tiles", "passes", "zarr", "p2p"}
-        Read once into memory; by tiles that follow the disk chunks; by tiles that cut them, so that they are unpacked
+    reading : {"whole", "alone", "tiles", "passes", "zarr", "p2p"}
+        Read once into memory, before anything is computed or, for variables that do not fit together, when its turn
+        comes; by tiles that follow the disk chunks; by tiles that cut them, so that they are unpacked
         several times; copied once into a Zarr store of tiles and read from there; or shuffled among workers.
     blocks : dict
         Tile size of every dimension that is not `dim`; empty where the work is too small to be split.
@@ -81,7 +86,9 @@ def plan_chunks(
     space: float = 0.0,
     in_memory: bool = True,
     processes: int = 0,
-    variables: int = 1,
+    own: float | None = None,
+    others: float = 0.0,
+    held: float = 0.0,
 ) -> Plan:
     """Decide how to read a variable whose series along `dim` are needed whole.
 
@@ -110,8 +117,13 @@ def plan_chunks(
         Whether the variable may be read whole here; not where workers read it.
     processes : int
         How many processes the limit is for, with what they take before they hold any data; 0 if it is for data alone.
-    variables : int
-        How many variables like this one share the limit.
+    own : float, optional
+        Bytes that these processes take before they hold any data.
+    others : float
+        Bytes of the other variables of the run and of their results: with them in memory this one is read at once, without
+        them when its turn comes.
+    held : float
+        Bytes of results that wait in memory for those of other tiles.
 
     Returns
     -------
@@ -122,36 +134,103 @@ def plan_chunks(
     InputError
         If the limit is too small for anything; it says what is the least that works.
     """
-    disk = disk_chunks(array)
-    chunk = array.dtype.itemsize * math.prod(disk.values()) if disk else 0
-    room = Room(
-        array.nbytes, _series_bytes(array, dim), chunk, threads, memory_limit, processes=processes, variables=variables
+    asked = _asked(array, dim, chunks) if chunks else {}
+    chunk = array.dtype.itemsize * math.prod(disk_chunks(array).values()) if disk_chunks(array) else 0
+    own = processes * PROCESS_BYTES if own is None else own
+    room = Room(array.nbytes, _series_bytes(array, dim), chunk, threads, memory_limit, processes, own)
+    ways = functools.partial(
+        _plan_within,
+        array,
+        dim,
+        asked,
+        rechunk=rechunk,
+        space=space,
+        in_memory=in_memory,
+        others=others,
+        held=held,
     )
+    plan = ways(room)
+    if plan is None:
+        least = _least(lambda limit: ways(replace(room, limit=limit)), room.limit or 0.0)
+        raise InputError(
+            f"{room.told()}, {megabytes(least)} is the least that works. Allow that, or take fewer threads or workers"
+        )
+    return plan
+
+
+def _least(ways: Callable[[float], Plan | None], too_little: float) -> float:
+    """The smallest limit that there is a plan for, to the byte below a million bytes, to the megabyte above."""
+    enough = 2.0 * max(too_little, 1.0)
+    while ways(enough) is None:
+        too_little, enough = enough, 2 * enough
+    while enough - too_little > (1 if enough < 1e6 else 1e5):
+        middle = math.floor((too_little + enough) / 2)
+        too_little, enough = (middle, enough) if ways(middle) is None else (too_little, middle)
+    return enough
+
+
+def _plan_within(
+    array: xr.DataArray,
+    dim: str,
+    asked: dict[str, int],
+    room: Room,
+    *,
+    rechunk: str,
+    space: float,
+    in_memory: bool,
+    others: float,
+    held: float,
+) -> Plan | None:
+    """The best plan within a limit; None where there is no room for any."""
     n = array.sizes[dim]
     cells = array.size // max(n, 1)
     bare = Plan(nbytes=array.nbytes, cells=cells, pairs=cells * n * (n - 1) // 2)
-    asked = _asked(array, dim, chunks) if chunks else {}
-    fits = in_memory and array.nbytes + cells * RESULT_BYTES + room.unpacking <= room.data
-    if fits and (rechunk == "auto" or not asked):
-        blocks = asked or ({} if bare.pairs <= SMALL_WORK else _tile(array, dim, _block_cells(room, cells), {}))
-        return _costed(replace(bare, blocks=blocks), array, dim, room)
+    results = cells * RESULT_BYTES
+    whole = array.nbytes + results + max(room.loading, room.threads * _block_cells(room, cells) * room.cell)
+    if in_memory and whole <= room.data and (rechunk == "auto" or not asked):
+        alone = whole + others > room.data
+        # What is computed at once waits with its results until all variables are there.
+        small = room.limit is None or cells * room.cell <= BLOCK_BYTES
+        at_once = bare.pairs <= SMALL_WORK and small and not alone
+        blocks = asked or ({} if at_once else _tile(array, dim, _block_cells(room, cells), {}))
+        reading = "alone" if alone else "whole"
+        return _costed(replace(bare, reading=reading, blocks=blocks, memory=room.own + whole), array, dim, room)
+    room = replace(room, own=room.own + held)
+    disk = disk_chunks(array)
     column = math.prod(size for name, size in disk.items() if name != dim)
     # Tiles must be whole chunks, unless that leaves no room for them, or nothing to do for most threads.
-    follow = column <= min(room.cells, max(1, cells // threads))
-    a_tile = min(room.cells, _tile_bytes(array) // room.series, cells // (2 * threads))
+    follow = column <= min(room.cells, max(1, cells // room.threads))
+    a_tile = min(room.cells, _tile_bytes(array) // room.series, cells // (2 * room.threads))
     blocks = asked or _tile(array, dim, max(a_tile, column if follow else 1), disk if follow else {})
     passes = _passes(array, dim, blocks, disk)
-    reading = "tiles" if passes == 1 else "passes"
-    slabs: dict[str, int] = {}
     copies = {"zarr": space >= array.nbytes, "p2p": True, "passes": False}
     wanted = ("zarr" if passes > FEW_PASSES else "passes") if rechunk == "auto" else rechunk
     if passes > 1 and copies[wanted]:
-        slabs, blocks = _slabs(array, dim, room.each / 2, disk, room.cells, asked or None)
-        # What is dask's already has chunks to exchange.
-        slabs = disk if wanted == "p2p" and array.chunks else slabs
-        reading, passes = wanted, _passes(array, dim, slabs, disk)
-    room.require(max(room.cell, 2 * chunk if slabs else 0))
-    return _costed(replace(bare, reading=reading, blocks=blocks, slabs=slabs, passes=passes), array, dim, room)
+        # A slab that is cut into several parts takes little beside itself.
+        for share in (2, 3):
+            slabs, tiles = _slabs(array, dim, room.each / share, disk, room.cells, asked or None)
+            # What is dask's already has chunks to exchange.
+            slabs = disk if wanted == "p2p" and array.chunks else slabs
+            if room.holds(max(room.cell, _slab_bytes(array, slabs, tiles))):
+                passes = _passes(array, dim, slabs, disk)
+                copied = replace(bare, reading=wanted, blocks=tiles, slabs=slabs, passes=passes)
+                return _costed(copied, array, dim, room)
+        if rechunk != "auto" or passes > MANY_PASSES:
+            return None
+    if not room.holds(room.cell):
+        return None
+    reading = "tiles" if passes == 1 else "passes"
+    return _costed(replace(bare, reading=reading, blocks=blocks, passes=passes), array, dim, room)
+
+
+def bytes_with_results(array: xr.DataArray, dim: str) -> int:
+    """Bytes of a variable in memory and of the results for all its cells."""
+    return int(array.nbytes + array.size // max(array.sizes[dim], 1) * RESULT_BYTES)
+
+
+def held_bytes(cells: int, suffix: str, *, together: bool) -> int:
+    """Bytes of results that wait for those of other tiles: for all, if they are needed together, or for one map in netCDF."""
+    return cells * RESULT_BYTES if together or (suffix == ".nc" and cells <= CHUNK_CELLS) else 0
 
 
 def _block_cells(room: Room, cells: int) -> int:
@@ -227,6 +306,12 @@ def _slabs(
     return slabs, blocks
 
 
+def _slab_bytes(array: xr.DataArray, slabs: Mapping[str, int], tiles: Mapping[str, int]) -> int:
+    """Bytes that the copying of a slab takes: itself, the part of it that is packed, and that part packed."""
+    part = math.prod(min(size, tiles.get(name, size)) for name, size in slabs.items())
+    return array.dtype.itemsize * (math.prod(slabs.values()) + 2 * part)
+
+
 def _dividing(slabs: Mapping[str, int], dim: str, cells: int) -> dict[str, int]:
     """The largest box of at most `cells` cells whose edges divide those of a slab."""
     blocks: dict[str, int] = {}
@@ -243,14 +328,12 @@ def _costed(plan: Plan, array: xr.DataArray, dim: str, room: Room) -> Plan:
     tiles = math.prod(-(-array.sizes[name] // k) for name, k in plan.blocks.items()) if plan.blocks else 1
     slabs = math.prod(-(-length // plan.slabs[str(name)]) for name, length in array.sizes.items()) if plan.slabs else 0
     busy = min(room.threads, tiles)
-    slab = 2 * array.dtype.itemsize * math.prod(plan.slabs.values()) if plan.slabs else 0
+    slab = _slab_bytes(array, plan.slabs, plan.blocks) if plan.slabs else 0
     memory = room.total(busy, max(room.cell * math.prod(plan.blocks.values()), slab))
-    if plan.whole:
-        memory = room.total(1, plan.nbytes + plan.cells * RESULT_BYTES)
     seconds = plan.passes * plan.nbytes / READ_RATE + plan.cells * n * min(n, LONG) / 2 / PAIR_RATE / busy
     if plan.slabs:
         seconds += 2 * plan.nbytes / SCRATCH_RATE
-    return replace(plan, tasks=tiles + slabs, memory=memory, seconds=seconds)
+    return replace(plan, tasks=tiles + slabs, memory=plan.memory or memory, seconds=seconds)
 
 
 def disk_chunks(array: xr.DataArray) -> dict[str, int]:

@@ -1,24 +1,28 @@
 """Carry out a plan: a variable in memory, or lazy and in tiles that hold whole series."""
 
 import contextlib
+import functools
 import gc
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import given
 from gridtrend.io.errors import OutputError, StorageError, storing
+from gridtrend.io.files import PIECE_BYTES, pieces
 from gridtrend.io.plan import Plan, disk_chunks
 
 if TYPE_CHECKING:
     from gridtrend.io.ledger import Ledger
 
-SLAB_BYTES = 64_000_000
+# What is read at once into memory.
+SLAB_BYTES = PIECE_BYTES
 
 Report = Callable[[str, int, int], None]
 
@@ -48,6 +52,8 @@ def read(
     """
     if plan.whole:
         array = array.copy(data=_load(array, report))
+    if plan.reading == "alone":
+        array = array.copy(data=_when_needed(array, report))
     if not plan.blocks:
         return array
     blocks = {dim: plan.blocks.get(str(dim), -1) for dim in array.dims}
@@ -85,6 +91,7 @@ def _no_collection() -> Iterator[None]:
 def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledger: "Ledger | None") -> xr.DataArray:
     """Copy a variable, slab by slab, into a Zarr array whose chunks are parts of tiles."""
     import dask.array
+    import dask.delayed
     import zarr
     from zarr.codecs import BloscCodec
 
@@ -106,7 +113,7 @@ def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledg
                 )
             # A chunk that is not there was lost, then, and does not stand for missing values.
             with zarr.config.set({"array.write_empty_chunks": True}):
-                copy = zarr.open_array(str(path))
+                copy = ChunkByChunk(zarr.open_array(str(path)))
         run([Target(f"copy of {array.name}", slabs, copy)], ledger=ledger, label=f"copying {array.name}", report=report)
     except StorageError as error:
         raise OutputError(
@@ -117,23 +124,62 @@ def _copied(array: xr.DataArray, plan: Plan, scratch: Path, report: Report, ledg
     return array.copy(data=dask.array.from_array(copy, chunks=tiles, name=f"copy-{os.urandom(8).hex()}"))
 
 
+class ChunkByChunk:
+    """A Zarr array that is read and written one chunk at a time.
+
+    Left alone, zarr packs and unpacks ten chunks at a time in every thread, which takes as much memory again as the data.
+    """
+
+    def __init__(self, array: Any):
+        self.array = array
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
+        self.ndim, self.store, self.path, self.metadata = array.ndim, array.store, array.path, array.metadata
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        box = self._box(key)
+        values = np.empty([stop - start for start, stop in box], self.dtype)
+        for inside, outside in self._parts(box):
+            values[outside] = self.array[inside]
+        return values
+
+    def __setitem__(self, key: tuple[slice, ...], values: np.ndarray) -> None:
+        for inside, outside in self._parts(self._box(key)):
+            self.array[inside] = values[outside]
+
+    def _box(self, key: tuple[slice, ...]) -> list[tuple[int, int]]:
+        return [part.indices(size)[:2] for part, size in zip(key, self.shape, strict=True)]
+
+    def _parts(self, box: list[tuple[int, int]]) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
+        """Where each chunk of a box lies, in the array and in the box."""
+        cuts = [
+            [start, *range((start // step + 1) * step, stop, step), stop]
+            for (start, stop), step in zip(box, self.chunks, strict=True)
+        ]
+        for spans in itertools.product(*map(itertools.pairwise, cuts)):
+            inside = tuple(slice(*span) for span in spans)
+            yield inside, tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(spans, box, strict=True))
+
+
+def _when_needed(array: xr.DataArray, report: Report) -> Any:
+    """The variable as one dask chunk, whose task reads it."""
+    import dask.array
+    from dask.delayed import delayed
+
+    # dask would take an array among the arguments for a graph of its own.
+    load: Any = delayed(functools.partial(_load, array, report), pure=False)
+    return dask.array.from_delayed(load(), array.shape, array.dtype.newbyteorder("="))
+
+
 def _load(array: xr.DataArray, report: Report) -> np.ndarray:
-    """Read slab by slab along the leading dimension, which costs no more and lets progress be seen."""
-    if not array.ndim:
+    """Read box by box, of whole disk chunks each, so that little is held twice and progress can be seen."""
+    if not array.size or not array.ndim or array.chunks:
         return array.values
     values = np.empty(array.shape, array.dtype.newbyteorder("="))
-    start = 0
-    for stop in _slab_ends(array):
-        values[start:stop] = array[start:stop].values
-        report(f"reading {array.name}", stop, array.shape[0])
-        start = stop
+    disk, done = disk_chunks(array), 0
+    chunks = tuple(disk.get(str(dim), 1) for dim in array.dims)
+    for box in pieces([(0, size) for size in array.shape], chunks, array.dtype.itemsize, SLAB_BYTES):
+        place = tuple(slice(start, stop) for start, stop in box)
+        values[place] = array[place].values
+        done += values[place].size
+        report(f"reading {array.name}", done * array.shape[0] // array.size, array.shape[0])
     return values
-
-
-def _slab_ends(array: xr.DataArray) -> list[int]:
-    if array.chunks:
-        return [int(end) for end in np.cumsum(array.chunks[0])]
-    length = array.shape[0]
-    step = disk_chunks(array).get(str(array.dims[0]), 1)
-    step *= max(1, SLAB_BYTES * length // max(array.nbytes, 1) // step)
-    return [*range(step, length, step), length]

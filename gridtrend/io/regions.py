@@ -50,8 +50,12 @@ def run(
     lock: Any = None,
     label: str = "computing",
     report: Report = lambda *_: None,
+    settle: Callable[[list[Target]], None] = lambda _: None,
 ) -> None:
     """Compute what the ledger does not hold yet, on whatever scheduler dask is set to.
+
+    Arrays that share work are computed together, all others one after the other: the data of one variable are in memory at
+    a time.
 
     Parameters
     ----------
@@ -65,15 +69,17 @@ def run(
         What is going on, for the progress.
     report : callable
         Told the label, how many regions are done, and of how many.
+    settle : callable
+        Given arrays that are written and complete.
     """
-    groups: dict[Any, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.source.chunks, []).append(target)
+    groups = _groups(targets)
     client: Any = getattr(get_scheduler(collections=[target.source for target in targets]), "__self__", None)
-    total = sum(int(np.prod([len(sizes) for sizes in chunks])) for chunks in groups)
+    total = sum(
+        int(np.prod([len(sizes) for sizes in chunks])) for chunks in (group[0].source.chunks for group in groups)
+    )
     count = itertools.count(1)
     report(label, 0, total)
-    for group in groups.values():
+    for group in groups:
         name = "+".join(target.name for target in group)
 
         def finish(index: tuple[int, ...], name: str = name) -> None:
@@ -89,6 +95,23 @@ def run(
             else:
                 missing.append(index)
         _run_group(group, missing, lock, client, finish)
+        settle(group)
+
+
+def _groups(targets: Sequence[Target]) -> list[list[Target]]:
+    """Arrays of the same chunks that share work, those of one source of data after another."""
+    shared: list[tuple[set[str], list[Target]]] = []
+    for target in targets:
+        layers, members = set(target.source.dask.layers), [target]
+        for others in [item for item in shared if item[0] & layers]:
+            shared.remove(others)
+            layers, members = layers | others[0], others[1] + members
+        shared.append((layers, members))
+    groups: dict[Any, list[Target]] = {}
+    for number, (_, members) in enumerate(shared):
+        for target in members:
+            groups.setdefault((number, target.source.chunks), []).append(target)
+    return list(groups.values())
 
 
 def _is_stored(target: Target, index: tuple[int, ...]) -> bool:

@@ -52,8 +52,9 @@ def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
         with np.errstate(all="ignore"):
             weights = np.asarray(get_window(asked, length), float)
     except (ValueError, TypeError) as error:
+        reason = f" ({str(error).rstrip('.')})"
         raise ValueError(
-            f"{given('taper', taper)} is not known ({str(error).rstrip('.')}). Use 'boxcar', 'hann', 'hamming', "
+            f"{given('taper', taper)} is not known{either(reason, '')}. Use 'boxcar', 'hann', 'hamming', "
             "'blackmanharris', 'tukey:0.25', 'kaiser:8' or another "
             + either("of scipy.signal.get_window, or an array of weights.", "that SciPy knows.")
         ) from None

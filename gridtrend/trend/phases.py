@@ -8,6 +8,7 @@ import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
 from gridtrend.grid.dates import are_dates
+from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.grid.timeunits import GREGORIAN_YEAR
@@ -30,7 +31,7 @@ def calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.nda
     months = calendar_months(da, dim)
     if months is None:
         raise Refusal(
-            f"period={period!r} needs dates, and {dim!r} has none.",
+            f"{given('period', period)} needs dates, and {dim!r} has none.",
             f"Give it some with da.assign_coords({dim}=...), or say how many steps make a cycle, as in period=12.",
             "Say how many steps make a cycle, as in --period 12",
         )
@@ -40,8 +41,8 @@ def calendar_slots(da: xr.DataArray, dim: str, period: str) -> tuple[int, np.nda
     if repeated:
         n = phases_of_a_year(da, dim)
         raise Refusal(
-            f"period={period!r} compares one value a {period} and year, and {repeated} of {slot.size} values share theirs "
-            "with another.",
+            f"{given('period', period)} compares one value a {period} and year, and {repeated} of {slot.size} values share "
+            "theirs with another.",
             f"Bring the record there first, with da.resample({dim}={frequency!r}).mean() or .sum()"
             + (f", or compare composites of the year, period={n}." if n else "."),
             f"Bring the record to one value a {period} first, for example with `cdo {_CDO[period]}`"
@@ -172,12 +173,12 @@ def _no_step(da: xr.DataArray, dim: str, count: int) -> Refusal:
     n = phases_of_a_year(da, dim) if calendar_months(da, dim) is not None else 0
     if n:
         return Refusal(
-            f"period={count} does not fit {dim!r}, which begins anew each year with {n} steps.",
+            f"{given('period', count)} does not fit {dim!r}, which begins anew each year with {n} steps.",
             f"Compare those, period={n}, or calendar months: da.resample({dim}='MS').mean() and period='month'.",
             f"Compare those, --period {n}, or bring the record to months first, for example with `cdo monmean`",
         )
     return Refusal(
-        f"period={count} counts steps of a regular axis, and those of {dim!r} have no step in common.",
+        f"{given('period', count)} counts steps of a regular axis, and those of {dim!r} have no step in common.",
         f"Use period='month' or 'season', or drop the coordinate with da.drop_vars({dim!r}) to count values instead.",
         "Use --period month or season",
     )

@@ -1,0 +1,401 @@
+"""Memory limits: what a process has, what a plan counts, what a run takes, and what a sample reads."""
+
+import os
+import re
+import shutil
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from benchmarks.watch import watch
+from gridtrend import io
+from gridtrend.io import machine, memory, plan, sample
+from gridtrend.io.reading import ChunkByChunk
+
+GB = 1_000_000_000
+
+
+# --- what the machine has: folders as kernels lay them out (proc(5), cgroups(7), admin-guide/cgroup-v1/memory) ----------
+
+
+def system(root, *, available_kb=8_000_000, groups="", files=None, statm="1000 500 100 10 0 400 0"):
+    """Make the folders `proc` and `sys` of a machine."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/meminfo").write_text(f"MemTotal: 16000000 kB\nMemAvailable: {available_kb} kB\n")
+    (root / "proc/self/cgroup").write_text(groups)
+    (root / "proc/self/statm").write_text(statm)
+    for name, content in (files or {}).items():
+        path = root / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(content))
+    return root
+
+
+def test_a_machine_without_groups_has_what_is_free(tmp_path):
+    assert io.available_memory(system(tmp_path)) == 8_000_000 * 1024
+
+
+def test_the_group_of_a_container_counts(tmp_path):
+    files = {"memory.max": 2 * GB, "memory.current": 500_000_000}
+    assert io.available_memory(system(tmp_path, groups="0::/\n", files=files)) == 1.5 * GB
+
+
+@pytest.mark.parametrize(
+    "limited", ["", "slurm", "slurm/job_7", "slurm/job_7/step_0", "slurm/job_7/step_0/user/task_0"]
+)
+def test_every_group_above_a_job_counts(tmp_path, limited):
+    names = ["", "slurm", "slurm/job_7", "slurm/job_7/step_0", "slurm/job_7/step_0/user/task_0"]
+    files = {os.path.join(name, "memory.max"): 3 * GB if name == limited else "max" for name in names}
+    files |= {os.path.join(name, "memory.current"): GB for name in names}
+    found = io.available_memory(system(tmp_path, groups="0::/slurm/job_7/step_0/user/task_0\n", files=files))
+    assert found == 2 * GB
+
+
+def test_pages_of_files_that_are_given_up_first_are_free(tmp_path):
+    files = {"memory.max": 2 * GB, "memory.current": GB, "memory.stat": "anon 1\ninactive_file 400000000\nfile 5\n"}
+    assert io.available_memory(system(tmp_path, groups="0::/\n", files=files)) == 1.4 * GB
+
+
+def test_a_soft_limit_of_a_group_counts(tmp_path):
+    files = {"memory.max": "max", "memory.high": GB, "memory.current": 0}
+    assert io.available_memory(system(tmp_path, groups="0::/\n", files=files)) == GB
+
+
+@pytest.mark.parametrize("limited", ["memory", "memory/slurm/uid_0", "memory/slurm/uid_0/job_7"])
+def test_groups_of_the_first_version_count(tmp_path, limited):
+    names = ["memory", "memory/slurm", "memory/slurm/uid_0", "memory/slurm/uid_0/job_7"]
+    files = {f"{name}/memory.limit_in_bytes": GB if name == limited else 9223372036854771712 for name in names}
+    files |= {f"{name}/memory.usage_in_bytes": 200_000_000 for name in names}
+    files |= {f"{name}/memory.stat": "cache 9\ntotal_inactive_file 100000000\n" for name in names}
+    groups = "12:pids:/x\n4:memory:/slurm/uid_0/job_7\n1:name=systemd:/\n0::/\n"
+    assert io.available_memory(system(tmp_path, groups=groups, files=files)) == 0.9 * GB
+
+
+def test_a_group_that_is_full_leaves_nothing(tmp_path):
+    files = {"memory.max": GB, "memory.current": GB + 4096}
+    assert io.available_memory(system(tmp_path, groups="0::/\n", files=files)) == 0
+
+
+@pytest.mark.parametrize(("kind", "taken"), [("RLIMIT_AS", 1000), ("RLIMIT_DATA", 400)])
+def test_limits_of_the_process_count(tmp_path, monkeypatch, kind, taken):
+    resource = pytest.importorskip("resource")
+    limits = {getattr(resource, kind): (GB, GB)}
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: limits.get(which, unlimited))
+    assert io.available_memory(system(tmp_path)) == GB - taken * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_this_process_takes_some_memory():
+    assert 30_000_000 < machine.resident_bytes() < 100 * GB
+
+
+# --- what is counted -------------------------------------------------------------------------------
+
+
+def array_of(shape, chunks, dtype="f4"):
+    """Make an array that has not been read, with chunks in a file."""
+    array = xr.DataArray(np.broadcast_to(np.zeros(1, dtype), shape), dims=("time", "lat", "lon"), name="tas")
+    array.encoding["chunksizes"] = chunks
+    return array
+
+
+def least_of(error):
+    return float(re.search(r"([\d,]+) MB is the least", str(error)).group(1).replace(",", "")) * 1e6
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "dtype"),
+    [
+        ((120, 600, 1000), (120, 600, 1000), "f4"),
+        ((60, 600, 1000), (60, 600, 1000), "f8"),
+        ((4000, 130, 140), (4000, 130, 140), "f4"),
+        ((24, 2880, 1440), (4, 2880, 1440), "f4"),
+    ],
+)
+def test_the_least_that_works_is_near_what_is_needed(shape, chunks, dtype):
+    array = array_of(shape, chunks, dtype)
+    options = {"threads": 2, "processes": 1, "space": 1e12}
+    with pytest.raises(io.InputError) as refused:
+        io.plan_chunks(array, "time", memory_limit=400e6, **options)
+    least = least_of(refused.value)
+    assert io.plan_chunks(array, "time", memory_limit=least, **options).memory <= least
+    with pytest.raises(io.InputError):
+        io.plan_chunks(array, "time", memory_limit=least - 2e6, **options)
+    # A process, a chunk as it is unpacked and as it is decoded, and pieces of both.
+    chunk = array.dtype.itemsize * np.prod(chunks)
+    assert least < 320e6 + 2 * chunk + array.nbytes // (array.nbytes // chunk) + 200e6
+
+
+def test_what_a_process_takes_is_counted():
+    array = array_of((120, 300, 400), (1, 300, 400))
+    options = {"memory_limit": 420e6, "threads": 1, "processes": 1}
+    assert io.plan_chunks(array, "time", **options).memory <= 420e6
+    with pytest.raises(io.InputError, match=r"the process takes 430 MB before any data"):
+        io.plan_chunks(array, "time", own=430e6, **options)
+
+
+def test_a_session_that_has_taken_memory_is_counted(monkeypatch):
+    monkeypatch.setattr(memory, "resident_bytes", lambda: GB)
+    assert memory.process_bytes() == GB + memory.MARGIN_BYTES
+    monkeypatch.setattr(memory, "resident_bytes", lambda: 0)
+    assert memory.process_bytes(5) == memory.PROCESS_BYTES + 5
+
+
+def test_open_grid_counts_compiling_where_no_kernel_is_kept(tmp_path, monkeypatch):
+    array_of((24, 10, 20), None).to_netcdf(tmp_path / "a.nc", engine="netcdf4")
+    monkeypatch.setattr(memory, "resident_bytes", lambda: 0)
+    monkeypatch.delenv("GRIDTREND_SHARED_CACHE", raising=False)
+    monkeypatch.setenv("GRIDTREND_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(io.InputError, match=r"the process takes 480 MB before any data"):
+        io.open_grid(tmp_path / "a.nc", memory_limit="400MB")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "gridtrend.trend.kernels.x-0.bin").touch()
+    assert io.open_grid(tmp_path / "a.nc", memory_limit="400MB").sizes["time"] == 24
+
+
+def test_variables_that_do_not_fit_together_take_turns():
+    array = array_of((120, 300, 400), (1, 300, 400))
+    options = {"memory_limit": 480e6, "threads": 1, "processes": 1}
+    assert io.plan_chunks(array, "time", **options).reading == "whole"
+    alone = io.plan_chunks(array, "time", others=10 * array.nbytes, **options)
+    assert alone.reading == "alone"
+    assert alone.blocks
+    assert alone.memory <= 480e6
+
+
+def test_results_that_wait_are_counted():
+    array = array_of((120, 3000, 4000), (120, 30, 40))
+    options = {"memory_limit": 2000e6, "threads": 2, "processes": 1}
+    free = io.plan_chunks(array, "time", **options)
+    held = io.plan_chunks(array, "time", held=1200e6, **options)
+    assert np.prod(list(held.blocks.values())) < np.prod(list(free.blocks.values()))
+    assert held.memory <= 2000e6
+    assert plan.held_bytes(500, ".zarr", together=True) == plan.held_bytes(500, ".nc", together=False) == 50_000
+    assert plan.held_bytes(500, ".zarr", together=False) == plan.held_bytes(10**7, ".nc", together=False) == 0
+
+
+# --- one variable after the other, one chunk after the other -----------------------------------------
+
+
+def test_variables_that_take_turns_are_forgotten_and_right(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    names = ("a", "b", "c")
+    dims = ("time", "lat", "lon")
+    fields = {name: (dims, rng.normal(size=(30, 8, 9)).astype("f4")) for name in names}
+    xr.Dataset(fields, {"time": np.arange(30.0)}).to_netcdf(tmp_path / "in.nc", engine="netcdf4")
+    opened = io.open_input([tmp_path / "in.nc"])
+    events = []
+    real = io.reading._load
+    monkeypatch.setattr(
+        io.reading, "_load", lambda array, report: events.append(f"read {array.name}") or real(array, report)
+    )
+    turn = io.Plan("alone", {"lat": 4, "lon": 9})
+    results = [io.read(opened[name], turn).to_dataset().gridtrend.mann_kendall() for name in names]
+    assert events == []
+    lazy = xr.merge(results, compat="override", combine_attrs="override")
+    io.write(lazy, tmp_path / "out.zarr", report=lambda label, done, total: events.append(done))
+    reads = [event for event in events if isinstance(event, str)]
+    assert reads == ["read a", "read b", "read c"]
+    # Two regions of each variable are written before the next is read.
+    assert [events.index(name) for name in reads] == sorted(events.index(name) for name in reads)
+    between = events[events.index("read a") + 1 : events.index("read b")]
+    assert len(between) == 2
+    expected = xr.Dataset(fields, {"time": np.arange(30.0)}).gridtrend.mann_kendall()
+    with io.open_input([tmp_path / "out.zarr"]) as written:
+        for name in expected.data_vars:
+            np.testing.assert_array_equal(written[name], expected[name], name)
+
+
+def test_a_copy_is_read_and_written_by_single_chunks(tmp_path):
+    zarr = pytest.importorskip("zarr")
+    array = zarr.create_array(store=str(tmp_path / "a.zarr"), shape=(10, 7, 5), chunks=(4, 3, 5), dtype="f4")
+    touched = []
+
+    class Watched:
+        shape, dtype, chunks, ndim = array.shape, array.dtype, array.chunks, array.ndim
+        store, path, metadata = array.store, array.path, array.metadata
+
+        def __getitem__(self, key):
+            touched.append(key)
+            return array[key]
+
+        def __setitem__(self, key, value):
+            touched.append(key)
+            array[key] = value
+
+    copy = ChunkByChunk(Watched())
+    values = np.arange(350, dtype="f4").reshape(10, 7, 5)
+    copy[0:8, 0:7, 0:5] = values[:8]
+    copy[8:10, 0:7, 0:5] = values[8:]
+    assert len(touched) == 9
+    np.testing.assert_array_equal(copy[2:9, 1:7, 0:5], values[2:9, 1:7])
+    for key in touched:
+        for part, step in zip(key, array.chunks, strict=True):
+            assert part.start // step == (part.stop - 1) // step
+
+
+@pytest.mark.parametrize("chunks", [(6, 20, 30), (24, 20, 30), (5, 7, 11), (24, 3, 30)])
+@pytest.mark.parametrize("packed", [False, True])
+def test_large_chunks_that_are_decoded_by_parts_hold_the_same_values(tmp_path, monkeypatch, chunks, packed):
+    values = np.random.default_rng(2).integers(0, 999, (24, 20, 30)).astype("f4")
+    values[3, 4:9] = np.nan
+    field = xr.DataArray(values, dims=("time", "lat", "lon"), name="tas").to_dataset()
+    encoding = {"chunksizes": chunks, "zlib": True, "shuffle": True}
+    encoding |= {"dtype": "i2", "scale_factor": 0.5, "_FillValue": -9} if packed else {"_FillValue": np.float32(1e20)}
+    field.to_netcdf(tmp_path / "a.nc", engine="netcdf4", encoding={"tas": encoding})
+    expected = xr.open_dataset(tmp_path / "a.nc")["tas"].load()
+    parts = []
+    real = io.files._unpack
+    monkeypatch.setattr(io.files, "PIECE_BYTES", 500)
+    monkeypatch.setattr(
+        io.files, "_unpack", lambda *args, **options: parts.append(options["parts"]) or real(*args, **options)
+    )
+    array = io.open_input([tmp_path / "a.nc"])["tas"]
+    np.testing.assert_array_equal(array.values, expected)
+    np.testing.assert_array_equal(array[3:23, 2:18, 5:29].values, expected[3:23, 2:18, 5:29])
+    assert all(parts)
+
+
+# --- samples ---------------------------------------------------------------------------------------
+
+
+def unpacked(monkeypatch):
+    """Note the bytes and the number of all pieces that are read from files."""
+    sizes = []
+    real = io.files._copy
+
+    def counted(variable, key, chunks, out, **options):
+        sizes.append(out.nbytes)
+        return real(variable, key, chunks, out, **options)
+
+    monkeypatch.setattr(io.files, "_copy", counted)
+    return sizes
+
+
+@pytest.mark.parametrize("chunks", [(60, 40, 50), (7, 13, 11), (1, 40, 50), (120, 1, 1), (120, 40, 50), None])
+def test_a_sample_is_bounded_whatever_the_chunks(tmp_path, monkeypatch, chunks):
+    values = np.random.default_rng(1).normal(size=(120, 40, 50)).astype("f4")
+    values[:, :10] = np.nan
+    times = xr.date_range("2000-01-16", periods=120, freq="MS")
+    field = xr.DataArray(values, {"time": times}, ("time", "lat", "lon"), "tas")
+    field.to_netcdf(tmp_path / "a.nc", engine="netcdf4", encoding={"tas": {"chunksizes": chunks} if chunks else {}})
+    array = io.open_input([tmp_path / "a.nc"])["tas"]
+    monkeypatch.setattr(sample, "SAMPLE_BYTES", 100_000)
+    sizes = unpacked(monkeypatch)
+    found = io.count_missing(array, "time", 9000)
+    chunk = 4 * np.prod(chunks) if chunks else 0
+    assert len(sizes) <= 3
+    assert sum(sizes) <= 100_000
+    assert (found.fraction is None) == (chunk > 100_000)
+    del sizes[:]
+    io.warn_of_cycle(array, "time")
+    assert len(sizes) * chunk <= 100_000
+
+
+def test_a_map_of_any_size_is_never_read_whole():
+    array = xr.DataArray(np.broadcast_to(np.float32(1), (12, 10**6, 10**6)), dims=("time", "lat", "lon"))
+    found = io.count_missing(array, "time", 5_000_000)
+    assert found.fraction == 0
+    assert found.values <= 5_000_000
+
+
+@pytest.mark.parametrize("chunks", [(1, 40, 50), (60, 20, 25), (36, 40, 50), None])
+def test_an_annual_cycle_is_found_in_a_small_sample(tmp_path, monkeypatch, chunks):
+    times = xr.date_range("2000-01-16", periods=120, freq="MS")
+    noise = np.random.default_rng(1).normal(size=(120, 40, 50))
+    values = noise + 10 * np.sin(2 * np.pi * np.arange(120) / 12)[:, None, None]
+    field = xr.DataArray(values.astype("f4"), {"time": times}, ("time", "lat", "lon"), "tas")
+    field.to_netcdf(tmp_path / "a.nc", engine="netcdf4", encoding={"tas": {"chunksizes": chunks} if chunks else {}})
+    monkeypatch.setattr(sample, "SAMPLE_BYTES", 300_000)
+    with pytest.warns(UserWarning, match="annual cycle"):
+        assert io.warn_of_cycle(io.open_input([tmp_path / "a.nc"])["tas"], "time")
+
+
+# --- runs that are watched -------------------------------------------------------------------------
+
+LAYOUTS = {
+    "one step a chunk": {"chunks": (1, None, None)},
+    "columns": {"chunks": (None, 10, 10)},
+    "odd": {"chunks": (7, 33, 111)},
+    "one chunk": {"chunks": (None, None, None), "fill_value": 1e20},
+    "contiguous": {},
+    "packed": {"chunks": (1, None, None), "dtype": "i2"},
+}
+"""Layouts of a netCDF-4 file."""
+
+
+@contextmanager
+def made(folder, shape, *, chunks=None, dtype="f4", names=("tas",), **options):
+    """Write a record of noise, and remove it at the end."""
+    netCDF4 = pytest.importorskip("netCDF4")
+    path = folder / "in.nc"
+    rng = np.random.default_rng(0)
+    with netCDF4.Dataset(path, "w") as file:
+        for dim, size in zip(("time", "lat", "lon"), shape, strict=True):
+            file.createDimension(dim, size)
+        time = file.createVariable("time", "f8", ("time",))
+        time.units, time.calendar = "days since 1900-01-01", "noleap"
+        time[:] = 365.0 * np.arange(shape[0])
+        if chunks:
+            sizes = [chunk or size for chunk, size in zip(chunks, shape, strict=True)]
+            options |= {"chunksizes": sizes, "zlib": True, "complevel": 1}
+        for name in names:
+            variable = file.createVariable(name, dtype, ("time", "lat", "lon"), **options)
+            if chunks:
+                variable.set_var_chunk_cache(500_000_000)
+            for step in range(shape[0]):
+                variable[step] = rng.integers(0, 200, shape[1:]).astype(dtype)
+    yield path
+    path.unlink()
+
+
+def peak_of(path, out, limit, *options, cache=None):
+    """Bytes of a run at its peak; of a run with the least that works where the limit is refused; and the limit."""
+    environment = {"GRIDTREND_CACHE_DIR": str(cache)} if cache else {}
+    for _ in range(2):
+        arguments = ["trend", str(path), str(out), "-q", "-O", "--memory-limit", f"{limit:.0f}", *options]
+        try:
+            return watch(["-m", "gridtrend", *arguments], **environment).memory, limit
+        except RuntimeError as refused:
+            limit = least_of(refused)
+    raise AssertionError("the least that works is refused")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.slow
+@pytest.mark.parametrize("out", ["out.nc", "out.zarr"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_run_stays_below_its_limit(tmp_path, layout, out):
+    with made(tmp_path, (120, 300, 1000), **LAYOUTS[layout]) as path:
+        took, limit = peak_of(path, tmp_path / out, 400e6, "--no-slope")
+    assert took <= 1.05 * limit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.slow
+def test_a_run_of_many_variables_stays_below_its_limit(tmp_path):
+    names = [f"v{k}" for k in range(40)]
+    with made(tmp_path, (120, 120, 122), chunks=(1, None, None), names=names) as path:
+        took, limit = peak_of(path, tmp_path / "out.nc", 400e6, "--no-slope")
+    assert took <= 1.05 * limit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+@pytest.mark.slow
+def test_a_run_that_compiles_stays_below_its_limit(tmp_path):
+    (tmp_path / "cache").mkdir(mode=0o700)
+    with made(tmp_path, (60, 300, 1000), chunks=(1, None, None)) as path:
+        took, limit = peak_of(path, tmp_path / "out.nc", 400e6, "--no-slope", cache=tmp_path / "cache")
+        assert took <= 1.05 * limit
+        shutil.rmtree(tmp_path / "cache")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_a_limit_below_what_a_process_takes_is_refused_before_anything_is_read(tmp_path):
+    with made(tmp_path, (12, 20, 30)) as path:
+        with pytest.raises(RuntimeError, match=r"too small: the process takes 3\d\d MB before any data.*is the least"):
+            watch(["-m", "gridtrend", "trend", str(path), str(tmp_path / "out.nc"), "--memory-limit", "200MB"])
+        assert os.listdir(tmp_path) == ["in.nc"]
