@@ -90,7 +90,7 @@ def write(
 def _why_not_stored(target: Path, error: StorageError) -> str:
     # The netCDF library does not say that a disk is full.
     known = (getattr(error.__cause__, "errno", None) or 0) > 0
-    reason = str(error) if known else why_not_writable(target.parent) or error
+    reason = str(error) if known else why_not_writable(target.parent) or f"{error} (a full disk, or a quota?)"
     return f"cannot write '{target}': {reason}; no file was left or changed"
 
 
