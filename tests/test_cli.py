@@ -1,6 +1,7 @@
 """The command line: results, messages, exit codes, and what is left behind."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -278,7 +279,9 @@ def test_info_tells_what_would_be_done(tmp_path, make_grid):
 
 def test_info_says_when_missing_values_are_estimated(tmp_path, record, monkeypatch):
     monkeypatch.setattr("gridtrend.cli.info.SAMPLE", 100)
-    assert re.search(r"missing: [\d.]+ % of a sample \(seen in [\d,]+ of (30 steps|[\d,]+ values)\)", run("info", record))
+    assert re.search(
+        r"missing: [\d.]+ % of a sample \(seen in [\d,]+ of (30 steps|[\d,]+ values)\)", run("info", record)
+    )
 
 
 def test_maps_are_drawn_with_the_run_and_afterwards(tmp_path, record):
