@@ -16,6 +16,9 @@ from gridtrend.ode.kernels.tuples import WIDTH, rows, set_rows
 _HALVINGS = 55
 # What a state may overshoot beyond the meeting point of its tangents, relative to that, and be seen.
 _BEYOND = 2.0
+# A state this close to its level at the end of a step, relative to the level, has reached it but for rounding: it may turn
+# back there, at a jump of the forcing, and never cross.
+_ROUNDING = 8 * 2.0**-52
 
 
 def rows_needed(n, nk, count):
@@ -155,7 +158,7 @@ def _search(look, place):
         above = a > 0.0
         if not math.isfinite(a) or not math.isfinite(b):
             return math.nan
-        if b == 0.0 or (b > 0.0) != above:
+        if abs(b) <= _ROUNDING * abs(level) or (b > 0.0) != above:
             return crossing(tile, j, event, low, high, above)
         da, db = tile[(left + count + event) * WIDTH + j], tile[(right + count + event) * WIDTH + j]
         toward, away = (da, db) if above else (-da, -db)
