@@ -215,8 +215,9 @@ def _days_of_a_year(values: np.ndarray) -> bool:
 
 
 def _no_dates(name: str, units: str, reason: object) -> Refusal:
-    if "year_zero" in str(reason):
-        # cftime's own words speak of its arguments.
+    # cftime's own words speak of its classes and arguments.
+    reason = re.sub(r" (in|for) cftime\.[\w.]+\([^)]*\)", "", str(reason))
+    if "has_year_zero" in reason:
         reason = "this calendar has no year 0"
     counts = (
         f"counts {units!r}, which is no calendar date" if is_reference(units) else "holds dates that cannot be read"

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
-from gridtrend.grid.names import refuse_taken
 from gridtrend.ode.functions import make_system
 from gridtrend.ode.inputs import check_events, check_names, initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
@@ -150,8 +149,6 @@ def integrate(
     step, max_step = _check_steps(method, step, max_step, bool(watched))
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
     clock = make_clock(series, per)
-    fields = [*states.values(), *constants.values(), *levels.values(), *series.values()]
-    refuse_taken(("status", "n_steps", *levels), [] if series else [clock.dim], *fields)
     schedule = make_schedule(clock, t, save_at, step, interpolation)
     names = [*levels, "status", "n_steps"] + ([name_of(y0)] if isinstance(y0, xr.DataArray) else [])
     names += [name for name in states if name not in names or not isinstance(y0, xr.DataArray)]
