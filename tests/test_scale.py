@@ -280,7 +280,7 @@ def test_units_and_calendars_must_agree(maps, tmp_path):
     with pytest.raises(io.InputError, match=r"is in 'degC' in .*and in 'K'"):
         io.open_input([maps])
     rewrite(last, time=xr.date_range("2001-09-16", periods=4, freq="MS", calendar="360_day", use_cftime=True))
-    with pytest.raises(io.InputError, match="of the proleptic_gregorian calendar .* of the 360_day calendar"):
+    with pytest.raises(io.InputError, match=r"of the proleptic_gregorian calendar .* of the 360_day calendar"):
         io.open_input([maps])
 
 
