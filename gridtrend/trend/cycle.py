@@ -50,7 +50,7 @@ def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "") -> None:
     from xarray.core.indexing import MemoryCachedArray
 
     # What else is lazy would be read twice.
-    if isinstance(da.variable._data, (np.ndarray, MemoryCachedArray)) and da.size:
+    if isinstance(da.variable._data, (np.ndarray, MemoryCachedArray)) and da.size and not _is_yearly(da, dim):
         da = with_dates(da, dim, strict=False)
         months = calendar_months(da, dim) if dim in da.coords else None
         if months is not None and _below_a_year(da, dim, months) and has_cycle(_some_cells(da, dim), months):
@@ -75,6 +75,12 @@ def cycle_warning(da: xr.DataArray, dim: str, remedy: str = "") -> CycleWarning:
         remedy or f"compare months with themselves, gt.seasonal_mann_kendall(da.resample({dim}='MS').mean(), {dim!r}).",
         "bring it to months first (for example with `cdo monmean`), and use --method seasonal",
     )
+
+
+def _is_yearly(da: xr.DataArray, dim: str) -> bool:
+    """Whether dates are a year apart, which is soon seen: calendar months take longer than the test of one cell."""
+    values = da[dim].values if dim in da.coords else np.empty(0)
+    return values.dtype.kind == "M" and bool(np.ptp(values) >= (values.size - 1) * np.timedelta64(360, "D"))
 
 
 def _below_a_year(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
