@@ -290,6 +290,8 @@ def _as_numbers(kind: str) -> str:
 
 def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
     """Refuse arrays of different lengths or coordinates, with the call that brings them together."""
+    if len(arrays) < 2:
+        return
     sizes = [array.sizes[dim] for array in arrays]
     if len(set(sizes)) > 1:
         raise ValueError(
