@@ -584,6 +584,8 @@ REAL = [
 ]
 
 
+# The record of monthly temperatures has an annual cycle, of which its user is warned.
+@pytest.mark.filterwarnings("ignore::gridtrend.trend.cycle.CycleWarning")
 @pytest.mark.parametrize(("name", "variable", "period"), REAL)
 def test_results_of_real_files_are_drawn(name, variable, period, tmp_path):
     if not (DATA / name).exists():

@@ -216,9 +216,10 @@ def run(job: TrendJob) -> str:
     say = (lambda _: None) if job.quiet else note
     maps = _maps(begun, say)
     try:
+        # Workers have ended before what they write is cleared away.
         with (
-            job.resources.running(say) as means,
             io.workspace(begun.target, facts=facts(begun, job), resume=job.resume, overwrite=job.overwrite) as work,
+            job.resources.running(say) as means,
         ):
             means = rehearsed(record, means, job.test, job.analysis, job.field_test)
             plans = work.plans or _plans(begun, job, means, work)

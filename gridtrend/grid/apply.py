@@ -1,6 +1,7 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
 import math
+import types
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -82,11 +83,16 @@ def apply(
     provenance = {"dimension": dim, "n": first.sizes[dim], "gridtrend_version": package_version()}
     # Results along the dimension keep its coordinate; all others are of the whole period.
     span = {} if dim in results[0].dims else period(first, dim)
-    return xr.Dataset(variables, _coordinates(results[0], arrays, variables), provenance).assign_coords(span)
+    return xr.Dataset(variables, _coordinates(results[0], arrays, variables, span), provenance)
 
 
-def _coordinates(result: xr.DataArray, arrays: Sequence[xr.DataArray], taken: Collection[Hashable]) -> xr.Coordinates:
-    """The coordinates of a result with their indexes, and with their attributes, which xarray forgets."""
+def _coordinates(
+    result: xr.DataArray,
+    arrays: Sequence[xr.DataArray],
+    taken: Collection[Hashable],
+    further: Mapping[Any, xr.Variable] = types.MappingProxyType({}),
+) -> xr.Coordinates:
+    """The coordinates of a result with their indexes, and with their attributes, which xarray forgets; and further ones."""
     kept = {
         name: next(
             (a.coords[name] for a in arrays if name in a.coords and a.coords[name].dims == coord.dims), coord
@@ -95,6 +101,7 @@ def _coordinates(result: xr.DataArray, arrays: Sequence[xr.DataArray], taken: Co
         # Results along a dimension that is called like one of them.
         if name not in taken
     }
+    kept |= further
     return xr.Coordinates(kept, {name: index for name, index in result.xindexes.items() if name in kept})
 
 

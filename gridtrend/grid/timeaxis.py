@@ -5,6 +5,7 @@ is a date, so that differences of times are exact and slopes that are equal stay
 is applied to the finished slope.
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if not dates and values.dtype.kind not in "miuf":
         return {}
     first, last = values.min(), values.max()
-    with with_year_zero():
+    with with_year_zero() if values.dtype.kind == "O" else contextlib.nullcontext():
         middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
     name = other_name(dim) if dim in Output.names else dim
     bounds = f"{name}_bnds"

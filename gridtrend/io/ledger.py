@@ -33,12 +33,13 @@ class Ledger:
     def __init__(self, path: Path):
         self.path = path
         self.header: dict[str, Any] = {}
-        self._finished: dict[str, set[tuple[int, ...]]] = {}
+        self._finished: dict[str, set[tuple[int, ...]]]
         self._file: IO[str] | None = None
         self._next_sync = time.monotonic() + SYNC_SECONDS
         self._load()
 
     def _load(self) -> None:
+        self._finished = {}
         uncertain: list[tuple[str, tuple[int, ...]]] = []
         boot = ""
         for entry in _lines(self.path):
@@ -117,6 +118,8 @@ class Ledger:
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
+            # An interrupt may have come between a line and the note of it: what the file says counts.
+            self._load()
 
 
 def _checked(content: Any) -> str:

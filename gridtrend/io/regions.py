@@ -8,10 +8,11 @@ import contextlib
 import itertools
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dask
 import dask.array as da
@@ -137,10 +138,12 @@ def _run_group(
     group: list[Target], missing: list[tuple[int, ...]], lock: Any, client: Any, finish: Callable[..., None]
 ) -> None:
     by_hand = client is not None and lock is not None
-    receipts = _receipts(group, lock, pack=by_hand)
+    gate = Gate()
+    receipts = _receipts(group, lock, gate, pack=by_hand)
     keys = [(receipts.name, *index) for index in missing]
     if client is None:
-        _run_here(receipts, keys, finish)
+        with gate:
+            _run_here(receipts, keys, finish)
         return
     write = _writer(group, lock) if by_hand else lambda index, blocks: None
     independent = all(isinstance(layer, Blockwise) or len(layer) < 2 for layer in receipts.dask.layers.values())
@@ -150,7 +153,46 @@ def _run_group(
         finish(index)
 
 
-def _receipts(group: list[Target], lock: Any, *, pack: bool) -> da.Array:
+class Gate:
+    """Let blocks be written as long as their run goes on.
+
+    dask's threads end the tasks that they have begun, even when the run has failed or been interrupted. A block written then
+    would make folders again that are being removed. Leaving the gate waits for blocks that are being written, and not
+    for those that are being computed. A copy in another process is always open.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._within = 0
+        self._shut = False
+
+    def __reduce__(self) -> tuple[type["Gate"], tuple[()]]:
+        return Gate, ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._shut = True
+            self._changed.wait_for(lambda: not self._within)
+
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[None]:
+        """Write a block, or raise where the run has ended."""
+        with self._changed:
+            if self._shut:
+                raise RunError("the run has ended")
+            self._within += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._within -= 1
+                self._changed.notify_all()
+
+
+def _receipts(group: list[Target], lock: Any, gate: Gate, *, pack: bool) -> da.Array:
     """A lazy array of one element a region, whose computing writes the region; or holds its blocks."""
     map_blocks: Any = da.map_blocks
     sources = [target.source for target in group]
@@ -164,7 +206,7 @@ def _receipts(group: list[Target], lock: Any, *, pack: bool) -> da.Array:
     if pack:
         return map_blocks(_pack, *sources, **options)  # type: ignore[no-any-return]
     into, bounds = [target.into for target in group], [edges(sizes) for sizes in sources[0].chunks]
-    receipts: da.Array = map_blocks(_write, *sources, into=into, bounds=bounds, lock=lock, **options)
+    receipts: da.Array = map_blocks(_write, *sources, into=into, bounds=bounds, lock=lock, gate=gate, **options)
     return receipts
 
 
@@ -173,10 +215,10 @@ def _pack(*blocks: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _write(
-    *blocks: np.ndarray, into: list[Any], bounds: list[list[int]], lock: Any, block_id: tuple[int, ...]
+    *blocks: np.ndarray, into: list[Any], bounds: list[list[int]], lock: Any, gate: Gate, block_id: tuple[int, ...]
 ) -> np.ndarray:
     region = tuple(slice(ends[k], ends[k + 1]) for ends, k in zip(bounds, block_id, strict=True))
-    with lock or contextlib.nullcontext(), storing():
+    with lock or contextlib.nullcontext(), gate.passing(), storing():
         for block, target in zip(blocks, into, strict=True):
             target[region] = block
     return np.ones((1,) * len(region), bool)
@@ -186,7 +228,7 @@ def _writer(group: list[Target], lock: Any) -> Callable[[tuple[int, ...], tuple[
     into, bounds = [target.into for target in group], [edges(sizes) for sizes in group[0].source.chunks]
 
     def write(index: tuple[int, ...], blocks: tuple[np.ndarray, ...]) -> None:
-        _write(*blocks, into=into, bounds=bounds, lock=lock, block_id=index)
+        _write(*blocks, into=into, bounds=bounds, lock=lock, gate=Gate(), block_id=index)
 
     return write
 
@@ -228,7 +270,17 @@ def _results(client: Any, receipts: da.Array, keys: list[Any], window: int) -> I
 
 def _submit(client: Any, receipts: da.Array, keys: list[Any]) -> list[Any]:
     graph = receipts.__dask_optimize__(receipts.dask, keys)
-    return list(client.get(graph, keys, sync=False, retries=2))
+    with _asking(client):
+        return list(client.get(graph, keys, sync=False, retries=2))
+
+
+@contextlib.contextmanager
+def _asking(client: Any) -> Iterator[None]:
+    """Ask the scheduler for something: what breaks is the connection, since errors of tasks are not raised here."""
+    try:
+        yield
+    except OSError:
+        raise _lost(client) from None
 
 
 def _next(client: Any, ended: "queue.Queue[Any]") -> Any:
@@ -245,12 +297,14 @@ def _next(client: Any, ended: "queue.Queue[Any]") -> Any:
 
 def _outcome(future: Any) -> Any:
     if future.status == "finished":
-        result = future.result()
-        future.release()
-        return result
+        with _asking(future.client):
+            result = future.result()
+            future.release()
+            return result
     if future.status in ("cancelled", "lost"):
         raise _lost(future.client)
-    error = future.exception()
+    with _asking(future.client):
+        error = future.exception()
     if type(error).__module__.startswith("distributed"):
         raise RunError(
             f"the cluster gave up on a part of the work ({_first_line(error)}): workers died on it again and again, "

@@ -82,6 +82,17 @@ def lag_correlation(spread, present, span, variance, lag):
     return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
 
 
+@jit
+def pairs_at(present, span, m, lag):
+    """How many pairs of the `m` values lie `lag` steps apart."""
+    if m == span:
+        return span - lag
+    pairs = 0
+    for i in range(span - lag):
+        pairs += present[i] & present[i + lag]
+    return pairs
+
+
 @inlined
 def is_significant(r, m, bound):
     """Whether an autocorrelation of `m` values lies outside the band of white noise, `bound` standard errors wide."""

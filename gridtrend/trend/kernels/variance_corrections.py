@@ -21,6 +21,7 @@ from gridtrend.trend.kernels.autocorrelation import (
     lag_correlation,
     lay_out,
     mid_ranks,
+    pairs_at,
     residual_series,
 )
 from gridtrend.trend.kernels.normal import retest
@@ -60,8 +61,7 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
         power *= first
         if abs(power) < 1e-17:
             break
-        _, pairs = lag_correlation(spread, present, span, variance, lag)
-        least += _weight(correction, span, m, lag, pairs) * power
+        least += _weight(correction, span, m, lag, pairs_at(present, span, m, lag)) * power
     least = min(least, 1.0)
     return max(factor, least), factor < least
 
