@@ -6,14 +6,14 @@ from functools import cache
 import numpy as np
 
 from benchmarks.timing import race
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import LANES, count_less, load, store, zero_count
+from gridtrend.engine.jit import entry
+from gridtrend.engine.lanes import LANES, count_less, load, store, zero_count
 
 # Rows of a tile that the nearest cache holds with room to spare, and how many are compared with each row read.
 ROWS, EARLIER = 128, 4
 
 
-@jit
+@entry
 def compare_rows(tile, laps, counts):
     """Count `a < b` between rows of a tile, nothing else; 4 rows stay in registers while the others pass."""
     up = zero_count(load(tile, 0))

@@ -12,8 +12,8 @@ from benchmarks.harness import Comparison, Outputs
 from benchmarks.tables import Table, ratio, seconds, times
 from benchmarks.timing import installed, medians
 from gridtrend import neural
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.vectormath import tanh
+from gridtrend.engine.elementary import tanh
+from gridtrend.engine.jit import entry
 
 ROUNDING = 1e-9
 LENGTH, HIDDEN, RNN_EPOCHS, RATE = 50, 100, 5, 0.1
@@ -373,7 +373,7 @@ COMPARISONS = [
 # --- by itself ------------------------------------------------------------------------------------
 
 
-@jit
+@entry
 def tanh_of(values: Any, laps: int) -> None:
     for _ in range(laps):
         for i in range(values.size):

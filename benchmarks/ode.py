@@ -14,7 +14,7 @@ import gridtrend as gt
 from benchmarks.harness import Comparison, Outputs
 from benchmarks.tables import Table, seconds, times
 from benchmarks.timing import medians
-from gridtrend.grid.kernel import lane, outermost
+from gridtrend.engine.jit import lane, outermost
 
 END, STEPS = 10.0, 1000
 STATES, REACTANTS = ("theta", "omega"), ("a", "b", "c")

@@ -14,9 +14,9 @@ from benchmarks.harness import Comparison, difference
 from benchmarks.limits import bandwidth
 from benchmarks.tables import Table, megabytes, seconds, times, whole
 from benchmarks.timing import extra_memory, medians
-from gridtrend.grid.windows import Part, Windows
 from gridtrend.spectral import blocks
 from gridtrend.spectral.tiles import Recipe
+from gridtrend.spectral.windows import Part, Windows
 
 WINDOW, HOP = 600, 60
 CLOSE = 1e-12

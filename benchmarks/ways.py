@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import entry
+from gridtrend.engine.lanes import LANES
 from gridtrend.trend.kernels.ranks import count_pairs
 from gridtrend.trend.kernels.scores import _score_alone, new_scores
 from gridtrend.trend.kernels.selection_tiles import _search_alone, _search_lanes
@@ -16,7 +16,7 @@ from gridtrend.trend.kernels.tiles import fill_tile
 QUANTILE = 1.96
 
 
-@jit
+@entry
 def score_in_lanes(y, t, tile):
     scores = new_scores()
     fill_tile(y, 0, tile, scores.n_valid)
@@ -24,7 +24,7 @@ def score_in_lanes(y, t, tile):
     return scores
 
 
-@jit
+@entry
 def score_alone(y, t, tile):
     scores = new_scores()
     fill_tile(y, 0, tile, scores.n_valid)
@@ -32,7 +32,7 @@ def score_alone(y, t, tile):
     return scores
 
 
-@jit
+@entry
 def search_in_lanes(tile, t, scores, values):
     ranks = np.empty((3, LANES))
     slope_ranks(scores, QUANTILE, GILBERT, ranks)
@@ -40,7 +40,7 @@ def search_in_lanes(tile, t, scores, values):
     _search_alone(tile, t, scores.down[0], scores.ties[0], ranks, values)
 
 
-@jit
+@entry
 def search_alone(tile, t, scores, values):
     ranks = np.empty((3, LANES))
     slope_ranks(scores, QUANTILE, GILBERT, ranks)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gridtrend.grid.cache import folder, reached
+from gridtrend.engine.cache import folder, reached
 
 # What each process does: the test alone, which compiles soonest, on data whose answer is known.
 CHILD = """
@@ -154,7 +154,7 @@ def test_the_key_covers_every_module_that_a_kernel_calls():
     ran = subprocess.run([sys.executable, "-c", child], env=environment, text=True, capture_output=True, check=True)
     names = set(ran.stdout.split())
     assert "gridtrend.trend.kernels.scores" in names
-    assert names <= reached("gridtrend.grid.kernel", "gridtrend.trend.kernels.mann_kendall")
+    assert names <= reached("gridtrend.engine.kernel", "gridtrend.trend.kernels.mann_kendall")
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.slow)])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.cf import data_name, output_attrs, slope_units, temperature_kind
-from gridtrend.grid.kernel import Output
 
 SLOPE = Output("slope", "slope of {data}", units="{slope}")
 LEVEL = Output("intercept", "intercept of {data}", units="{units}")

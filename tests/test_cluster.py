@@ -55,7 +55,7 @@ def expected(record):
 
 def count_compilations():
     """Run on a worker: count what is compiled from now on."""
-    from gridtrend.grid.kernel import Kernel
+    from gridtrend.engine.kernel import Kernel
 
     real = Kernel._compile
     Kernel.compilations = []
@@ -68,7 +68,7 @@ def count_compilations():
 
 
 def compilations():
-    from gridtrend.grid.kernel import Kernel
+    from gridtrend.engine.kernel import Kernel
 
     return Kernel.compilations
 

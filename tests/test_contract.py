@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.grid.kernel import Kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.kernel import Kernel
+from gridtrend.engine.lanes import LANES
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels.ranks import SHORT
 from tests.cases import (

@@ -10,7 +10,7 @@ import scipy.stats.mstats
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.grid.kernel import jit
+from gridtrend.engine.jit import entry
 from gridtrend.trend.kernels.chi_square import chi_square_sf
 from gridtrend.trend.kernels.exact import AUTO, EXACT, NORMAL, exact_test
 from tests import reference, reference_groups
@@ -293,7 +293,7 @@ def test_exact_p_of_groups_that_depend_on_each_other_is_refused():
     assert gt.seasonal_mann_kendall(y, correlated=True, p_value="auto").p_value.notnull()
 
 
-@jit
+@entry
 def _tails(x, freedom, out):
     for i in range(x.size):
         out[i] = chi_square_sf(x[i], freedom)

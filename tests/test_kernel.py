@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from gridtrend.grid.kernel import Kernel, Output, kernel
+from gridtrend.engine.kernel import Kernel, kernel
+from gridtrend.engine.output import Output
 from gridtrend.trend.kernels.mann_kendall import mann_kendall, mann_kendall_slope
 
 OPTIONS = {"alpha": 0.05, "continuity": 1.0, "alternative": 0, "variant": 1, "min_valid": 4}

@@ -6,7 +6,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.grid.kernel import jit
+from gridtrend.engine.jit import entry
 from gridtrend.trend.kernels.student import t_quantile, t_tail
 from tests import reference_changes as reference
 
@@ -149,13 +149,13 @@ def test_false_alarms_at_autocorrelation_are_what_the_effective_number_is_for(ef
     assert (share < 0.09) if effective else (share > 0.2)
 
 
-@jit
+@entry
 def tails(t, df, out):
     for i in range(t.size):
         out[i] = t_tail(t[i], df[i])
 
 
-@jit
+@entry
 def quantiles(df, alpha, normal, out):
     for i in range(df.size):
         out[i] = t_quantile(df[i], alpha, normal)

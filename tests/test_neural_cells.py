@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from gridtrend import neural
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.lanes import LANES
 from tests import reference_neural as reference
 
 OPTIONS = {"lags": 2, "hidden": (4,), "epochs": 30, "momentum": 0.5}

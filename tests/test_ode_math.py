@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from gridtrend.grid import vectormath
-from gridtrend.grid.dual import SUBSTITUTES, dual
-from gridtrend.grid.kernel import jit
+from gridtrend.engine import elementary
+from gridtrend.engine.jit import entry
+from gridtrend.ode.dual import SUBSTITUTES, dual
 
 # Intervals, and the error that the module promises there.
 PROMISES = {
@@ -20,15 +20,15 @@ PROMISES = {
 }
 
 
-@jit
+@entry
 def every(x, out):
     for i in range(x.size):
-        out[0, i] = vectormath.sin(x[i])
-        out[1, i] = vectormath.cos(x[i])
-        out[2, i] = vectormath.tan(x[i])
-        out[3, i] = vectormath.log(x[i])
-        out[4, i] = vectormath.sinh(x[i])
-        out[5, i] = vectormath.cosh(x[i])
+        out[0, i] = elementary.sin(x[i])
+        out[1, i] = elementary.cos(x[i])
+        out[2, i] = elementary.tan(x[i])
+        out[3, i] = elementary.log(x[i])
+        out[4, i] = elementary.sinh(x[i])
+        out[5, i] = elementary.cosh(x[i])
 
 
 def computed(name, x):
@@ -63,7 +63,7 @@ def test_what_is_missing_stays_missing():
 def test_derivatives_are_those_of_the_functions():
     sin, exp, log, tanh, sqrt = (SUBSTITUTES[getattr(math, n)] for n in ("sin", "exp", "log", "tanh", "sqrt"))
 
-    @jit
+    @entry
     def slope(x):
         y = dual(x, 1.0)
         z = sin(y) * exp(-y) / (1.0 + log(y) ** 2) + tanh(2.0 * y) - sqrt(y) + max(y, 0.5) + abs(-y)

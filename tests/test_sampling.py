@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from gridtrend.grid.sampling import regular
-from gridtrend.grid.windows import Windows
+from gridtrend.spectral.sampling import regular
+from gridtrend.spectral.windows import Windows
 
 
 def record(times):

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from gridtrend.grid import cache, trusted
-from gridtrend.grid.kernel import jit, machine_code
+from gridtrend.engine import cache, trusted
+from gridtrend.engine.jit import entry
+from gridtrend.engine.kernel import machine_code
 from tests.users import STRANGER, as_another_user
 
 pytestmark = pytest.mark.skipif(not trusted.CHECKED, reason="nothing is checked on this system")
@@ -201,7 +202,7 @@ def run(monkeypatch, caplog):
         packed.clear()
         caplog.clear()
         monkeypatch.setattr(cache, "_warned_of", set())
-        assert machine_code(jit(double), "float64(float64)", "tests.double")(21.0) == 42.0
+        assert machine_code(entry(double), "float64(float64)", "tests.double")(21.0) == 42.0
         return bool(packed)
 
     return run
@@ -268,7 +269,7 @@ def test_the_planted_file_would_have_been_executed(tmp_path, run):
 def test_the_machine_code_of_another_kernel_is_not_taken_for_this_one(tmp_path, run):
     run(tmp_path / "kept")
     (file,) = (tmp_path / "kept").iterdir()
-    machine_code(jit(lambda x: 3.0 * x), "float64(float64)", "tests.triple")
+    machine_code(entry(lambda x: 3.0 * x), "float64(float64)", "tests.triple")
     (other,) = set((tmp_path / "kept").iterdir()) - {file}
     other.rename(file)
     assert run(tmp_path / "kept"), "under a name that is not its own it is damaged"
@@ -400,9 +401,9 @@ def test_a_full_disk_costs_time_only(tmp_path, run, caplog, monkeypatch):
 def test_a_user_without_a_home_computes(tmp_path):
     code = (
         "import os; assert os.path.expanduser('~') == '~'\n"
-        "from gridtrend.grid.kernel import jit, machine_code\n"
+        "from gridtrend.engine.jit import entry\nfrom gridtrend.engine.kernel import machine_code\n"
         "from tests.test_trusted import double\n"
-        "for _ in range(2): print(machine_code(jit(double), 'float64(float64)', 'tests.double')(21.0))\n"
+        "for _ in range(2): print(machine_code(entry(double), 'float64(float64)', 'tests.double')(21.0))\n"
     )
     ran = as_another_user(sys.executable, "-W", "error", "-c", code, cwd=Path(__file__).parents[1])
     assert (ran.returncode, ran.stdout) == (0, "42.0\n42.0\n"), ran.stderr
@@ -414,7 +415,7 @@ def test_the_command_line_says_it_as_a_note(capsys):
     from gridtrend.cli.terminal import notes
 
     with notes(quiet=False):
-        logging.getLogger("gridtrend.grid.cache").warning("compiled kernels are not kept (%s)", "why")
+        logging.getLogger("gridtrend.engine.cache").warning("compiled kernels are not kept (%s)", "why")
     with notes(quiet=True):
-        logging.getLogger("gridtrend.grid.cache").warning("compiled kernels are not kept (%s)", "why")
+        logging.getLogger("gridtrend.engine.cache").warning("compiled kernels are not kept (%s)", "why")
     assert capsys.readouterr().err == "gridtrend: note: compiled kernels are not kept (why)\n"

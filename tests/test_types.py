@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.grid.wide import counted
+from gridtrend.engine.wide import counted
 from tests.cases import CASES, assert_same, one_series
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)

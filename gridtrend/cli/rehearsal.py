@@ -32,7 +32,7 @@ def rehearsed(record: Record, means: Means, test: str, analysis: dict[str, Any],
     if not (means.nbytes and means.processes):
         return means
     from gridtrend import io
-    from gridtrend.grid.cache import keeps_code
+    from gridtrend.engine.cache import keeps_code
 
     kinds: dict[Any, Any] = {}
     for name in record.names:

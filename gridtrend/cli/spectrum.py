@@ -185,7 +185,7 @@ def run(job: SpectrumJob) -> str:
 def _check_lengths(array: "xr.DataArray", dim: str, job: SpectrumJob, say: Callable[[str], None]) -> None:
     """Refuse a band from long to short periods and a hop beyond the record; tell of samples between the windows."""
     from gridtrend import io
-    from gridtrend.grid.sampling import regular
+    from gridtrend.spectral.sampling import regular
 
     sampling = regular(array, dim, sampling=job.analysis["sampling"])
     if job.band:

@@ -1,1 +1,1 @@
-"""How any kernel meets a grid: declaration, compilation, application, time axes and CF attributes."""
+"""Labelled arrays: how a kernel is run on them, their times, names and CF attributes; compiles nothing."""

@@ -3,20 +3,23 @@
 import math
 import types
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from gridtrend.engine.output import Output
+from gridtrend.engine.wide import counted, is_wide
 from gridtrend.grid.cf import data_name, output_attrs
 from gridtrend.grid.dialect import either
-from gridtrend.grid.kernel import Kernel, Output
 from gridtrend.grid.timeaxis import TimeAxis, period
-from gridtrend.grid.wide import counted, is_wide
+
+if TYPE_CHECKING:
+    from gridtrend.engine.kernel import Kernel
 
 
 def apply(
-    kernel: Kernel, *arrays: xr.DataArray, dim: str, axis: TimeAxis | None = None, **parameters: Any
+    kernel: "Kernel", *arrays: xr.DataArray, dim: str, axis: TimeAxis | None = None, **parameters: Any
 ) -> xr.Dataset:
     """Run a block kernel along `dim` of one or several arrays.
 
@@ -116,7 +119,7 @@ def _names(dims: tuple[str, ...], dim: str) -> list[str]:
     return [dim if name == "time" else name for name in dims]
 
 
-def _new_sizes(kernel: Kernel, parameters: dict[str, Any]) -> dict[str, int]:
+def _new_sizes(kernel: "Kernel", parameters: dict[str, Any]) -> dict[str, int]:
     """Sizes of the dimensions of outputs that no block has: a vector that all cells share tells them."""
     known = {name for block in kernel.blocks for name in block.core_dims}
     sizes = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output
+from gridtrend.engine.output import Output
 
 _KELVIN_STEPS = {
     "k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import xarray as xr
 
-from gridtrend.grid.kernel import Output
+from gridtrend.engine.output import Output
 from gridtrend.grid.notices import warn_caller
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
 from gridtrend.grid.dates import is_missing, mixed, with_dates
-from gridtrend.grid.kernel import Output
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
 from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named

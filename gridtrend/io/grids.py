@@ -121,7 +121,7 @@ def open_grid(
 
 def _own(workers: int) -> float:
     """Bytes that this process, or so many workers, take before they hold any data, the compiling of kernels included."""
-    from gridtrend.grid.cache import holds_code_of
+    from gridtrend.engine.cache import holds_code_of
 
     compiling = 0 if holds_code_of("gridtrend.trend") else COMPILING_BYTES
     return workers * (PROCESS_BYTES + compiling) if workers else process_bytes(compiling)

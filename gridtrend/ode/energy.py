@@ -8,14 +8,15 @@ import cloudpickle
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid import userfunction
+from gridtrend.engine.jit import outermost
+from gridtrend.engine.kernel import cells_first, cells_last
 from gridtrend.grid.apply import map_cells
-from gridtrend.grid.kernel import cells_first, cells_last, outermost
-from gridtrend.grid.surroundings import digest
+from gridtrend.ode import userfunction
 from gridtrend.ode.functions import check_function
 from gridtrend.ode.inputs import variables
 from gridtrend.ode.kernels.field import define, joined, record
 from gridtrend.ode.kernels.signatures import count, is_collection, not_real, of_energy, of_user
+from gridtrend.ode.surroundings import digest
 
 _LOOPS: dict[str, Any] = {}
 _LOCK = threading.Lock()

@@ -6,12 +6,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from gridtrend.grid import userfunction
-from gridtrend.grid.surroundings import codes, plain
-from gridtrend.ode import trial
+from gridtrend.ode import trial, userfunction
 from gridtrend.ode.kernels import signatures
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.problem import System
+from gridtrend.ode.surroundings import codes, plain
 from gridtrend.ode.trial import Cell
 
 # Jacobians are inverted without loops: compiling that for more states takes minutes.

@@ -8,14 +8,14 @@ from typing import Any
 import cloudpickle
 import numpy as np
 
-from gridtrend.grid import userfunction
-from gridtrend.grid.kernel import cells_first, cells_last, machine_code
-from gridtrend.grid.surroundings import digest
+from gridtrend.engine.kernel import cells_first, cells_last, machine_code
+from gridtrend.ode import userfunction
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels import methods
 from gridtrend.ode.kernels.methods import METHODS, Parts
 from gridtrend.ode.kernels.signatures import of_loop
 from gridtrend.ode.kernels.tile import MISSING
+from gridtrend.ode.surroundings import digest
 
 _LOOPS: dict[tuple[Any, ...], Any] = {}
 _LOCK = threading.RLock()

@@ -108,7 +108,7 @@ def integrate(
     Notes
     -----
     All is computed in float64, 64 cells side by side in SIMD lanes: `sin`, `exp`, `tanh` and others of `math` and `numpy` are
-    replaced by branch-free ones (`gridtrend.grid.vectormath`, a few units in the last place). Results do not depend on
+    replaced by branch-free ones (`gridtrend.engine.elementary`, a few units in the last place). Results do not depend on
     chunks, threads or neighbours, to the bit; machines with and without fused multiply-add differ by rounding.
 
     Events are found by the method itself, with shorter steps from the start of a step, and are as accurate as the states are.

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.surroundings import codes, plain, surroundings
 from gridtrend.ode.kernels.field import record
+from gridtrend.ode.surroundings import codes, plain, surroundings
 
 # What a function gives that does not run in plain Python.
 UNKNOWN = object()

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.sampling import Duration
 from gridtrend.spectral.means import (
     apply_to,
     check_alpha,
@@ -16,6 +15,7 @@ from gridtrend.spectral.means import (
     shared_power,
     with_count,
 )
+from gridtrend.spectral.sampling import Duration
 from gridtrend.spectral.setup import SCALINGS, choose, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.transforms import power_name

@@ -8,14 +8,14 @@ import xarray as xr
 
 from gridtrend.grid.cf import slope_units
 from gridtrend.grid.names import distinct
-from gridtrend.grid.sampling import Duration
-from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
+from gridtrend.spectral.sampling import Duration
 from gridtrend.spectral.setup import Setup, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
 from gridtrend.spectral.tiles import detrend as take_trend
 from gridtrend.spectral.transforms import windows_of
+from gridtrend.spectral.windows import Part
 
 # Up to so many frequencies are summed directly, faster than by a transform of all of them (benchmarks/spectral.py).
 DIRECT = 8

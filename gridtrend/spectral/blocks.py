@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.grid.windows import Part
 from gridtrend.spectral import fft
 from gridtrend.spectral.sliding import slider
 from gridtrend.spectral.tiles import CELLS, TILE_BYTES, Array, Recipe, rows_of_batch, tiles, whole_rows
+from gridtrend.spectral.windows import Part
 
 # Sums of more products are split, so that no library spreads them over threads.
 DOT_LENGTH = 8192

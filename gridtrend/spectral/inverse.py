@@ -7,11 +7,11 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.timeaxis import described
-from gridtrend.grid.windows import Windows
 from gridtrend.spectral import fft
 from gridtrend.spectral.tapers import Taper, named_taper, taper_weights
 from gridtrend.spectral.tiles import Recipe, rows_of_batch
 from gridtrend.spectral.transforms import transform_factor
+from gridtrend.spectral.windows import Windows
 
 # Where tapers let less than this share of the power through, rounding would be all that comes back.
 HIDDEN = 1e-8

@@ -10,12 +10,12 @@ import xarray as xr
 from gridtrend.grid.apply import check_array, package_version
 from gridtrend.grid.cf import data_name, slope_units
 from gridtrend.grid.dialect import either, given
-from gridtrend.grid.sampling import Duration, Sampling, regular
 from gridtrend.grid.timeaxis import described
-from gridtrend.grid.windows import BOUNDARIES, Part, Windows, map_windows
 from gridtrend.spectral.fft import ROWS
+from gridtrend.spectral.sampling import Duration, Sampling, regular
 from gridtrend.spectral.tapers import Taper, noise_bandwidth, taper_name, taper_weights
 from gridtrend.spectral.tiles import Recipe
+from gridtrend.spectral.windows import BOUNDARIES, Part, Windows, map_windows
 
 SIDES = ("onesided", "twosided")
 SCALINGS = (None, "spectrum", "density")

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from gridtrend.grid.dialect import either, given
-from gridtrend.grid.windows import Span
 from gridtrend.spectral import fft
+from gridtrend.spectral.windows import Span
 
 # Bytes of a batch of windows, and cells and steps of a tile: measured, and flat around these.
 BATCH_BYTES = 1 << 19

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.sampling import Duration
-from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
+from gridtrend.spectral.sampling import Duration
 from gridtrend.spectral.setup import SCALINGS, Setup, choose, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
+from gridtrend.spectral.windows import Part
 
 PHASES = ("start", "center")
 

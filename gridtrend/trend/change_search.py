@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply, apply_function, check_array
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.dates import with_dates
-from gridtrend.grid.kernel import Output
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels

@@ -5,8 +5,8 @@ from typing import Any
 
 import xarray as xr
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function, check_array
-from gridtrend.grid.kernel import Output
 from gridtrend.grid.names import distinct
 from gridtrend.trend import multiple_tests, permutation
 from gridtrend.trend.options import check_alpha, choose

@@ -1,6 +1,6 @@
 """The vocabulary of results: one name, one meaning, one set of CF attributes for the whole family."""
 
-from gridtrend.grid.kernel import Output
+from gridtrend.engine.output import Output
 
 TAU = Output("tau", "Kendall rank correlation of {data} with time", attrs=(("valid_range", (-1.0, 1.0)),))
 S = Output("s", "Mann-Kendall score S of {data}")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
 from gridtrend.grid.cf import output_attrs
-from gridtrend.grid.kernel import Output
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.normal import TWO_SIDED

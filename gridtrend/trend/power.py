@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
-from gridtrend.grid.kernel import Output
 from gridtrend.grid.names import distinct
 from gridtrend.trend.kernels.normal import TWO_SIDED
 from gridtrend.trend.options import ALTERNATIVES, check_alpha, choose, is_number, is_whole

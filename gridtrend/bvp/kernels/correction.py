@@ -11,8 +11,8 @@ import numpy as np
 
 from gridtrend.bvp.kernels import pair
 from gridtrend.bvp.kernels.substitution import backward_sweep, forward_sweep, last_states
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import inlined, jit
+from gridtrend.engine.lanes import (
     NARROW,
     add,
     load_narrow,
@@ -23,6 +23,7 @@ from gridtrend.grid.lanes import (
     subtract,
     where_less,
 )
+from gridtrend.engine.unit import unit
 
 SOLVED, STIFF, DOUBTFUL, UNCORRECTED, UNCONVERGED, SINGULAR, MISSING = range(7)
 
@@ -47,7 +48,7 @@ Room = namedtuple("Room", "y f d kept carried at_right size mean scale flow defe
 Rule = namedtuple("Rule", "weights first")
 
 
-@jit
+@unit
 def new_room(n, n_left, n_nodes):
     """Room for a tile."""
     block = (n_nodes * n, NARROW)
@@ -73,7 +74,7 @@ def with_states(room, y):
                 room.size, room.mean, room.scale, room.flow, room.defect)  # fmt: skip
 
 
-@jit
+@unit
 def rest(equations, room):
     """States of zero, whose derivatives are the sources."""
     n, n_sources = equations.n, equations.sources.size
@@ -85,7 +86,7 @@ def rest(equations, room):
             store(room.f, i * n + equations.sources[j], load_narrow(equations.q, i * n_sources + j))
 
 
-@jit
+@unit
 def derivatives(equations, y, f):
     """F = A y + q at every node."""
     n, n_entries, n_sources = equations.n, equations.cols.size, equations.sources.size
@@ -104,7 +105,7 @@ def derivatives(equations, y, f):
             store(f, i * n + s, total)
 
 
-@jit
+@unit
 def defects(weights, first, n, y, f, g, top):
     """G = integral of f over each interval by the rule, less the step that y makes; `top` its largest magnitudes."""
     for s in range(n):
@@ -120,7 +121,7 @@ def defects(weights, first, n, y, f, g, top):
             store(top, s, where_less(most, size, size, most))
 
 
-@jit
+@unit
 def largest(values, n, top, mean):
     """Largest and mean magnitude of each state over the nodes, lane by lane."""
     n_nodes = values.shape[0] // n
@@ -141,23 +142,34 @@ def update(equations, factors, rule, at_rest, swept, target, room):
     `at_rest` tells that all states are zero and `room.f` the sources: `target` may then be the states themselves. `swept`
     tells that it holds already what the sweep forward leaves.
     """
-    n, n_nodes = equations.n, equations.x.size
-    if n == 2 and room.carried.shape[0] == 1:
-        if not at_rest:
-            pair.derivatives(equations.a, equations.q, room.y, room.f)
-        if not swept:
-            pair.forward_sweep(rule.weights, rule.first, room.y, room.f, factors.forward,
-                               room.carried, target, room.defect)  # fmt: skip
-        last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
-        pair.backward_sweep(factors.back, n_nodes, target, room.size, room.mean)
+    if equations.n == 2 and room.carried.shape[0] == 1:
+        _update_pair(equations, factors, rule, at_rest, swept, target, room)
     else:
-        if not at_rest:
-            derivatives(equations, room.y, room.f)
-        defects(rule.weights, rule.first, n, room.y, room.f, target, room.defect)
-        forward_sweep(factors.forward, n, n_nodes, room.carried, target)
-        last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
-        backward_sweep(factors.back, n, n_nodes, target)
-        largest(target, n, room.size, room.mean)
+        _update_any(equations, factors, rule, at_rest, target, room)
+
+
+@unit(deferred=True)
+def _update_pair(equations, factors, rule, at_rest, swept, target, room):
+    n_nodes = equations.x.size
+    if not at_rest:
+        pair.derivatives(equations.a, equations.q, room.y, room.f)
+    if not swept:
+        pair.forward_sweep(rule.weights, rule.first, room.y, room.f, factors.forward,
+                           room.carried, target, room.defect)  # fmt: skip
+    last_states(factors.inverse, 2, n_nodes, room.carried, room.at_right, target)
+    pair.backward_sweep(factors.back, n_nodes, target, room.size, room.mean)
+
+
+@unit(deferred=True)
+def _update_any(equations, factors, rule, at_rest, target, room):
+    n, n_nodes = equations.n, equations.x.size
+    if not at_rest:
+        derivatives(equations, room.y, room.f)
+    defects(rule.weights, rule.first, n, room.y, room.f, target, room.defect)
+    forward_sweep(factors.forward, n, n_nodes, room.carried, target)
+    last_states(factors.inverse, n, n_nodes, room.carried, room.at_right, target)
+    backward_sweep(factors.back, n, n_nodes, target)
+    largest(target, n, room.size, room.mean)
 
 
 @jit
@@ -167,7 +179,7 @@ def copy(source, target):
         store(target, row, load_narrow(source, row))
 
 
-@jit
+@unit
 def flow(equations, room):
     """What flows through each equation, on whose rounding its state depends: the state and all terms of its integral."""
     n, x = equations.n, equations.x
@@ -198,7 +210,7 @@ def relative(size, scale, flow, n_seen, k):
     return top
 
 
-@jit
+@unit
 def accept(room, chosen):
     """Add the update in the lanes where `chosen` is 1, take all back where it is -1, change nothing where it is 0."""
     half, zero = spread(0.5), spread(0.0)
@@ -209,7 +221,7 @@ def accept(room, chosen):
         store(room.y, row, where_less(half, mask, add(y, load_narrow(room.d, row)), y))
 
 
-@jit
+@unit
 def new_lanes():
     """The state of the iteration in each lane at its start."""
     lanes = np.zeros((4, NARROW))
@@ -217,7 +229,7 @@ def new_lanes():
     return lanes
 
 
-@jit
+@unit
 def judge(n_seen, sweep, room, lanes, chosen, status):
     """Choose the lanes that take an update, and tell whether any lane needs another one.
 
@@ -248,7 +260,7 @@ def judge(n_seen, sweep, room, lanes, chosen, status):
     return going_on
 
 
-@jit
+@unit
 def worth_more(n_seen, room, lanes):
     """Whether any lane should sweep on: where updates shrink well, and would still add a part of the error to come."""
     going_on = False

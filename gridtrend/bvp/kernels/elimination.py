@@ -15,8 +15,8 @@ from collections import namedtuple
 import numpy as np
 
 from gridtrend.bvp.kernels import pair
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import (
     NARROW,
     divide,
     load_narrow,
@@ -27,12 +27,13 @@ from gridtrend.grid.lanes import (
     subtract,
     where_less,
 )
+from gridtrend.engine.unit import unit
 
 # What elimination leaves, the smallest pivot of each lane at the right end, and the largest |h / 2 a| of each entry.
 Factors = namedtuple("Factors", "forward back inverse pivot reach")
 
 
-@jit
+@unit
 def new_factors(n, n_left, n_nodes, n_entries):
     """Room for the factors of a tile."""
     m = n + n_left
@@ -65,7 +66,7 @@ def _box_rows(h, i, a, starts, cols, n, box, reach):
                 c += n
 
 
-@inlined
+@unit
 def factor(equations, box, left, factors, room, ahead):
     """Eliminate all intervals; on return `left` holds the rows that reach the right end.
 
@@ -83,7 +84,7 @@ def factor(equations, box, left, factors, room, ahead):
     return swept
 
 
-@inlined
+@unit
 def scale_rows(left, n_left, n):
     """Scale each row to a largest magnitude of 1, for pivots not to depend on how a condition is written."""
     scales = np.ones((n_left, NARROW))
@@ -99,7 +100,7 @@ def scale_rows(left, n_left, n):
     return scales
 
 
-@jit
+@unit(deferred=True)
 def _factor(x, a, starts, cols, n, left, forward, back, reach):
     """Any number of states: Gauss-Jordan on the left node of each interval, rows pivoted in each lane by itself."""
     n_left = left.shape[0] // n
@@ -173,7 +174,7 @@ def _scale_row(work, at, length):
         store(work, at + k, multiply(load_narrow(work, at + k), inverse))
 
 
-@jit
+@unit
 def close(left, right, n, inverse, pivot):
     """Invert the rows at the right end: those carried there, and the right conditions.
 

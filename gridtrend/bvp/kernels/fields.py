@@ -9,9 +9,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.addresses import prefetch, store_at, store_value_at, value_at, vector_at
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import NARROW, load_narrow, spread, store
+from gridtrend.bvp.kernels.addresses import prefetch, store_at, store_value_at, value_at, vector_at
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import NARROW, load_narrow, spread, store
+from gridtrend.engine.unit import unit
 
 ADDRESS, NODE, SIDE, CELL = 0, 1, 2, 3
 ITEM = 8
@@ -24,13 +25,13 @@ TOGETHER = 8
 Ahead = namedtuple("Ahead", "rows first start stop")
 
 
-@jit
+@unit
 def unaligned(fields):
     """Cells before the first that starts a cache line, for tiles from there on to take one line a node, not parts of two."""
     return NARROW - (fields[0, ADDRESS] // ITEM) % NARROW
 
 
-@jit
+@unit
 def fill(fields, n_nodes, side, first, used, tile):
     """Copy cells `first` to `first + used` of all fields into a tile, row `node * len(fields) + field`.
 
@@ -50,7 +51,7 @@ def fill(fields, n_nodes, side, first, used, tile):
             address += fields[e, NODE]
 
 
-@jit
+@unit
 def rows_of(fields, n_nodes):
     """Address and stride along cells of every node of every field."""
     rows = np.empty((fields.shape[0] * n_nodes, 2), np.int64)
@@ -73,7 +74,7 @@ def call_for(ahead, i):
             address += NARROW * stride
 
 
-@jit
+@unit
 def pour(tiles, side, first, used, fields, n_nodes):
     """Write tiles of states to cells `first` to `first + used` of the fields, one for each state."""
     n = fields.shape[0]

@@ -30,13 +30,16 @@ from gridtrend.bvp.kernels.correction import (
 )
 from gridtrend.bvp.kernels.elimination import close, factor, new_factors, scale_rows
 from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour, rows_of, unaligned
-from gridtrend.grid.kernel import Output, assign, inlined, jit, kernel
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import assign, inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import (
     NARROW,
     load_narrow,
     store,
     subtract,
 )
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 
 # Pivots at the right end below this are looked at: does a step of iterative refinement change the solution?
 SUSPICIOUS = 1e-8
@@ -104,7 +107,7 @@ def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sour
             pour(states, side, start, stop - start, y_fields, x.size)
 
 
-@inlined
+@unit
 def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags):
     """The solution of the box scheme, its corrections, and its error; the last update is left in `room`.
 
@@ -152,13 +155,13 @@ def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags
         taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
 
 
-@jit
+@unit
 def is_shared(fields):
     """Whether all cells have the same values."""
     return not (fields[:, SIDE].any() or fields[:, CELL].any())
 
 
-@inlined
+@unit
 def set_ends(ends, n, scales, room):
     """Values of the conditions as right-hand sides; left ones are scaled as their rows are."""
     n_left = scales.shape[0]
@@ -170,7 +173,7 @@ def set_ends(ends, n, scales, room):
                 room.at_right[r - n_left, k] = ends[n * n + r, k]
 
 
-@jit
+@unit
 def stiffness(equations, reach, rho):
     """Spectral radius of the largest |h A|, lane by lane: free of the units of the states."""
     n = equations.n
@@ -188,7 +191,7 @@ def stiffness(equations, reach, rho):
         rho[k] = _spectral_radius(power, square, n)
 
 
-@inlined
+@unit
 def _spectral_radius(power, square, n):
     """Gelfand's formula with the 32nd power of a matrix of no negative entries; overwrites it."""
     exponent, logarithm = 1.0, 0.0
@@ -212,7 +215,7 @@ def _spectral_radius(power, square, n):
     return math.exp(logarithm)
 
 
-@jit
+@unit
 def gain(n, n_seen, room, flags):
     """Tell where corrections changed no more than what is left to correct; overwrites `room.kept`."""
     for row in range(room.y.shape[0]):
@@ -228,7 +231,7 @@ def gain(n, n_seen, room, flags):
             flags[k] = DOUBTFUL
 
 
-@jit
+@unit
 def doubt(equations, parts, corrected, room, flags):
     """Tell where the estimated error is a good part of the solution, before or after corrections: close to singular."""
     n, n_seen = equations.n, equations.n_seen
@@ -258,7 +261,7 @@ def doubt(equations, parts, corrected, room, flags):
                 flags[k] = DOUBTFUL
 
 
-@jit
+@unit
 def write(equations, ends, room, flags, side, start, used, error, residual, status):
     """Write the results of a tile, but for its states; cells without a solution become missing."""
     n, n_nodes = equations.n, equations.x.size

@@ -5,8 +5,8 @@ The matrix has all four entries and both sources: rows 4 i to 4 i + 3 of `a`, 2 
 """
 
 from gridtrend.bvp.kernels.fields import call_for
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import (
     add,
     divide,
     load_narrow,
@@ -18,6 +18,7 @@ from gridtrend.grid.lanes import (
     subtract,
     where_less,
 )
+from gridtrend.engine.unit import unit
 
 
 @inlined
@@ -25,7 +26,7 @@ def _larger(a, b):
     return where_less(a, b, b, a)
 
 
-@jit
+@unit
 def derivatives(a, q, y, f):
     """F = A y + q at every node."""
     for i in range(y.shape[0] // 2):
@@ -65,7 +66,7 @@ def _rows(p0, q0, p1, q1, p2, q2):
     return t00, t01, t02, t10, t11, t12, multiply(w0, scale), multiply(w1, scale), multiply(w2, scale)
 
 
-@jit
+@unit(deferred=True)
 def eliminate(x, a, q, weights, left, forward, back, reach, carried, d, top, ahead):
     """Eliminate all intervals, carrying one row (p0, q0), and make the first sweep forward, from states of zero, on the way.
 
@@ -136,7 +137,7 @@ def _row(t0, t1, t2, c, u, v):
     return multiply_add(t0, c, multiply_add(t1, u, multiply(t2, v)))
 
 
-@jit
+@unit
 def forward_sweep(weights, first, y, f, forward, carried, d, top):
     """Defects of the states y under a rule, their largest magnitudes in `top`, and what they leave in `d` going forward."""
     most_u, most_v = spread(0.0), spread(0.0)
@@ -161,7 +162,7 @@ def forward_sweep(weights, first, y, f, forward, carried, d, top):
     store(top, 1, most_v)
 
 
-@jit
+@unit
 def backward_sweep(back, n_nodes, d, top, mean):
     """Going back from the states at the last node; largest and mean magnitude of each state."""
     u, v = load_narrow(d, 2 * n_nodes - 2), load_narrow(d, 2 * n_nodes - 1)

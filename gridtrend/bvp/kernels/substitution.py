@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import NARROW, add, load_narrow, multiply, spread, store, subtract
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import NARROW, add, load_narrow, multiply, spread, store, subtract
+from gridtrend.engine.unit import unit
 
 
 @inlined
@@ -19,7 +20,7 @@ def last_states(inverse, n, n_nodes, carried, at_right, d):
         store(d, last + r, total)
 
 
-@jit
+@unit
 def forward_sweep(forward, n, n_nodes, carried, d):
     """Right-hand sides `d` of the intervals, those of the left conditions `carried`, going forward; both overwritten."""
     n_left = carried.shape[0]
@@ -40,7 +41,7 @@ def forward_sweep(forward, n, n_nodes, carried, d):
             store(carried, r, load_narrow(result, n + r))
 
 
-@jit
+@unit
 def backward_sweep(back, n, n_nodes, d):
     """All states, going back from those at the last node."""
     for i in range(n_nodes - 2, -1, -1):

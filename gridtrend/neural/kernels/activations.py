@@ -1,7 +1,7 @@
 """The activations that networks know, over contiguous values: as many at a time as registers hold."""
 
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.vectormath import sigmoid, tanh
+from gridtrend.engine.elementary import sigmoid, tanh
+from gridtrend.engine.jit import jit
 
 TANH, RELU, SIGMOID, IDENTITY = range(4)
 

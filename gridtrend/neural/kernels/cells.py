@@ -11,8 +11,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, jit, kernel
-from gridtrend.grid.lanes import LANES, add, load, multiply, store
+from gridtrend.engine.jit import jit
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES, add, load, multiply, store
+from gridtrend.engine.output import Output
 from gridtrend.neural.kernels.activations import activate_all, differentiate_all
 from gridtrend.neural.kernels.samples import fill_features, fill_samples, new_samples, scale_samples
 

@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import routine
-from gridtrend.grid.vectormath import exp
+from gridtrend.engine.elementary import exp
+from gridtrend.engine.kernel import routine
 from gridtrend.neural.kernels.activations import activate_all, differentiate_all
 
 

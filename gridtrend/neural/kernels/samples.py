@@ -5,8 +5,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import jit
+from gridtrend.engine.lanes import LANES
 
 # A tile of samples: series (time, LANES) scaled, and 1 or 0 for each sample (sample, LANES); features that all cells
 # share (time, column); per lane the number of samples, offset and scale.

@@ -7,15 +7,15 @@ import math
 
 import numpy as np
 
-from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import lane, lanes, outermost
+from gridtrend.engine import elementary
+from gridtrend.engine.jit import lane, lanes, outermost
 from gridtrend.ode.kernels.tile import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, error_norm, rows, set_rows
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 # Steps shorter than this, relative to time, cannot be told from none.
 _SHORTEST = 16 * 2.220446049250313e-16
-_exp, _log = vectormath.exp, vectormath.log
+_exp, _log = elementary.exp, elementary.log
 
 
 def attempt(step, exponent, n, nk, nq):

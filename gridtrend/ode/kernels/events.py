@@ -8,7 +8,7 @@ signs at its ends, or, where the state turns back in between, by the value at th
 import math
 from dataclasses import dataclass
 
-from gridtrend.grid.kernel import lane, lanes
+from gridtrend.engine.jit import lane, lanes
 from gridtrend.ode.kernels.field import define, joined
 from gridtrend.ode.kernels.tuples import WIDTH, rows, set_rows
 

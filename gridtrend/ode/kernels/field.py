@@ -10,8 +10,8 @@ parameters and forcing at time `t` together as `p`. Names of variables are known
 from collections import namedtuple
 from typing import Any
 
-from gridtrend.grid.dual import dual
-from gridtrend.grid.kernel import lane
+from gridtrend.engine.jit import lane
+from gridtrend.ode.dual import dual
 from gridtrend.ode.kernels.tuples import or_missing, stack_array, uniform
 
 

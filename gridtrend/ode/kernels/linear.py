@@ -6,7 +6,7 @@ the state at the end (Van Loan 1978, doi:10.1109/TAC.1978.1101743). It is found 
 
 import numpy as np
 
-from gridtrend.grid.kernel import assign, lanes, outermost
+from gridtrend.engine.jit import assign, lanes, outermost
 from gridtrend.ode.kernels.tile import NOT_LINEAR, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, rows
 

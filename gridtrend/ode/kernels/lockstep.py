@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridtrend.grid.kernel import lane, outermost
+from gridtrend.engine.jit import lane, outermost
 from gridtrend.ode.kernels.matrices import inverse_of_shifted, times
 from gridtrend.ode.kernels.tile import NOT_CONVERGED, fill, force, save
 from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, correction_size, rows, set_rows

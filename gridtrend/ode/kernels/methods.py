@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gridtrend.grid.kernel import lane
+from gridtrend.engine.jit import lane
 from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
 from gridtrend.ode.kernels.events import Rows, rows_needed, watch
 from gridtrend.ode.kernels.field import define, joined, with_velocities

@@ -4,7 +4,7 @@ RODAS of order 4 with an estimate of order 3, L-stable: Hairer & Wanner 1996, So
 section IV.7, doi:10.1007/978-3-642-05221-7.
 """
 
-from gridtrend.grid.kernel import lane
+from gridtrend.engine.jit import lane
 from gridtrend.ode.kernels.matrices import inverse_of_shifted, times
 from gridtrend.ode.kernels.tuples import along, error_norm
 

@@ -4,7 +4,7 @@ import numba
 from numba.core import types
 from numba.extending import models, register_model
 
-from gridtrend.grid.dual import DUAL
+from gridtrend.ode.dual import DUAL
 from gridtrend.ode.kernels.field import record
 
 

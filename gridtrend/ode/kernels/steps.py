@@ -9,7 +9,7 @@ at the end of the step, which is that at the start of the next. `start(t, y, q)`
 
 from typing import Any
 
-from gridtrend.grid.kernel import lane
+from gridtrend.engine.jit import lane
 from gridtrend.ode.kernels.field import define, joined
 from gridtrend.ode.kernels.tableaus import Row, Tableau
 from gridtrend.ode.kernels.tuples import along, error_norm

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import lanes
+from gridtrend.engine.jit import lanes
 from gridtrend.ode.kernels.tuples import WIDTH
 
 # What became of a cell.

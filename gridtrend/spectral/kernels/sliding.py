@@ -5,7 +5,9 @@ O(bins) a sample, where a transform takes O(bins log bins) a window: faster as l
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, assign, kernel
+from gridtrend.engine.jit import assign
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.output import Output
 
 
 @kernel(

@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.unit import unit
+from gridtrend.trend.kernels.ranks import stable_order
 from gridtrend.trend.kernels.units import power_of_two
 
 # Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
@@ -13,7 +15,7 @@ ROUNDING = 16.0 * np.finfo(np.float64).eps
 SMALL_SQUARE, LARGE_SQUARE = 1e-250, 1e300
 
 
-@jit
+@unit
 def residual_series(tile, t, steps, k, slope, compress, x, when, at):
     """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
 
@@ -36,7 +38,7 @@ def residual_series(tile, t, steps, k, slope, compress, x, when, at):
     return m, origin, size
 
 
-@jit
+@unit
 def lay_out(x, at, m, spread, present):
     """Put `x[:m]`, less its mean, at its steps in `spread`, zeros between; returns the steps spanned and the variance.
 
@@ -65,7 +67,7 @@ def lay_out(x, at, m, spread, present):
     return span, total / max(m, 1)
 
 
-@jit
+@unit
 def lag_correlation(spread, present, span, variance, lag):
     """Autocorrelation at `lag`, and the number of pairs that lie `lag` steps apart.
 
@@ -82,7 +84,7 @@ def lag_correlation(spread, present, span, variance, lag):
     return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
 
 
-@jit
+@unit
 def pairs_at(present, span, m, lag):
     """How many pairs of the `m` values lie `lag` steps apart."""
     if m == span:
@@ -99,7 +101,7 @@ def is_significant(r, m, bound):
     return abs(r) > bound / math.sqrt(m)
 
 
-@jit
+@unit
 def leading_lags(spread, present, span, variance, m, bound):
     """How many lags from the first on are significant without interruption."""
     lag = 0
@@ -111,10 +113,10 @@ def leading_lags(spread, present, span, variance, m, bound):
     return lag
 
 
-@jit
+@unit
 def mid_ranks(x, m, tolerance, ranks):
     """Ranks of `x[:m]` from 1 on; neighbours in value no further apart than `tolerance` share their mean rank."""
-    order = np.argsort(x[:m], kind="mergesort")
+    order = stable_order(x[:m])
     first = 0
     for i in range(1, m + 1):
         if i == m or x[order[i]] - x[order[i - 1]] > tolerance:
@@ -123,10 +125,10 @@ def mid_ranks(x, m, tolerance, ranks):
             first = i
 
 
-@jit
+@unit
 def snap(x, m, tolerance):
     """Make values of `x[:m]` equal that differ by no more than `tolerance` from a neighbour in value."""
-    order = np.argsort(x[:m], kind="mergesort")
+    order = stable_order(x[:m])
     previous = x[order[0]] if m else 0.0
     for i in range(1, m):
         value = x[order[i]]

@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
 from gridtrend.trend.kernels.exact import append_series, new_kept, tail_p_value
@@ -30,7 +32,7 @@ def _mixed(bits):
     return bits ^ (bits >> np.uint64(31))
 
 
-@jit
+@unit
 def resample_blocks(series, span, length, seed, first, tile):
     """Fill each lane of `tile` with blocks of `length` steps of `series[:span]`, drawn with replacement.
 
@@ -45,7 +47,7 @@ def resample_blocks(series, span, length, seed, first, tile):
                 tile[i, k] = series[start + i - block * length]
 
 
-@jit
+@unit
 def _count_valid(tile, n_valid):
     for k in range(LANES):
         n_valid[k] = 0
@@ -53,7 +55,7 @@ def _count_valid(tile, n_valid):
             n_valid[k] += not math.isnan(tile[i, k])
 
 
-@jit
+@unit
 def bootstrap(series, span, length, resamples, seed, z, alternative):
     """p-value of the score `z`, and the mean square of the replicates' scores.
 
@@ -96,7 +98,6 @@ def block_bootstrap(
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
-    kept, room = new_kept(min(n, SHORTEST)), np.empty((2, SHORTEST * (SHORTEST - 1) // 4 + 1))
     longest = steps[n - 1] + 1 if n else 1
     spread, present, series = np.empty(longest), np.empty(longest, np.int64), np.empty(longest, np.float32)
     for first in range(0, y.shape[1], LANES):
@@ -118,11 +119,22 @@ def block_bootstrap(
                     series[i] = spread[i] if present[i] else np.nan
                 standard = z_score(score[cell], variance[cell], 0.0)
                 p, factor = bootstrap(series, span, length, resamples, seed, standard, alternative)
+                p_value[cell] = p
                 if m <= SHORTEST:
                     valid_series(tile, t, k, x, when)
-                    untied = append_series(room, 0, x[:m], kept)
-                    p = max(p, tail_p_value(room[0], untied, score[cell], alternative))
-            p_value[cell], variance_factor[cell], block_length[cell] = p, factor, length
+                    _raise_to_exact(x[:m], score[cell], alternative, p_value[cell : cell + 1])
+            else:
+                p_value[cell] = p
+            variance_factor[cell], block_length[cell] = factor, length
             var_s[cell] = variance[cell] * factor
             z[cell] = z_score(score[cell], var_s[cell], continuity)
-            trend[cell] = flag(score[cell], p, alpha, alternative)
+            trend[cell] = flag(score[cell], p_value[cell], alpha, alternative)
+
+
+@unit(deferred=True)
+def _raise_to_exact(series, score, alternative, p):
+    """Raise the p-value of a short series to that of all its orders, of which the replicates are few."""
+    m = series.size
+    room = np.empty((2, m * (m - 1) // 4 + 1))
+    untied = append_series(room, 0, series, new_kept(m))
+    p[0] = max(p[0], tail_p_value(room[0], untied, score, alternative))

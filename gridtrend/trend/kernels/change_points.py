@@ -8,9 +8,12 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
+from gridtrend.trend.kernels.ranks import stable_order
 from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 from gridtrend.trend.kernels.units import power_of_two
 
@@ -21,15 +24,14 @@ PETTITT, SNHT, RANGE, U = range(4)
 EQUAL = 1.0 - 1e-10
 
 
-@jit
+@unit
 def rank_sums(series, m, sums):
     """Pettitt's U after each value but the last: how much the ranks so far exceed what is expected of them."""
-    order = np.argsort(series[:m], kind="mergesort")
-    key = series[order]
+    order = stable_order(series[:m])
     excess = np.empty(m)
     start = 0
     for i in range(1, m + 1):
-        if i == m or key[i] != key[start]:
+        if i == m or series[order[i]] != series[order[start]]:
             for j in range(start, i):
                 excess[order[j]] = start + i - m
             start = i
@@ -39,7 +41,7 @@ def rank_sums(series, m, sums):
         sums[i] = total
 
 
-@jit
+@unit
 def deviation_sums(series, m, sums):
     """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
 
@@ -62,7 +64,7 @@ def deviation_sums(series, m, sums):
     return squares
 
 
-@jit
+@unit
 def largest_size(sums, weights, m):
     """The largest of `weights * abs(sums)` before the last value, and the first place of it."""
     largest = 0.0
@@ -74,7 +76,7 @@ def largest_size(sums, weights, m):
     return largest, place
 
 
-@jit
+@unit
 def test_series(series, m, test, sums, weights):
     """Statistic of a series of at least two values, and the last place before its most likely change."""
     weights[: m - 1] = 1.0
@@ -101,7 +103,7 @@ def test_series(series, m, test, sums, weights):
     return total * (m - 1.0) / (squares * m * (m + 1.0)), place
 
 
-@jit
+@unit
 def part_mean(series, start, stop):
     """Mean of part of a series."""
     total = 0.0

@@ -2,10 +2,10 @@
 
 import math
 
-from gridtrend.grid.kernel import jit
+from gridtrend.engine.unit import unit
 
 
-@jit
+@unit
 def chi_square_sf(x, freedom):
     """P of a chi-square variable above `x` >= 0; NaN without degrees of freedom.
 

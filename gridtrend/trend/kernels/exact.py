@@ -13,8 +13,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import assign, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import assign, inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
@@ -32,24 +34,32 @@ KEPT = 64
 Kept = namedtuple("Kept", "weights starts")
 
 
-@jit
+@unit
 def new_kept(most):
     """The distributions without ties of up to `most` values, or `KEPT`."""
     most = min(most, KEPT)
     starts = np.zeros(most + 2, np.int64)
     for m in range(most + 1):
         starts[m + 1] = starts[m] + m * (m - 1) // 4 + 1
-    weights, room = np.empty(starts[-1]), np.empty((2, most * (most - 1) // 4 + 1))
+    kept = Kept(np.empty(starts[-1]), starts)
+    kept.weights[0] = 1.0
+    if most > 0:
+        _fill_kept(kept)
+    return kept
+
+
+@unit(deferred=True)
+def _fill_kept(kept):
+    most = kept.starts.size - 2
+    room = np.empty((2, most * (most - 1) // 4 + 1))
     room[0, 0] = 1.0
     pairs = 0
-    for m in range(most + 1):
-        if m > 0:
-            pairs = _append(room, pairs, m - 1, 1)
-        assign(weights[starts[m] :], room[0, : pairs // 2 + 1])
-    return Kept(weights, starts)
+    for m in range(1, most + 1):
+        pairs = _append(room, pairs, m - 1, 1)
+        assign(kept.weights[kept.starts[m] :], room[0, : pairs // 2 + 1])
 
 
-@jit
+@unit
 def _append(room, pairs, before, place):
     """Take in one more value: the `place`-th of its equals, with `before` smaller ones. Returns the new number of pairs.
 
@@ -108,7 +118,7 @@ def _singles(series):
     return single
 
 
-@jit
+@unit
 def tail_p_value(weights, pairs, s, alternative):
     """P of a score S under a distribution of inversions among `pairs` untied pairs."""
     inversions = (pairs - np.int64(s)) // 2

@@ -14,8 +14,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import assign, inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import assign
+from gridtrend.engine.lanes import (
     LANES,
     both_less,
     count_less,
@@ -26,6 +26,7 @@ from gridtrend.grid.lanes import (
     subtract_scaled,
     zero_count,
 )
+from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
 
 # Up to this many slopes a lane is listed as a whole; from a bracket, as many are.
@@ -42,7 +43,7 @@ OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
 Bracket = namedtuple("Bracket", "low high from_low from_high below_low below_high state")
 
 
-@inlined
+@unit
 def group_slopes(tile, t, groups, sums, ranks, values):
     """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
 
@@ -75,7 +76,7 @@ def group_slopes(tile, t, groups, sums, ranks, values):
                 values[target, k] = blend(low, high, rank)
 
 
-@inlined
+@unit
 def _list_all(tile, t, groups, k, listed):
     """Every slope of lane `k`."""
     n, count = t.size, 0
@@ -92,7 +93,7 @@ def _list_all(tile, t, groups, k, listed):
                     count += 1
 
 
-@inlined
+@unit
 def _search_lanes(tile, t, groups, sums, ranks, values):
     """The search in lanes; inf where a lane is given up."""
     first_sample, sample = np.empty((LANES, SAMPLE)), np.empty((LANES, LIST))
@@ -133,7 +134,7 @@ def _search_lanes(tile, t, groups, sums, ranks, values):
                 value[k] = blend(low, high, rank[k])
 
 
-@inlined
+@unit
 def _open(bracket, rank, sums, value):
     """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
 
@@ -161,7 +162,7 @@ def _open(bracket, rank, sums, value):
     return any_open
 
 
-@inlined
+@unit
 def _draw(tile, t, groups, sample, size):
     """Slopes of pairs drawn at random, the same pairs in every cell."""
     n = t.size
@@ -181,7 +182,7 @@ def _draw(tile, t, groups, sample, size):
                 size[k] += 1
 
 
-@jit
+@unit
 def _between(tile, t, groups, bracket, state, stride, listed, count):
     """List every `stride`-th of the slopes in the brackets of lanes in one state."""
     n = t.size
@@ -216,7 +217,7 @@ def _between(tile, t, groups, bracket, state, stride, listed, count):
                         count[k] += 1
 
 
-@inlined
+@unit
 def _choose(bracket, rank, side, sample, size, base, span, trial):
     """The next bound of each open lane, below (-1) or above (1) the rank: a slope of the sample, a few ranks away."""
     for k in range(LANES):
@@ -238,7 +239,7 @@ def _choose(bracket, rank, side, sample, size, base, span, trial):
                 bracket.from_high[k] = slope
 
 
-@jit
+@unit
 def _count_below(tile, t, groups, trial, below):
     """For each lane, the number of slopes below `trial`."""
     n = t.size
@@ -258,7 +259,7 @@ def _count_below(tile, t, groups, trial, below):
         trial[0, k] = -trial[0, k]
 
 
-@jit
+@unit
 def _narrow(bracket, rank, side, trial, below, value):
     """Take up what a count says about each open lane; returns whether any is open still."""
     still_open = False

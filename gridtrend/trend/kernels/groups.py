@@ -10,8 +10,10 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES, add, count_less, load, multiply, store, subtract, zero_count
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES, add, count_less, load, multiply, store, subtract, zero_count
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.chi_square import chi_square_sf
 from gridtrend.trend.kernels.exact import NORMAL, append_series, new_kept, tail_p_value, wants_exact
@@ -28,7 +30,7 @@ from gridtrend.trend.kernels.tiles import median
 Sums = namedtuple("Sums", "n_valid s variance pairs down ties whole spread z z_squared")
 
 
-@jit
+@unit
 def new_sums():
     """Room for the sums of a tile."""
     return Sums(
@@ -38,7 +40,7 @@ def new_sums():
     )  # fmt: skip
 
 
-@jit
+@unit
 def fill_rows(y, row, first, tile):
     """Copy cells `first` to `first + LANES` of `y` to the rows of `tile` that each step has; inf becomes NaN.
 
@@ -54,7 +56,7 @@ def fill_rows(y, row, first, tile):
     return used
 
 
-@inlined
+@unit(deferred=True)
 def keep_complete_cycles(tile, n, groups):
     """Make a cycle missing in all groups where it is missing in one."""
     for i in range(n):
@@ -67,7 +69,7 @@ def keep_complete_cycles(tile, n, groups):
                     tile[g * n + i, k] = np.nan
 
 
-@jit
+@unit
 def sum_scores(tile, t, groups, variant, scores, sums):
     """Fill `sums` from a tile of `groups` series, one after the other."""
     n = t.size
@@ -103,7 +105,7 @@ def sum_scores(tile, t, groups, variant, scores, sums):
         sums.variance[k] /= 18.0
 
 
-@jit
+@unit(deferred=True)
 def dependent_variance(tile, n, groups, variance):
     """Variance of each lane's sum of scores when groups depend on each other.
 
@@ -136,9 +138,9 @@ def dependent_variance(tile, n, groups, variance):
         variance[k] = whole / 3.0
 
 
-@inlined
-def exact_lane_p(tile, n, groups, k, sums, alternative, kept):
-    """P of lane `k` from the exact distribution of the sum over independent groups."""
+@unit(deferred=True)
+def exact_lane_p(tile, n, groups, k, sums, alternative, kept, p):
+    """Set `p[k]` from the exact distribution of lane `k`'s sum over independent groups."""
     room, series = np.empty((2, sums.pairs[k] // 2 + 1)), np.empty(n)
     room[0, 0] = 1.0
     untied = 0
@@ -149,10 +151,10 @@ def exact_lane_p(tile, n, groups, k, sums, alternative, kept):
                 series[m] = tile[i, k]
                 m += 1
         untied = append_series(room, untied, series[:m], kept)
-    return tail_p_value(room[0], untied, sums.s[k], alternative)
+    p[k] = tail_p_value(room[0], untied, sums.s[k], alternative)
 
 
-@inlined
+@unit
 def lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_valid, kept, tests):
     """tau, S, var S, z, p, and van Belle and Hughes' two chi-squares with the second one's p, the rows of `tests`."""
     tests[:] = np.nan
@@ -163,7 +165,7 @@ def lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_val
         tests[1, k], tests[2, k] = sums.s[k], sums.variance[k]
         tests[3, k] = z_score(sums.s[k], sums.variance[k], continuity)
         if wants_exact(p_method, sums.pairs[k]):
-            tests[4, k] = exact_lane_p(tile, n, groups, k, sums, alternative, kept)
+            exact_lane_p(tile, n, groups, k, sums, alternative, kept, tests[4])
         else:
             tests[4, k] = normal_p_value(tests[3, k], alternative)
         if sums.spread[k] > 0:
@@ -172,7 +174,7 @@ def lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_val
             tests[7, k] = chi_square_sf(tests[6, k], sums.spread[k] - 1)
 
 
-@inlined
+@unit
 def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, ci, min_valid, lines):
     """Slope, intercept at time 0, and limits of the slope, the four rows of `lines`, of each lane.
 

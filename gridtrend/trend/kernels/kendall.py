@@ -8,11 +8,14 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, jit, kernel
-from gridtrend.grid.lanes import LANES, count_both_less, load, store, zero_count
+from gridtrend.engine.jit import inlined, jit
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES, count_both_less, load, store, zero_count
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
-from gridtrend.trend.kernels.ranks import SHORT, count_inversions, new_sorting, sort_order
+from gridtrend.trend.kernels.ranks import SHORT, count_inversions, new_sorting, sort_order, stable_order
 from gridtrend.trend.kernels.tiles import fill_tile
 
 # Codes of `variant` and `p_value`, as compiled code sees them.
@@ -25,15 +28,17 @@ EXACT_UP_TO = 33
 Ties = namedtuple("Ties", "pairs triples cubes groups")
 
 
+# What is counted of a pair of series, in this order: pairs in the same order, and in opposite order; the ties of either.
+CONCORDANT, DISCORDANT, X_TIES, Y_TIES = 0, 1, 2, 6
+
+
 @jit
-def _sorted_ties(values):
-    """Ties of ascending values, NaN last."""
+def _write_ties(values, order, counts):
+    """Ties of the values in ascending order."""
     pairs = triples = cubes = groups = 0
     t = 1
-    for i in range(1, values.size + 1):
-        if math.isnan(values[i - 1]):
-            break
-        if i < values.size and values[i] == values[i - 1]:
+    for i in range(1, order.size + 1):
+        if i < order.size and values[order[i]] == values[order[i - 1]]:
             t += 1
             continue
         pairs += t * (t - 1) // 2
@@ -41,10 +46,35 @@ def _sorted_ties(values):
         cubes += t * (t - 1) * (2 * t + 5)
         groups += 1
         t = 1
-    return Ties(pairs, triples, cubes, groups)
+    counts[0], counts[1], counts[2], counts[3] = pairs, triples, cubes, groups
 
 
-@jit
+@inlined
+def _ties(counts, start):
+    return Ties(counts[start], counts[start + 1], counts[start + 2], counts[start + 3])
+
+
+@unit
+def _valid_values(tile, k):
+    """The values of lane `k`, without the missing ones."""
+    values = np.empty(tile.shape[0])
+    m = 0
+    for i in range(tile.shape[0]):
+        if not math.isnan(tile[i, k]):
+            values[m] = tile[i, k]
+            m += 1
+    return values[:m]
+
+
+@unit
+def _count_ties(x, y, k, counts):
+    """The ties of both series of lane `k`."""
+    xs, ys = _valid_values(x, k), _valid_values(y, k)
+    _write_ties(xs, stable_order(xs), counts[X_TIES:])
+    _write_ties(ys, stable_order(ys), counts[Y_TIES:])
+
+
+@unit
 def _count_lanes(x, y, concordant, discordant):
     """For each lane, the pairs in the same order in `x` and in `y`, and those in opposite order."""
     n = x.shape[0]
@@ -60,32 +90,36 @@ def _count_lanes(x, y, concordant, discordant):
     store(discordant, 0, opposite)
 
 
-@jit
-def _count_alone(x, y, k):
-    """The same for lane `k` alone, in O(n log n), and the ties of both: inversions of y in the order of x."""
-    valid = ~(np.isnan(x[:, k]) | np.isnan(y[:, k]))
-    xs, ys = x[:, k][valid].astype(np.float64), y[:, k][valid].astype(np.float64)
+@unit(deferred=True)
+def _count_alone(x, y, k, counts):
+    """All counts of lane `k` alone, in O(n log n): inversions of y in the order of x."""
+    xs, ys = _valid_values(x, k), _valid_values(y, k)
     m = xs.size
-    order, smaller, sorting = np.arange(m).astype(np.int32), np.empty(m, np.int32), new_sorting(m)
+    order, smaller, sorting = np.empty(m, np.int32), np.empty(m, np.int32), new_sorting(m)
+    for i in range(m):
+        order[i] = i
     sort_order(ys, order, sorting)
-    y_ties = _sorted_ties(ys[order])
+    _write_ties(ys, order, counts[Y_TIES:])
     # Stable: among equal values of x, those of y ascend.
     sort_order(xs, order, sorting)
-    xs, ys = xs[order], ys[order]
+    _write_ties(xs, order, counts[X_TIES:])
     both = 0
     t = 1
     for i in range(1, m + 1):
-        if i < m and xs[i] == xs[i - 1] and ys[i] == ys[i - 1]:
+        if i < m and xs[order[i]] == xs[order[i - 1]] and ys[order[i]] == ys[order[i - 1]]:
             t += 1
         else:
             both += t * (t - 1) // 2
             t = 1
+    in_order = np.empty(m)
+    for i in range(m):
+        in_order[i] = ys[order[i]]
     for i in range(m):
         order[i] = i
-    sort_order(ys, order, sorting)
-    discordant, x_ties = count_inversions(order, smaller), _sorted_ties(xs)
-    concordant = m * (m - 1) // 2 - x_ties.pairs - y_ties.pairs + both - discordant
-    return concordant, discordant, x_ties, y_ties
+    sort_order(in_order, order, sorting)
+    discordant = count_inversions(order, smaller)
+    counts[DISCORDANT] = discordant
+    counts[CONCORDANT] = m * (m - 1) // 2 - counts[X_TIES] - counts[Y_TIES] + both - discordant
 
 
 @jit
@@ -110,7 +144,7 @@ def _tau(score, n, x, y, variant):
     return 2.0 * score / (n * n * (classes - 1.0) / classes)
 
 
-@jit
+@unit
 def inversion_cdf(n, largest):
     """Probability of at most k inversions in a random order of n values, k = 0 .. largest (Kendall 1975, ch. 5).
 
@@ -131,7 +165,7 @@ def inversion_cdf(n, largest):
     return now
 
 
-@jit
+@unit
 def _exact_p(discordant, n, cdf, alternative):
     """P of a number of discordant pairs without ties, from the exact null distribution."""
     pairs = n * (n - 1) // 2
@@ -149,7 +183,7 @@ def _normal_p(score, n, x, y, alternative):
     return p_value(score / math.sqrt(_variance(n, x, y)), alternative)
 
 
-@jit
+@unit
 def _keep_common(x, y, valid):
     """Make a step missing in both tiles where it is missing in one; counts what is left."""
     for k in range(LANES):
@@ -173,7 +207,7 @@ def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_v
     n = x.shape[0]
     x_tile, y_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
     concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)
-    valid = np.empty(LANES, np.int64)
+    valid, counts = np.empty(LANES, np.int64), np.empty(10, np.int64)
     # The exact distribution for as many values as the last cell had: the same for all cells without holes.
     cdf_of, cdf = 0, np.ones(1)
     for first in range(0, x.shape[1], LANES):
@@ -187,10 +221,12 @@ def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_v
             n_valid[cell] = m
             tau[cell] = p_value[cell] = np.nan
             if n <= SHORT:
-                up, down = concordant[0, k], discordant[0, k]
-                x_ties, y_ties = _sorted_ties(np.sort(x_tile[:, k])), _sorted_ties(np.sort(y_tile[:, k]))
+                counts[CONCORDANT], counts[DISCORDANT] = concordant[0, k], discordant[0, k]
+                _count_ties(x_tile, y_tile, k, counts)
             else:
-                up, down, x_ties, y_ties = _count_alone(x_tile, y_tile, k)
+                _count_alone(x_tile, y_tile, k, counts)
+            up, down = counts[CONCORDANT], counts[DISCORDANT]
+            x_ties, y_ties = _ties(counts, X_TIES), _ties(counts, Y_TIES)
             if m < min_valid or x_ties.groups < 2 or y_ties.groups < 2:
                 continue
             tau[cell] = _tau(np.float64(up - down), m, x_ties, y_ties, variant)

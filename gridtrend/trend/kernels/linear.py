@@ -7,8 +7,11 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import lag_correlation, lay_out
 from gridtrend.trend.kernels.normal import flag
@@ -23,7 +26,7 @@ AR1, ALL = 0, 1
 ROUNDING = 16 * 2.0**-52
 
 
-@jit
+@unit
 def fit_line(tile, t, steps, k, n, residuals, at):
     """Slope, mean value and mean time of lane `k`, sums of squares of times and of residuals, and unit.
 

@@ -7,8 +7,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag, p_value, z_score
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
@@ -19,7 +21,7 @@ from gridtrend.trend.kernels.tiles import fill_tile
 TAU_A, TAU_B = 0, 1
 
 
-@jit
+@unit
 def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
     """tau, S, var S, z and p, the five rows of `tests`, of each lane."""
     for k in range(LANES):
@@ -104,7 +106,7 @@ def mann_kendall_slope(
             slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]
 
 
-@jit
+@unit
 def _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p, n_valid, trend):
     for k in range(used):
         cell = first + k

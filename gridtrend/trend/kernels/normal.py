@@ -2,7 +2,7 @@
 
 import math
 
-from gridtrend.grid.kernel import inlined
+from gridtrend.engine.jit import inlined
 
 # Codes of `alternative`, as compiled code sees it.
 TWO_SIDED, INCREASING, DECREASING = 0, 1, -1

@@ -8,8 +8,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, jit, kernel
-from gridtrend.grid.lanes import LANES, add, count_both_less, count_less, load, store, subtract, zero_count
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES, add, count_both_less, count_less, load, store, subtract, zero_count
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.mann_kendall import TAU_A
 from gridtrend.trend.kernels.normal import flag, z_score
@@ -20,7 +22,7 @@ from gridtrend.trend.kernels.tiles import fill_tile
 S_X, S_Y, PAIRS_X, PAIRS_Y, COMMON = 0, 1, 2, 3, 4
 
 
-@jit
+@unit
 def count_orders(x, y, counts, place_x, place_y):
     """Fill `counts` for each lane, and how many values of its series each value exceeds less those that exceed it."""
     n = x.shape[0]
@@ -51,7 +53,7 @@ def count_orders(x, y, counts, place_x, place_y):
     store(counts, COMMON, common)
 
 
-@jit
+@unit
 def keep_common(x, y, n_valid):
     """Make a step missing in both tiles where it is missing in one; counts what is left."""
     n_valid[:] = 0

@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, assign, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import assign
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
     ROUNDING,
@@ -28,7 +31,7 @@ from gridtrend.trend.kernels.units import power_of_two
 PLAIN, TREND_FREE, VARIANCE_CORRECTED = 0, 1, 2
 
 
-@jit
+@unit
 def whitened_values(x, at, m, r, white, kept):
     """`x[i] - r x[i-1]` for every value with one a step before; `kept` are their positions. Returns how many."""
     count = 0
@@ -40,7 +43,7 @@ def whitened_values(x, at, m, r, white, kept):
     return count
 
 
-@jit
+@unit(deferred=True)
 def restore_variance(x, m, white, count):
     """Give the whitened values the mean and the standard deviation of the series."""
     level = np.mean(white[:count])
@@ -101,7 +104,7 @@ def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level,
             _write_back(tile, k, white, kept, count, _whitened, cell)
 
 
-@jit
+@unit
 def _write_back(tile, k, white, kept, count, whitened, cell):
     """The whitened values at the times of the values that they come from; the others are missing."""
     i = 0

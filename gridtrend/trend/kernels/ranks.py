@@ -9,8 +9,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import (
     LANES,
     add,
     count_bits,
@@ -22,12 +22,13 @@ from gridtrend.grid.lanes import (
     subtract,
     zero_count,
 )
+from gridtrend.engine.unit import unit
 
 # Up to this length the pairs of 16 cells are counted faster than 16 series are sorted (`python -m benchmarks long`).
 SHORT = 320
 
 
-@jit
+@unit
 def count_pairs(tile, up, down, ties, squares):
     """For each lane, the pairs i < j that rise and that fall, and what its ties amount to.
 
@@ -66,13 +67,41 @@ HIGH, LOW, HALF = np.uint64(32), np.uint64(0), np.uint64(2**32 - 1)
 PASSES, DIGIT, LAST_DIGIT = 4, np.uint64(8), np.uint64(2**8 - 1)
 
 
-@jit
+@unit
 def new_sorting(n):
     """Room to sort up to `n` keys."""
     return Sorting(np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((PASSES, 256), np.uint32))
 
 
-@jit
+# Up to this many keys are sorted by insertion sooner than by their digits.
+FEW = 64
+
+
+@unit
+def stable_order(key):
+    """The order in which `key` ascends; where keys are equal they stay as they are. No key is NaN."""
+    order = np.empty(key.size, np.int32)
+    for i in range(key.size):
+        order[i] = i
+    if key.size > FEW:
+        _order_many(key, order)
+        return order
+    for i in range(1, key.size):
+        value = key[i]
+        j = i - 1
+        while j >= 0 and key[order[j]] > value:
+            order[j + 1] = order[j]
+            j -= 1
+        order[j + 1] = i
+    return order
+
+
+@unit(deferred=True)
+def _order_many(key, order):
+    sort_order(key, order, new_sorting(key.size))
+
+
+@unit
 def sort_order(key, order, sorting):
     """Arrange `order` so that key[order] ascends; where keys are equal it stays as it is. No key is NaN. O(n)."""
     for turn in range(3):
@@ -82,7 +111,7 @@ def sort_order(key, order, sorting):
             return
 
 
-@jit
+@unit
 def _sort_by_half(key, order, half, sorting):
     """Sort by one half of the bits of the keys, from the last digit to the first. No branch depends on the data."""
     words, spare, counts = sorting
@@ -116,7 +145,7 @@ def _ordered_bits(x):
     return np.uint64(bits ^ (bits >> 63 | np.int64(-(2**63))))
 
 
-@jit
+@unit
 def _insert(key, order):
     """Put nearly sorted keys in order; gives up, and returns False, where that takes more than a few moves a key."""
     left = 4 * order.size
@@ -134,7 +163,7 @@ def _insert(key, order):
     return True
 
 
-@jit
+@unit
 def count_smaller(order, before):
     """For each element of a permutation of 0 .. n - 1, the number of smaller ones before it. O(n log n).
 
@@ -165,7 +194,7 @@ def count_smaller(order, before):
         before[p] = smaller
 
 
-@jit
+@unit
 def count_inversions(order, smaller):
     """Number of pairs of a permutation that are out of order; `smaller` is room for what `count_smaller` finds."""
     m = order.size
@@ -176,7 +205,7 @@ def count_inversions(order, smaller):
     return inversions
 
 
-@jit
+@unit
 def sorted_tie_sums(a):
     """The sums of `count_pairs` over the ties of a sorted series: of e and of its square."""
     pairs = 0

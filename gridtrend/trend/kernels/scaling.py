@@ -9,8 +9,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel, routine
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined, jit
+from gridtrend.engine.kernel import kernel, routine
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, mid_ranks, residual_series
 from gridtrend.trend.kernels.normal import retest
@@ -73,7 +75,7 @@ def _chebyshev(coefficients, x):
     return coefficients[0] + x * b - c
 
 
-@jit
+@unit
 def growth_of_variance(n, hurst, growth):
     """Logarithm of var S of `n` steps of noise of exponent `hurst` over that of independent values.
 
@@ -122,7 +124,7 @@ def normal_score(p):
     return z if p > 0.5 else -z
 
 
-@jit
+@unit
 def _regular_innovations(scores, correlation, m, work):
     """Sum of squared innovations over their variances, and of the logarithms of these (Durbin and Levinson)."""
     weights, reverse = work[0], work[1]
@@ -147,7 +149,7 @@ def _regular_innovations(scores, correlation, m, work):
     return squares, determinant
 
 
-@jit
+@unit
 def _gapped_innovations(scores, at, correlation, m, rows):
     """The same where steps are missing, by Cholesky's rows: O(m**3)."""
     determinant, squares = 0.0, 0.0
@@ -167,7 +169,7 @@ def _gapped_innovations(scores, at, correlation, m, rows):
     return squares, determinant
 
 
-@jit
+@unit
 def likelihood(scores, at, m, hurst, correlation, work):
     """Logarithm of the likelihood of H, at its best scale."""
     span = at[m - 1] - at[0] + 1
@@ -180,7 +182,7 @@ def likelihood(scores, at, m, hurst, correlation, work):
     return -0.5 * (m * math.log(squares / m) + determinant)
 
 
-@jit
+@unit
 def most_likely_exponent(scores, at, m, correlation, work):
     """H of greatest likelihood between 0.01 and 0.99, by golden section to 1e-6."""
     golden = 0.5 * (math.sqrt(5.0) - 1.0)
@@ -200,7 +202,7 @@ def most_likely_exponent(scores, at, m, correlation, work):
     return 0.5 * (low + high)
 
 
-@jit
+@unit
 def exponent_of_residuals(x, m, tolerance, at, ranks, correlation, work):
     """H of the normal scores of the ranks of `x[:m]` (eq. 18); 0.5, that of white noise, where all are tied."""
     mid_ranks(x, m, tolerance, ranks)

@@ -4,8 +4,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.ranks import (
     SHORT,
     count_inversions,
@@ -22,7 +23,7 @@ from gridtrend.trend.kernels.tiles import valid_series
 Scores = namedtuple("Scores", "n_valid up down ties squares")
 
 
-@jit
+@unit
 def new_scores():
     """Room for the scores of a tile."""
     return Scores(
@@ -43,7 +44,7 @@ def score_tile(tile, t, scores):
         _score_alone(tile, t, scores)
 
 
-@jit
+@unit(deferred=True)
 def _score_alone(tile, t, scores):
     n = t.size
     series, rising, sorting = np.empty(n), np.empty(n), new_sorting(n)

@@ -20,7 +20,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
 from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbours
 
@@ -40,7 +41,7 @@ Search = namedtuple("Search", "y t y_scaled t_scaled residual order smaller sort
 Known = namedtuple("Known", "slope below used density guess spacing")
 
 
-@jit
+@unit
 def series_slopes(y, t, ranks, below_zero, at_zero, values):
     """Slopes at fractional 1-based `ranks` among all pairs of a series; NaN where a rank is not in 1..pairs.
 
@@ -49,14 +50,10 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
     """
     m = y.size
     pairs = m * (m - 1) // 2
-    listed = np.empty(min(pairs, max(LIST, 2 * m)))
-    if pairs <= listed.size:
-        _list_all(y, t, listed)
-        for target in range(ranks.size):
-            exists = 1.0 <= ranks[target] <= pairs
-            low, high = neighbours(listed, pairs, ranks[target] if exists else 1.0)
-            values[target] = blend(low, high, ranks[target]) if exists else np.nan
+    if pairs <= LIST:
+        listed_slopes(y, t, ranks, values)
         return
+    listed = np.empty(max(LIST, 2 * m))
     (y_scaled, _), (t_scaled, _) = scaled(y), scaled(t)
     search = Search(
         y, t, y_scaled, t_scaled, np.empty(m), np.empty(m, np.int32), np.empty(m, np.int32),
@@ -91,17 +88,24 @@ def _slope_at(search, known, rank):
     return blend(ends[0], ends[1], rank)
 
 
-@jit
-def _list_all(y, t, listed):
-    """Every slope of the series."""
+@unit
+def listed_slopes(y, t, ranks, values):
+    """The same by listing every slope, for a series of few pairs."""
+    m = y.size
+    pairs = m * (m - 1) // 2
+    listed = np.empty(pairs)
     count = 0
-    for i in range(y.size - 1):
-        for j in range(i + 1, y.size):
+    for i in range(m - 1):
+        for j in range(i + 1, m):
             listed[count] = (y[j] - y[i]) / (t[j] - t[i])
             count += 1
+    for target in range(ranks.size):
+        exists = 1.0 <= ranks[target] <= pairs
+        low, high = neighbours(listed, pairs, ranks[target] if exists else 1.0)
+        values[target] = blend(low, high, ranks[target]) if exists else np.nan
 
 
-@jit
+@unit
 def scaled(a):
     """Anomalies from about the median in units of the largest; and that unit.
 
@@ -137,7 +141,7 @@ def _first_known(search, below_zero, at_zero, size):
     return known
 
 
-@jit
+@unit
 def _list_around(search, known, rank):
     """List slopes around `rank`: how many lie below them, and how many they are, at most one more than fit.
 
@@ -176,7 +180,7 @@ def _margin(search, distance):
     return distance / 50 + 4.0 * math.sqrt(search.y.size)
 
 
-@jit
+@unit
 def _note(known, slope, below):
     """Keep what was counted."""
     k = known.used[0]
@@ -187,7 +191,7 @@ def _note(known, slope, below):
     known.used[0] += 1
 
 
-@jit
+@unit
 def _next_trial(search, known, k, rank, attempt):
     """Where to count next, between the slopes `k` and `k + 1` that are known: a little below the rank."""
     low, high = known.slope[k], known.slope[k + 1]
@@ -211,7 +215,7 @@ def _next_trial(search, known, k, rank, attempt):
     return trial if low < trial < high else halfway(low, high)
 
 
-@jit
+@unit
 def _count_below(search, known, slope):
     """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
 
@@ -232,7 +236,7 @@ def _count_below(search, known, slope):
     return count_inversions(order, search.smaller)
 
 
-@jit
+@unit
 def _sort_at(search, slope):
     """Sort the steps by residual. Among equals the later goes first at a positive slope, and at 0."""
     if search.at[0] == slope:
@@ -245,14 +249,14 @@ def _sort_at(search, slope):
     search.at[0] = slope
 
 
-@jit
+@unit
 def halfway(low, high):
     """The floating-point number halfway between two of one sign, zero and infinity included, in number of numbers."""
     middle = (np.float64(abs(low)).view(np.int64) + np.float64(abs(high)).view(np.int64)) // 2
     return math.copysign(np.int64(middle).view(np.float64), low + high)
 
 
-@jit
+@unit
 def _first_guess(y, t):
     """Least-squares slope of scaled series, the sum of all steps of time, and slopes per unit if residuals are normal."""
     m = y.size
@@ -269,7 +273,7 @@ def _first_guess(y, t):
     return slope, spacing, spacing / (2.0 * math.sqrt(math.pi * variance))
 
 
-@jit
+@unit
 def _list_between(search, low, high):
     """List the slopes in the interval (low, high); returns how many, at most one more than fit.
 

@@ -11,8 +11,8 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit
-from gridtrend.grid.lanes import (
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.lanes import (
     LANES,
     both_less,
     count_less,
@@ -23,7 +23,9 @@ from gridtrend.grid.lanes import (
     subtract_scaled,
     zero_count,
 )
-from gridtrend.trend.kernels.selection import series_slopes
+from gridtrend.engine.unit import unit
+from gridtrend.trend.kernels.selection import LIST as LIST_ALL
+from gridtrend.trend.kernels.selection import listed_slopes, series_slopes
 from gridtrend.trend.kernels.tiles import blend, neighbours, valid_series
 
 # Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
@@ -56,10 +58,11 @@ def tile_slopes(tile, t, n_valid, below_zero, at_zero, ranks, values):
         _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values)
     else:
         values[:] = np.inf
-    _search_alone(tile, t, below_zero, at_zero, ranks, values)
+    if _list_alone(tile, t, ranks, values):
+        _search_alone(tile, t, below_zero, at_zero, ranks, values)
 
 
-@jit
+@unit
 def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
     """The search in lanes; inf where a lane is given up."""
     n = t.size
@@ -104,7 +107,7 @@ def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
         _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value)
 
 
-@jit
+@unit
 def _scale_tile(tile, t, n_valid, y, scale, guess, density):
     """Centre and scale each lane to at most 1; least-squares slope, and how many slopes lie per unit around it."""
     n = t.size
@@ -140,7 +143,7 @@ def _scale_tile(tile, t, n_valid, y, scale, guess, density):
         density[k] = share * spacing / (2.0 * math.sqrt(math.pi * variance))
 
 
-@jit
+@unit
 def _count_below(y, t, trial, residual, below):
     """For each lane, the number of slopes below `trial`: pairs whose residuals are out of order."""
     n = t.size
@@ -155,7 +158,7 @@ def _count_below(y, t, trial, residual, below):
     store(below, 0, counter)
 
 
-@jit
+@unit
 def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
     """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
 
@@ -183,7 +186,7 @@ def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
     return any_open
 
 
-@jit
+@unit
 def _narrow(bracket, rank, trial, below, room):
     """Take up what a count says about each open lane, and close brackets of at most `room` slopes.
 
@@ -206,7 +209,7 @@ def _narrow(bracket, rank, trial, below, room):
     return still_open
 
 
-@jit
+@unit
 def _choose(bracket, rank, density, attempt, trial):
     """The next trial slope of each open lane: just beyond the rank, so that it cuts off the far side of a bracket."""
     # A count between two neighbouring ranks narrows nothing: the next one aims elsewhere.
@@ -228,7 +231,7 @@ def _choose(bracket, rank, density, attempt, trial):
             trial[0, k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
 
 
-@jit
+@unit
 def _list_between(tile, t, y, t_scaled, bracket, listed, count, base):
     """List the slopes in the bracket of each closed lane, and those so near to it that float32 cannot tell.
 
@@ -268,7 +271,7 @@ def _list_between(tile, t, y, t_scaled, bracket, listed, count, base):
     store(base, 0, above)
 
 
-@jit
+@unit
 def _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value):
     """Pick the ranked slope from each list; a lane whose list cannot vouch for it keeps its inf."""
     for k in range(LANES):
@@ -285,14 +288,34 @@ def _select(bracket, rank, n_valid, listed, count, base, half_span, scale, small
             value[k] = blend(first, last, rank[k])
 
 
-@inlined
+@unit
+def _list_alone(tile, t, ranks, values):
+    """Slopes of the series that the lanes gave up and that are short enough to list; returns whether any other is left."""
+    series, times = np.empty(t.size), np.empty(t.size)
+    left = False
+    for k in range(LANES):
+        if _is_given_up(values, k):
+            m = valid_series(tile, t, k, series, times)
+            if m * (m - 1) // 2 <= LIST_ALL:
+                listed_slopes(series[:m], times[:m], ranks[:, k], values[:, k])
+            else:
+                left = True
+    return left
+
+
+@unit(deferred=True)
 def _search_alone(tile, t, below_zero, at_zero, ranks, values):
     """Search the series that the lanes gave up, one by one."""
     series, times = np.empty(t.size), np.empty(t.size)
     for k in range(LANES):
-        given_up = False
-        for target in range(ranks.shape[0]):
-            given_up |= math.isinf(values[target, k])
-        if given_up:
+        if _is_given_up(values, k):
             m = valid_series(tile, t, k, series, times)
             series_slopes(series[:m], times[:m], ranks[:, k], below_zero[k], at_zero[k], values[:, k])
+
+
+@inlined
+def _is_given_up(values, k):
+    given_up = False
+    for target in range(values.shape[0]):
+        given_up |= math.isinf(values[target, k])
+    return given_up

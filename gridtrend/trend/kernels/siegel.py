@@ -9,8 +9,11 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import Output, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.ranks import count_smaller, new_sorting, sort_order
 from gridtrend.trend.kernels.selection import scaled
@@ -27,7 +30,7 @@ FINISH = 32
 BELOW, INSIDE, ABOVE = -1, 0, 1
 
 
-@jit
+@unit
 def repeated_median(y, t):
     """Siegel's slope of a series of at least two valid values at increasing times."""
     m = y.size
@@ -46,7 +49,7 @@ def repeated_median(y, t):
     return 0.5 * medians[first - 1] + 0.5 * medians[last - 1]
 
 
-@jit
+@unit
 def _point_median(y, t, i, row):
     """Median slope between point `i` and all others."""
     for j in range(i):
@@ -56,7 +59,7 @@ def _point_median(y, t, i, row):
     return median(row, y.size - 1)
 
 
-@jit
+@unit
 def _narrow(y, t, place):
     """Say of most points that their medians lie below or above the slope that is sought.
 
@@ -88,7 +91,7 @@ def _narrow(y, t, place):
     return True
 
 
-@jit
+@unit
 def _shrink(y, t, y_scaled, t_scaled, to_scaled, low, high, lower, upper, place):
     """Move trial slopes towards the median of medians until few points are left between them."""
     m = y.size
@@ -152,7 +155,7 @@ def _slopes_at_zero(y):
     return less, equal
 
 
-@jit
+@unit
 def _crossings(key, order):
     """Sort `order` by `key`; for each point, the number of others that it was out of order with."""
     m = order.size
@@ -164,7 +167,7 @@ def _crossings(key, order):
     return crossings
 
 
-@jit
+@unit
 def _slopes_below(y, t, slope):
     """For each point, how many of its slopes lie below `slope`, which is not 0.
 

@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.scores import (
     new_scores,
@@ -23,7 +24,7 @@ CONOVER, JOINT = 0, 1
 GILBERT, ROUNDED, NO_LIMITS = 0, 1, 2
 
 
-@jit
+@unit
 def slope_ranks(scores, quantile, ci, ranks):
     """Fractional ranks of the median slope and of the confidence limits of each lane.
 
@@ -42,7 +43,7 @@ def slope_ranks(scores, quantile, ci, ranks):
         ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
 
 
-@inlined
+@unit
 def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines):
     """Slope, intercept at t = 0, and lower and upper limit of the slope, the four rows of `lines`, of each lane.
 
@@ -64,7 +65,7 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
         lines[3, k] = slopes[2, k] * per
 
 
-@jit
+@unit
 def line_intercept(series, times, m, slope, method):
     """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t)."""
     if method == CONOVER:

@@ -8,11 +8,11 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import jit
-from gridtrend.grid.lanes import LANES, add, count_equal, load_cells, store, subtract, zero_count
+from gridtrend.engine.lanes import LANES, add, count_equal, load_cells, store, subtract, zero_count
+from gridtrend.engine.unit import unit
 
 
-@jit
+@unit
 def fill_tile(y, first, tile, n_valid):
     """Copy cells `first` to `first + LANES` of `y` (time, cell) into `tile` (time, LANES); inf becomes NaN.
 
@@ -38,7 +38,7 @@ def fill_tile(y, first, tile, n_valid):
     return used
 
 
-@jit
+@unit
 def _fill_by_rows(y, first, tile, n_valid):
     """The same for a full tile of cells that lie next to each other, a row at a time."""
     valid = zero_count(load_cells(y, 0, first))
@@ -51,7 +51,7 @@ def _fill_by_rows(y, first, tile, n_valid):
     store(n_valid, 0, valid)
 
 
-@jit
+@unit
 def valid_series(tile, t, k, values, times):
     """Copy the valid values of lane `k` and their times to `values` and `times`; returns how many there are."""
     m = 0
@@ -64,7 +64,7 @@ def valid_series(tile, t, k, values, times):
     return m
 
 
-@jit
+@unit
 def kth_smallest(a, m, k):
     """The value at position `k` of `a[:m]` when sorted; reorders `a` (Hoare's selection, O(m) expected)."""
     low, high = 0, m - 1
@@ -90,7 +90,7 @@ def kth_smallest(a, m, k):
     return a[k]
 
 
-@jit
+@unit
 def neighbours(a, m, rank):
     """The values on both sides of fractional 1-based `rank` of `a[:m]` when sorted; reorders `a`.
 
@@ -118,7 +118,7 @@ def neighbours(a, m, rank):
     return low, high
 
 
-@jit
+@unit
 def blend(low, high, rank):
     """Linear interpolation at fractional `rank` between the values of the ranks around it."""
     weight = rank - math.floor(rank)
@@ -127,7 +127,7 @@ def blend(low, high, rank):
     return (1.0 - weight) * low + weight * high
 
 
-@jit
+@unit
 def median(a, m):
     """Median of `a[:m]`, m > 0; reorders `a`."""
     rank = 0.5 * (m + 1)

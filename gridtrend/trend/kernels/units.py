@@ -2,7 +2,7 @@
 
 import math
 
-from gridtrend.grid.kernel import jit
+from gridtrend.engine.jit import jit
 
 
 @jit

@@ -12,8 +12,10 @@ import math
 
 import numpy as np
 
-from gridtrend.grid.kernel import assign, inlined, jit, kernel
-from gridtrend.grid.lanes import LANES
+from gridtrend.engine.jit import assign, inlined
+from gridtrend.engine.kernel import kernel
+from gridtrend.engine.lanes import LANES
+from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
     ROUNDING,
@@ -41,7 +43,7 @@ def _weight(correction, span, m, lag, pairs):
     return share * (span - lag - 1.0) * (span - lag - 2.0) / max((span - 1.0) * (span - 2.0), 1.0)
 
 
-@jit
+@unit
 def variance_factor_of(correction, spread, present, span, variance, m, lags, bound, trusted):
     """The factor, and whether it is the least one; `trusted` takes any positive sum for true."""
     factor = 1.0

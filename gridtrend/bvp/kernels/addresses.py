@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from gridtrend.grid.lanes import NARROW, Vector
+from gridtrend.engine.lanes import NARROW, Vector
 
 
 @intrinsic

@@ -17,83 +17,18 @@ import inspect
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numba
 import numpy as np
 
-from gridtrend.grid.cache import MachineCode
-from gridtrend.grid.wide import counted, is_wide
-
-if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-    raise ImportError("gridtrend computes with compiled kernels only: unset NUMBA_DISABLE_JIT")
+from gridtrend.engine.jit import entry
+from gridtrend.engine.output import Output
+from gridtrend.engine.unit import UnitFailed, compile_kept, failure_of
+from gridtrend.engine.wide import counted, is_wide
 
 _SCALARS = {"d": numba.float64, "l": numba.int64}
 _LOCK = threading.Lock()
-
-# Division by zero gives inf as in NumPy: the check that numba makes by default keeps loops from vectorising.
-# Never fastmath: it assumes that there is no NaN, and NaN is how missing values are told.
-jit = numba.njit(nogil=True, error_model="numpy")
-
-# For thin functions: merged into the caller before anything is compiled. numba optimises a function by itself and again
-# within every caller, so that each layer of calls costs the time of all that lies below it once more.
-inlined = numba.njit(nogil=True, error_model="numpy", inline="always")
-
-
-@inlined
-def assign(target: Any, source: Any) -> None:
-    """`target[:] = source` for vectors of one length.
-
-    Written as a slice it makes numba compile the messages for lengths that differ: 4 s of the first call of a function.
-    """
-    for i in range(source.size):
-        target[i] = source[i]
-
-
-# For loops over cells: a product and a sum may be rounded as one, which minds no NaN, and doubles the rate of arithmetic.
-# What Python never calls needs no wrapper, which takes longer to compile than a small function does.
-_fused: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True}
-outermost = numba.njit(**_fused)
-lanes = numba.njit(**(_fused | {"no_cpython_wrapper": True}))
-# For functions of one cell that they call: always merged into them by LLVM, for only then do they vectorise.
-_lane = _fused | {"no_cpython_wrapper": True, "forceinline": True}
-lane = numba.njit(**_lane)
-# The same for functions of a user, whose indices nobody has checked: one out of range is an exception, and reads nothing.
-checked_lane = numba.njit(**(_lane | {"boundscheck": True}))
-
-
-@dataclass(frozen=True)
-class Output:
-    """One result variable of a kernel.
-
-    Parameters
-    ----------
-    name : str
-        Name of the variable, and of the kernel's argument that receives it.
-    long_name : str
-        CF long name; `{data}` stands for the name of the input.
-    units : str, optional
-        "1", "{units}" (those of the data) or "{slope}" (those of the data per unit of time). None leaves them out.
-    dtype : str
-        NumPy type.
-    dims : tuple of str
-        Dimensions ahead of the cells, if any.
-    attrs : tuple of (str, value) pairs
-        Further CF attributes.
-    """
-
-    name: str
-    long_name: str
-    units: str | None = "1"
-    dtype: str = "f8"
-    dims: tuple[str, ...] = ()
-    attrs: tuple[tuple[str, Any], ...] = ()
-
-    # Of all outputs there are: names that coordinates of the data had better not have.
-    names: ClassVar[set[str]] = set()
-
-    def __post_init__(self) -> None:
-        self.names.add(self.name)
 
 
 @dataclass(frozen=True)
@@ -190,7 +125,7 @@ class Kernel:
             np.empty([*(sizes[dim] for dim in output.dims), sizes["cell"]], output.dtype) for output in self.outputs
         ]
         if sizes["cell"]:
-            self.compiled(dtype)(*arguments, *results)
+            _run(self.compiled(dtype), *arguments, *results)
         shaped = [cells_first(result, loop_shape) for result in results]
         if level is not None:
             shaped = [
@@ -244,7 +179,7 @@ class Routine:
         if self._compiled is None:
             with _LOCK:
                 self._compiled = self._compiled or _from_here(self.body, self.signature)
-        return self._compiled(*arguments)
+        return _run(self._compiled, *arguments)
 
 
 def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
@@ -254,32 +189,22 @@ def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
 
 def _from_here(body: Callable[..., Any], signature: Any) -> Any:
     """Machine code of a function that is compiled from its own module and what that imports."""
-    return machine_code(jit(body), signature, f"{body.__module__}.{body.__qualname__}", body.__module__)
+    return machine_code(entry(body), signature, f"{body.__module__}.{body.__qualname__}", body.__module__)
 
 
 def machine_code(dispatcher: Any, signature: Any, name: str, *modules: str) -> Any:
-    """Compile a function for one signature, or read it from disk.
-
-    Parameters
-    ----------
-    dispatcher : numba dispatcher
-        What to compile.
-    signature : numba signature
-        Types of its arguments.
-    name : str
-        Stands for everything it is compiled from that is not in `modules`.
-    *modules : str
-        Modules of this package that it is compiled from, with all that they import.
-    """
-    if getattr(numba.config, "DISABLE_JIT", 0):
-        raise RuntimeError(
-            "gridtrend computes in compiled code only, and the environment variable NUMBA_DISABLE_JIT (or "
-            "numba.config.DISABLE_JIT) turns that off. Unset it, and start Python anew."
-        )
-    dispatcher._cache = MachineCode(name, (__name__, *modules))
-    dispatcher.compile(signature)
-    dispatcher.disable_compile()
+    """A function compiled for one signature, or read from disk, as Python calls it: parameters as `compile_kept`."""
+    compile_kept(dispatcher, signature, name, *modules)
     return dispatcher
+
+
+def _run(compiled: Any, *arguments: Any) -> Any:
+    """Call machine code; what stopped the compilation of a deferred unit is raised as it was."""
+    try:
+        return compiled(*arguments)
+    except UnitFailed as error:
+        failure = failure_of(error)
+    raise failure
 
 
 def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[..., None]], Kernel]:

@@ -5,7 +5,7 @@ A function that is compiled for dual arguments returns its value and its directi
 the same for every direction, so that a Jacobian of a few columns costs little more than one.
 
 `SUBSTITUTES` gives, for functions of `math` and `numpy`, one that takes duals, and that is branch-free arithmetic where
-`gridtrend.grid.vectormath` has it.
+`gridtrend.engine.elementary` has it.
 """
 
 import math
@@ -17,8 +17,8 @@ from numba.core.imputils import lower_cast
 from numba.core.typeconv import Conversion
 from numba.extending import intrinsic, make_attribute_wrapper, models, overload, register_model
 
-from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import inlined
+from gridtrend.engine import elementary
+from gridtrend.engine.jit import inlined
 
 
 class Dual(types.Type):
@@ -196,8 +196,8 @@ def _function(name, value, slope):
     return function
 
 
-_sin, _cos, _exp, _log = vectormath.sin, vectormath.cos, vectormath.exp, vectormath.log
-_tan, _tanh, _sinh, _cosh = vectormath.tan, vectormath.tanh, vectormath.sinh, vectormath.cosh
+_sin, _cos, _exp, _log = elementary.sin, elementary.cos, elementary.exp, elementary.log
+_tan, _tanh, _sinh, _cosh = elementary.tan, elementary.tanh, elementary.sinh, elementary.cosh
 
 
 def _cube_root(x):

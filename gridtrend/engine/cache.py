@@ -19,17 +19,17 @@ import os
 import pickle
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import llvmlite
 import numba
 
-from gridtrend.grid import trusted
+from gridtrend.engine import trusted
 
 # What a file holds is named by this number: versions of gridtrend that write other files keep theirs.
-_FORMAT = 2
+_FORMAT = 3
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _PACKAGE = Path(__file__).parents[1]
 _NOT_KEPT = (
@@ -183,11 +183,23 @@ class MachineCode:
         Dotted name of the kernel.
     modules : tuple of str
         The modules that it is compiled from: with all that they import they are part of its key.
+    pack : callable
+        Given the bytes of machine code, returns what it needs beside itself.
+    unpack : callable
+        Given that, makes it ready before the machine code is linked.
     """
 
-    def __init__(self, name: str, modules: tuple[str, ...]):
+    def __init__(
+        self,
+        name: str,
+        modules: tuple[str, ...],
+        *,
+        pack: Callable[[bytes], Any] = lambda _: None,
+        unpack: Callable[[Any], None] = lambda _: None,
+    ):
         self._name = name
         self._modules = modules
+        self._pack, self._unpack = pack, unpack
 
     def _file(self, signature: Any, codegen: Any) -> str:
         digest = hashlib.sha256(_source_digest(*self._modules))
@@ -204,7 +216,7 @@ class MachineCode:
             digest, payload = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
             if _digest(file, payload) == digest:
                 try:
-                    return _unpacked(payload, target_context)
+                    return self._unpacked(payload, target_context)
                 except Exception as error:  # noqa: BLE001
                     # Compiling again is always right.
                     _warn_once(_NOT_BYTES, error)
@@ -215,7 +227,7 @@ class MachineCode:
         if result.library.has_dynamic_globals:
             return
         try:
-            payload = _packed(result)
+            payload = self._packed(result)
         except Exception as error:  # noqa: BLE001
             _warn_once(_NOT_BYTES, error)
             return
@@ -223,19 +235,20 @@ class MachineCode:
         with _warned(_NOT_KEPT):
             trusted.write(folder(), file, _digest(file, payload) + payload)
 
+    def _packed(self, result: Any) -> bytes:
+        """A compiled function as bytes. How numba does that is private to it, and may be renamed in any version."""
+        from numba.core.serialize import dumps
 
-def _packed(result: Any) -> bytes:
-    """A compiled function as bytes. How numba does that is private to it, and may be renamed in any version."""
-    from numba.core.serialize import dumps
+        code = bytes(dumps(result._reduce()))  # type: ignore[no-untyped-call]
+        return bytes(dumps((self._pack(code), code)))  # type: ignore[no-untyped-call]
 
-    return bytes(dumps(result._reduce()))  # type: ignore[no-untyped-call]
+    def _unpacked(self, payload: bytes, target_context: Any) -> Any:
+        """The compiled function of these bytes, by numba's private ways too."""
+        from numba.core.compiler import CompileResult
 
-
-def _unpacked(payload: bytes, target_context: Any) -> Any:
-    """The compiled function of these bytes, by numba's private ways too."""
-    from numba.core.compiler import CompileResult
-
-    return CompileResult._rebuild(target_context, *pickle.loads(payload))  # type: ignore[no-untyped-call]
+        needs, code = pickle.loads(payload)
+        self._unpack(needs)
+        return CompileResult._rebuild(target_context, *pickle.loads(code))  # type: ignore[no-untyped-call]
 
 
 def _digest(file: str, payload: bytes) -> bytes:

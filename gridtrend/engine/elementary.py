@@ -27,7 +27,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from gridtrend.grid.kernel import inlined
+from gridtrend.engine.jit import inlined
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts: the first has so few digits that its product with k is exact.

@@ -7,14 +7,14 @@ import sys
 import numpy as np
 import pytest
 
-from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import jit
+from gridtrend.engine import elementary
+from gridtrend.engine.jit import entry
 
 LONG = np.longdouble
 
 
 def compiled(function):
-    @jit
+    @entry
     def over(x, out):
         for i in range(x.size):
             out[i] = function(x[i])
@@ -28,9 +28,9 @@ def compiled(function):
 
 
 FUNCTIONS = {
-    "exp": (compiled(vectormath.exp), np.exp, 2.3e-16),
-    "tanh": (compiled(vectormath.tanh), np.tanh, 4.5e-16),
-    "sigmoid": (compiled(vectormath.sigmoid), lambda x: 1 / (1 + np.exp(-x)), 6.7e-16),
+    "exp": (compiled(elementary.exp), np.exp, 2.3e-16),
+    "tanh": (compiled(elementary.tanh), np.tanh, 4.5e-16),
+    "sigmoid": (compiled(elementary.sigmoid), lambda x: 1 / (1 + np.exp(-x)), 6.7e-16),
 }
 every_function = pytest.mark.parametrize("name", FUNCTIONS)
 
@@ -75,10 +75,10 @@ def test_beyond_its_range_exp_is_the_value_at_the_end():
 
 
 def test_a_loop_over_them_runs_many_values_at_a_time():
-    @jit
+    @entry
     def over(x, out):
         for i in range(x.size):
-            out[i] = vectormath.tanh(x[i])
+            out[i] = elementary.tanh(x[i])
 
     over(np.zeros(4), np.zeros(4))
     (assembly,) = over.inspect_asm().values()
@@ -92,13 +92,13 @@ def test_a_loop_over_them_runs_many_values_at_a_time():
 PROGRAM = """
 import sys
 import numpy as np
-from gridtrend.grid import vectormath
-from gridtrend.grid.kernel import jit
+from gridtrend.engine import elementary
+from gridtrend.engine.jit import entry
 
-@jit
+@entry
 def over(x, out):
     for i in range(x.size):
-        values = (vectormath.exp(x[i]), vectormath.tanh(x[i]), vectormath.sin(x[i]), vectormath.cos(x[i]))
+        values = (elementary.exp(x[i]), elementary.tanh(x[i]), elementary.sin(x[i]), elementary.cos(x[i]))
         for j in range(4):
             out[j, i] = values[j]
 

@@ -1,7 +1,7 @@
 """A user's plain Python function, made ready for compilation inside a kernel.
 
 Its calls of `math` and `numpy` functions are replaced by those that run in SIMD lanes and take dual numbers, and the Python
-functions that it calls are treated likewise. `gridtrend.grid.surroundings` gives the name that stands for it in caches: the
+functions that it calls are treated likewise. `gridtrend.ode.surroundings` gives the name that stands for it in caches: the
 same function defined twice, or sent to another process, is compiled once.
 """
 
@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numba.core import types as numba_types
 
-from gridtrend.grid.dual import BUILTINS, SUBSTITUTES
-from gridtrend.grid.kernel import checked_lane
-from gridtrend.grid.surroundings import Namespace, plain, surroundings
+from gridtrend.engine.jit import checked_lane
+from gridtrend.ode.dual import BUILTINS, SUBSTITUTES
+from gridtrend.ode.surroundings import Namespace, plain, surroundings
 
 # numba refuses some code by exceptions that are not its own.
 COMPILE_ERRORS = (Exception,)

@@ -1,0 +1,1 @@
+"""How a kernel is declared, compiled and kept; knows arrays of numbers, and no labels."""
