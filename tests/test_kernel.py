@@ -14,9 +14,10 @@ from gridtrend.trend.kernels.mann_kendall import mann_kendall, mann_kendall_slop
 OPTIONS = {"alpha": 0.05, "continuity": 1.0, "alternative": 0, "variant": 1, "min_valid": 4}
 
 
-@kernel("(time,cell),(time),()", "Tdl", Output("total", "weighted sum"), Output("n", "n", dtype="i4"))
-def weighted(y, t, offset, total, n):
+@kernel("(time,cell),(time)", "Td", Output("total", "weighted sum"), Output("n", "n", dtype="i4"))
+def weighted(y, t, offset: int, out):
     """Sum of y t of each cell."""
+    total, n = out
     for k in range(y.shape[1]):
         n[k] = y.shape[0] + offset
         total[k] = 0.0
@@ -24,12 +25,13 @@ def weighted(y, t, offset, total, n):
             total[k] += y[i, k] * t[i]
 
 
-@kernel("(time,cell),()", "Tl", Output("echo", "the values again", dims=("time",)))
-def echo(y, times, echo):
+@kernel("(time,cell)", "T", Output("echo", "the values again", dims=("time",)))
+def echo(y, times: int, out):
     """The values `times` times."""
+    (echoed,) = out
     for i in range(y.shape[0]):
         for k in range(y.shape[1]):
-            echo[i, k] = times * y[i, k]
+            echoed[i, k] = times * y[i, k]
 
 
 @pytest.fixture(autouse=True)

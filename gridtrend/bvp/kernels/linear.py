@@ -1,6 +1,7 @@
 """The kernel of linear problems y' = A y + q: one call solves all cells of a chunk."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,22 +51,48 @@ MOST_SWEEPS = 12
 SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
 
+class Sizes(NamedTuple):
+    """Numbers of states, of those that conditions are for, of conditions at the left end, of states for one of the user's."""
+
+    n: int
+    n_seen: int
+    n_left: int
+    parts: int
+    sweeps: int
+
+
 @kernel(
-    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),(),"
-    "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
-    "lllldlllllll" + "dldldll",
+    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(interval,two),(interval),(interval,few),(interval),(interval,more),(interval)",
+    "lllldllldldldl",
     Output("error", "estimated error", dims=("state", "side")),
     Output("residual", "residual", dims=("state", "side")),
     Output("status", "status", dtype="i1", dims=("side",)),
 )
-def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sources, n, n_seen, n_left, parts,
-                 box_weights, box_first, weights, first, next_weights, next_first, sweeps,
-                 error, residual, status):  # fmt: skip
+def solve_linear(
+    a_fields,
+    q_fields,
+    end_fields,
+    y_fields,
+    x,
+    starts,
+    cols,
+    sources,
+    box_weights,
+    box_first,
+    weights,
+    first,
+    next_weights,
+    next_first,
+    sizes: Sizes,
+    out,
+):
     """Solve all cells.
 
     `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors. `parts` is how many states
     make one of the user's: 2 for complex ones.
     """
+    n, n_seen, n_left, parts, sweeps = sizes
+    error, residual, status = out
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
     n_y = x.size * n
     # Right-hand sides that share a matrix follow each other, tile by tile.
