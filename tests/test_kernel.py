@@ -28,10 +28,10 @@ def weighted(y, t, offset: int, out):
 @kernel("(time,cell)", "T", Output("echo", "the values again", dims=("time",)))
 def echo(y, times: int, out):
     """The values `times` times."""
-    (echoed,) = out
+    (echo,) = out
     for i in range(y.shape[0]):
         for k in range(y.shape[1]):
-            echoed[i, k] = times * y[i, k]
+            echo[i, k] = times * y[i, k]
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ def test_nothing_gives_results_of_the_right_shape(shape):
     [("f4", "f4"), (">f4", "f4"), ("f8", "f8"), (">f8", "f8"), ("f2", "f8"), ("u1", "f8"), ("?", "f8")],
 )
 def test_single_precision_stays_and_all_else_becomes_double(dtype, compiled_for):
-    fresh = Kernel(weighted.body, "(time,cell),(time),()", "Tdl", weighted.outputs)
+    fresh = Kernel(weighted.body, "(time,cell),(time)", "Td", weighted.outputs)
     fresh(np.ones((2, 3), dtype), t=np.ones(3), offset=0)
     assert list(fresh._compiled) == [np.dtype(compiled_for)]
 
@@ -94,11 +94,12 @@ def test_a_read_only_or_unaligned_block_is_read():
 
 
 def test_a_declaration_that_does_not_fit_its_function_is_refused():
-    def body(y, t, s):
+    def body(y, t, out):
         """Nothing."""
+        (s,) = out
 
     for layout, types, output in [
-        ("(time,cell)", "T", "s"),
+        ("(time,cell),(time),(time)", "Tdd", "s"),
         ("(time,cell),(time)", "T", "s"),
         ("(time,cell),(time)", "Td", "z"),
     ]:
@@ -122,7 +123,7 @@ def test_a_pickle_is_a_name():
 
 
 def test_importing_compiles_nothing_and_one_call_compiles_once(monkeypatch):
-    fresh = Kernel(weighted.body, "(time,cell),(time),()", "Tdl", weighted.outputs)
+    fresh = Kernel(weighted.body, "(time,cell),(time)", "Td", weighted.outputs)
     assert fresh._compiled == {}
     compiled = []
     monkeypatch.setattr(fresh, "_compile", lambda dtype: compiled.append(dtype) or (lambda *_: None))

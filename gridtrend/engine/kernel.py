@@ -102,8 +102,9 @@ class Kernel:
         dims = [tuple(dim for dim in group.split(",") if dim) for group in groups]
         parameters = inspect.signature(body).parameters
         names = list(parameters)
-        if names[-1:] != ["out"] or len(types) != len(dims) or len(names) <= len(dims):
-            raise TypeError(f"{body.__qualname__}: layout, types and arguments do not match")
+        unpacked = {output.name for output in outputs} <= set(body.__code__.co_varnames)
+        if names[-1:] != ["out"] or len(types) != len(dims) or len(names) <= len(dims) or not unpacked:
+            raise TypeError(f"{body.__qualname__}: layout, types, outputs and arguments do not match")
         self.body = body
         self.inputs = tuple(map(Input, names, dims, types))
         self.numbers = tuple(Numbers.declared(name, parameters[name].annotation) for name in names[len(dims) : -1])

@@ -33,12 +33,7 @@ from gridtrend.bvp.kernels.elimination import close, factor, new_factors, scale_
 from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour, rows_of, unaligned
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
-from gridtrend.engine.lanes import (
-    NARROW,
-    load_narrow,
-    store,
-    subtract,
-)
+from gridtrend.engine.lanes import NARROW, load_narrow, spread, store, subtract
 from gridtrend.engine.output import Output
 from gridtrend.engine.unit import unit
 
@@ -104,7 +99,7 @@ def solve_linear(
     equations = Equations(x, a, starts, cols, q, sources, n, n_seen)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
     # What the next tiles need is asked for while these are at work.
-    rows = rows_of(np.concatenate((a_fields, q_fields)), x.size)
+    rows = rows_of(a_fields, q_fields, x.size)
     share = -(-rows.shape[0] // n_tiles) if n_tiles > 1 else 0
     group = n_tiles * NARROW
     for aligned in range(unaligned(y_fields) - group, status.shape[1], group):
@@ -149,12 +144,14 @@ def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags
         at_rest = purpose == SCHEME
         update(equations, factors, taken, at_rest, at_rest and swept, room.y if at_rest else room.d, room)
         # The conditions are met from here on.
-        room.carried[:] = 0.0
-        room.at_right[:] = 0.0
+        for row in range(room.carried.shape[0]):
+            store(room.carried, row, spread(0.0))
+        for row in range(room.at_right.shape[0]):
+            store(room.at_right, row, spread(0.0))
         if purpose == SCHEME:
             copy(room.size, room.scale)
             # NaN is not below anything: neighbours without a solution decide nothing.
-            purpose = REFINEMENT if (factors.pivot < SUSPICIOUS).any() else CORRECTION
+            purpose = REFINEMENT if _is_suspicious(factors.pivot) else CORRECTION
             if sweeps > 0 or purpose == REFINEMENT:
                 copy(room.y, room.kept)
                 flow(equations, room)
@@ -182,10 +179,21 @@ def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags
         taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
 
 
+@inlined
+def _is_suspicious(pivot):
+    suspicious = False
+    for k in range(NARROW):
+        suspicious |= pivot[k] < SUSPICIOUS
+    return suspicious
+
+
 @unit
 def is_shared(fields):
     """Whether all cells have the same values."""
-    return not (fields[:, SIDE].any() or fields[:, CELL].any())
+    shared = True
+    for row in range(fields.shape[0]):
+        shared &= fields[row, SIDE] == 0 and fields[row, CELL] == 0
+    return shared
 
 
 @unit
@@ -209,10 +217,17 @@ def stiffness(equations, reach, rho):
             mean, half = reach[0, k] + reach[3, k], reach[0, k] - reach[3, k]
             rho[k] = mean + math.sqrt(half * half + 4.0 * reach[1, k] * reach[2, k])
         return
+    _stiffness_of_many(equations, reach, rho)
+
+
+@unit(deferred=True)
+def _stiffness_of_many(equations, reach, rho):
+    n = equations.n
     power, square = np.empty((n, n)), np.empty((n, n))
     for k in range(NARROW):
-        power[:] = 0.0
         for s in range(n):
+            for c in range(n):
+                power[s, c] = 0.0
             for e in range(equations.starts[s], equations.starts[s + 1]):
                 power[s, equations.cols[e]] = 2.0 * reach[e, k]
         rho[k] = _spectral_radius(power, square, n)
@@ -272,13 +287,17 @@ def doubt(equations, parts, corrected, room, flags):
     for s in range(n_seen):
         for k in range(NARROW):
             suspicious |= flags[k] == SOLVED and room.size[s, k] > LARGE * room.scale[s, k]
-    if not suspicious:
-        return
+    if suspicious:
+        _doubt_large_errors(equations, parts, room, flags)
+
+
+@unit(deferred=True)
+def _doubt_large_errors(equations, parts, room, flags):
     flow(equations, room)
     for k in range(NARROW):
         if flags[k] != SOLVED:
             continue
-        for s in range(0, n_seen, parts):
+        for s in range(0, equations.n_seen, parts):
             size, scale, through = 0.0, 0.0, 0.0
             for part in range(s, s + parts):
                 size = math.hypot(size, room.size[part, k])
