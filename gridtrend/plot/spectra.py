@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.plot.cells import draw_cells
 from gridtrend.plot.frame import MISSING, finish, head, new_axes, save
 from gridtrend.plot.grids import place
 from gridtrend.plot.words import plain, typographic
@@ -167,7 +168,7 @@ def band_power_map(
     if ax is None:
         ax = new_axes(grid, dpi)
     norm = BoundaryNorm(levels, colours.N, extend="both")
-    mesh = ax.pcolormesh(grid.x, grid.y, values, cmap=colours, norm=norm, shading="nearest", rasterized=True)
+    mesh, _, _ = draw_cells(ax, grid, values, cmap=colours, norm=norm)
     bar = ax.figure.colorbar(
         mesh,
         ax=ax,
