@@ -10,6 +10,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array, check_chunks
 from gridtrend.grid.timeaxis import TimeAxis, period, time_axis
+from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels import groups as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
@@ -128,6 +129,7 @@ def over_test(
     check_chunks(da, dim)
     dims = _sites(da, dim, over)
     axis = time_axis(da, dim, "step" if options["compat"] else per)
+    warn_of_cycle(da, dim=dim, remedy=ANOMALIES)
     n, count = da.sizes[dim], math.prod(da.sizes[name] for name in dims)
     step = np.empty(n, np.int64)
     step[slice(None) if axis.order is None else axis.order] = np.arange(n)

@@ -96,7 +96,7 @@ def linear_trend(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     result = apply(
         kernels.linear_trend,
         da,

@@ -208,7 +208,7 @@ def mann_kendall(
     if compat:
         tau, per = "a", "step"
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     test = {
         "alpha": check_alpha(alpha),
         "continuity": float(bool(continuity)),

@@ -96,7 +96,14 @@ def theil_sen(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
+    return sen_line(da, dim, axis, alpha=alpha, intercept=intercept, ci=ci, min_valid=min_valid)
+
+
+def sen_line(
+    da: xr.DataArray, dim: str, axis: TimeAxis, *, alpha: float, intercept: str, ci: str | None, min_valid: int
+) -> xr.Dataset:
+    """`theil_sen` of a record that was checked."""
     result = apply(
         kernels.theil_sen,
         da,
@@ -187,7 +194,7 @@ def siegel_slope(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     result = apply(
         siegel.siegel_slope,
         da,
