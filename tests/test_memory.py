@@ -1,6 +1,7 @@
 """Memory limits: what a process has, what a plan counts, what a run takes, and what a sample reads."""
 
 import os
+import pickle
 import re
 import shutil
 import sys
@@ -209,32 +210,31 @@ def test_variables_that_take_turns_are_forgotten_and_right(tmp_path, monkeypatch
             np.testing.assert_array_equal(written[name], expected[name], name)
 
 
-def test_a_copy_is_read_and_written_by_single_chunks(tmp_path):
-    zarr = pytest.importorskip("zarr")
-    array = zarr.create_array(store=str(tmp_path / "a.zarr"), shape=(10, 7, 5), chunks=(4, 3, 5), dtype="f4")
-    touched = []
-
-    class Watched:
-        shape, dtype, chunks, ndim = array.shape, array.dtype, array.chunks, array.ndim
-        store, path, metadata = array.store, array.path, array.metadata
-
-        def __getitem__(self, key):
-            touched.append(key)
-            return array[key]
-
-        def __setitem__(self, key, value):
-            touched.append(key)
-            array[key] = value
-
-    copy = ChunkByChunk(Watched())
-    values = np.arange(350, dtype="f4").reshape(10, 7, 5)
-    copy[0:8, 0:7, 0:5] = values[:8]
-    copy[8:10, 0:7, 0:5] = values[8:]
-    assert len(touched) == 9
+@pytest.mark.parametrize(
+    ("chunks", "dtype"), [((4, 3, 5), "f4"), ((10, 2, 2), "f8"), ((1, 7, 5), "i2"), ((4, 7, 3), "M8[s]")]
+)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_copy_is_read_and_written_by_single_chunks(tmp_path, chunks, dtype, zarr_format):
+    zarr, numcodecs = pytest.importorskip("zarr"), pytest.importorskip("numcodecs")
+    blosc = zarr.codecs.BloscCodec(cname="lz4") if zarr_format == 3 else numcodecs.Blosc("lz4")
+    options = {"shape": (10, 7, 5), "chunks": chunks, "dtype": dtype, "compressors": blosc, "zarr_format": zarr_format}
+    array = zarr.create_array(store=str(tmp_path / "a.zarr"), **options)
+    copy = pickle.loads(pickle.dumps(ChunkByChunk(array)))
+    values = np.arange(350).astype(dtype).reshape(10, 7, 5)
+    with pytest.raises(FileNotFoundError):
+        copy[0:1, 0:1, 0:1]
+    cut = 8 if chunks[0] < 10 else 10
+    copy[0:cut, 0:7, 0:5] = values[:cut]
+    copy[cut:10, 0:7, 0:5] = values[cut:]
     np.testing.assert_array_equal(copy[2:9, 1:7, 0:5], values[2:9, 1:7])
-    for key in touched:
-        for part, step in zip(key, array.chunks, strict=True):
-            assert part.start // step == (part.stop - 1) // step
+    # What is written is what zarr reads.
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "a.zarr"))[:], values)
+    sizes = []
+    real = copy._codec.decode
+    copy._codec = type("Watched", (), {"decode": lambda _, packed: sizes.append(len(real(packed))) or real(packed)})()
+    copy[0:10, 0:7, 0:5]
+    assert set(sizes) == {np.dtype(dtype).itemsize * np.prod(chunks)}
+    assert len(sizes) == np.prod([-(-size // chunk) for size, chunk in zip(values.shape, chunks, strict=True)])
 
 
 @pytest.mark.parametrize("chunks", [(6, 20, 30), (24, 20, 30), (5, 7, 11), (24, 3, 30)])
