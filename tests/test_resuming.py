@@ -5,6 +5,7 @@ import re
 import shutil
 
 import dask
+import numpy as np
 import pytest
 import xarray as xr
 from click.testing import CliRunner
@@ -140,6 +141,45 @@ def test_an_option_that_is_left_out_or_added_is_named(interrupted_runs, two_vari
     assert "are kept" not in said
     shutil.copytree(interrupted_runs["plain"] / "room", tmp_path / "plain")
     assert "--fdr" in refused("trend", two_variables, tmp_path / "plain" / "out.zarr", "--resume", "--fdr", "bh")
+
+
+# --- memory ----------------------------------------------------------------------------------------
+
+LIMITS = {
+    # Options of the run that is interrupted, and a limit that it needs more than.
+    "whole": ([], 330e6),
+    "tiles": (["--memory-limit", "900MB", "--rechunk", "passes"], 360e6),
+    "copied": (["--memory-limit", "460MB", "--threads", "1"], 360e6),
+}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """Return the path of a record of 60 MB in chunks of one map."""
+    path = tmp_path_factory.mktemp("wide") / "in.nc"
+    values = np.random.default_rng(5).normal(size=(100, 200, 750)).astype("f4")
+    field = xr.DataArray(values, {"time": xr.date_range("1900", periods=100, freq="YS")}, ("time", "lat", "lon"), "tas")
+    field.to_netcdf(path, engine="netcdf4", encoding={"tas": {"chunksizes": (1, 200, 750)}})
+    return path
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_a_run_is_not_resumed_with_less_memory_than_it_was_planned_for(wide, room, monkeypatch, case):
+    # The process of the tests may take more than the limit by itself.
+    monkeypatch.setattr("gridtrend.io.process_bytes", lambda *_: 320_000_000)
+    options, limit = LIMITS[case]
+    call = [wide, room / "out.zarr", "--no-slope"]
+    interrupt(*call, *options, regions_done=1)
+    before = everything(room)
+    said = refused("trend", *call, "--resume", "--memory-limit", f"{limit:.0f}", "--threads", 2)
+    assert "the run that is resumed was planned for more memory" in said
+    assert "parts are kept" not in said
+    assert everything(room).keys() == before.keys()
+    least = re.search(r"([\d,]+) MB is the least that works", said).group(1).replace(",", "")
+    assert int(least) > limit / 1e6
+    succeeds("trend", *call, "--resume", "-q", "--memory-limit", f"{least}MB", "--threads", 2)
+    succeeds("trend", wide, room / "whole.zarr", "-q", "--no-slope")
+    assert same(room / "out.zarr", room / "whole.zarr")
 
 
 # --- inputs that change ----------------------------------------------------------------------------
