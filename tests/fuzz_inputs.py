@@ -8,9 +8,47 @@ import xarray as xr
 
 SIZES = (0, 1, 2, 3, 4, 5, 8, 12, 13, 24, 36)
 LENGTHS = (12, 13, 24, 24, 36)
-NUMBERS = ("f8", "f8", "f8", "f4", "f4", "i2", "i4", "i8", "u1", "u2", "u8", "i1", "?", ">f8", ">f4", ">i2", ">i8", "f2", "g")
+NUMBERS = (
+    "f8",
+    "f8",
+    "f8",
+    "f4",
+    "f4",
+    "i2",
+    "i4",
+    "i8",
+    "u1",
+    "u2",
+    "u8",
+    "i1",
+    "?",
+    ">f8",
+    ">f4",
+    ">i2",
+    ">i8",
+    "f2",
+    "g",
+)
 NO_NUMBERS = ("c16", "U3", "S3", "O", "M8[ns]", "m8[ns]")
-DIMS = ("lat", "lon", "x", "z", "s", "tau", "level", "member", "frequency", "bnds", "slope", "weight", "site", "variable", 7, "", "a b")
+DIMS = (
+    "lat",
+    "lon",
+    "x",
+    "z",
+    "s",
+    "tau",
+    "level",
+    "member",
+    "frequency",
+    "bnds",
+    "slope",
+    "weight",
+    "site",
+    "variable",
+    7,
+    "",
+    "a b",
+)
 # Called like results, or like what results are given.
 NAMES = (
     "z", "s", "tau", "slope", "trend", "n_valid", "p_value", "statistic", "bnds", "time_bnds", "frequency", "t", "state", "status",
@@ -21,8 +59,33 @@ UNITS = (
     "K", "degC", "1", "", "mm day-1", "%", 1, 0.001, np.int8(1), b"kg m-2", None, np.nan, ["m"], [], np.array(["m", "s"]), {"a": 1},
     True, "x" * 3000, "K\x1b[31m\n\x00", "days since 2000-01-01", ("m", "s"), 10**30, "degrees_north", object, "°F",
 )  # fmt: skip
-TEXTS = ("air temperature", "", 5, None, b"name", "long " * 500, "line\nbreak\x07", "{data}", "%s %d", "{", np.array([1, 2]), True)
-ATTRS = ("units", "long_name", "standard_name", "valid_range", "_FillValue", "scale_factor", "bounds", "calendar", "cell_methods", "axis", 3)
+TEXTS = (
+    "air temperature",
+    "",
+    5,
+    None,
+    b"name",
+    "long " * 500,
+    "line\nbreak\x07",
+    "{data}",
+    "%s %d",
+    "{",
+    np.array([1, 2]),
+    True,
+)
+ATTRS = (
+    "units",
+    "long_name",
+    "standard_name",
+    "valid_range",
+    "_FillValue",
+    "scale_factor",
+    "bounds",
+    "calendar",
+    "cell_methods",
+    "axis",
+    3,
+)
 
 
 def pick(rng, choices):
@@ -133,7 +196,9 @@ def good_times(rng, n):
         lambda: (start + np.arange(n)).astype("M8[ns]"),
         lambda: (start.astype("M8[M]") + np.arange(n)).astype("M8[s]"),
         lambda: (start.astype("M8[Y]") + np.arange(n)).astype(pick(rng, ("M8[ns]", "M8[us]"))),
-        lambda: xr.date_range("1961-01-01", periods=n, freq="MS", calendar=pick(rng, ("noleap", "360_day")), use_cftime=True),
+        lambda: xr.date_range(
+            "1961-01-01", periods=n, freq="MS", calendar=pick(rng, ("noleap", "360_day")), use_cftime=True
+        ),
         lambda: ("time", np.arange(n), {"units": "days since 2000-01-01"}),
         lambda: ("time", np.arange(n) / 12, {"units": pick(rng, ("year", "months", "nonsense", 1, "s"))}),
     )
@@ -197,7 +262,12 @@ def further_coordinates(rng, dims, sizes):
         over = tuple(dim for dim in dims if chance(rng, 0.4)) if chance(rng, 0.6) else ()
         shape = tuple(sizes[dim] for dim in over)
         values = pick(
-            rng, (lambda: rng.normal(size=shape), lambda: np.full(shape, "text"), lambda: np.full(shape, np.datetime64("2000-01-01", "ns")))
+            rng,
+            (
+                lambda: rng.normal(size=shape),
+                lambda: np.full(shape, "text"),
+                lambda: np.full(shape, np.datetime64("2000-01-01", "ns")),
+            ),
         )()
         coords[name] = (over, values, pick(rng, ({}, {"units": "m"}, {"grid_mapping_name": "latitude_longitude"})))
     return coords
@@ -236,7 +306,9 @@ def array(rng, *, dim="time", n=None, odd=0.15, extra=None, regular=False, numbe
     pool = [each for each in (DIMS if chance(rng, odd) else ("lat", "lon")) if each not in (dim, *others)]
     others += list(rng.permutation(len(pool))[: int(pick(rng, (0, 1, 1, 2)))])
     others = [pool[each] if isinstance(each, np.integer) else each for each in others]
-    sizes = {each: int(pick(rng, (0, 1, 2))) if chance(rng, odd / 2) else int(pick(rng, (1, 2, 3, 5))) for each in others}
+    sizes = {
+        each: int(pick(rng, (0, 1, 2))) if chance(rng, odd / 2) else int(pick(rng, (1, 2, 3, 5))) for each in others
+    }
     dims = ([] if dim is None else [dim]) + others
     sizes |= {} if dim is None else {dim: n}
     shape = tuple(sizes[each] for each in dims)
@@ -251,14 +323,16 @@ def array(rng, *, dim="time", n=None, odd=0.15, extra=None, regular=False, numbe
             times = pick(rng, (np.arange(n), (np.datetime64("2000-01-01") + np.arange(n)).astype("M8[ns]"), None))
         if times is not None:
             coords[dim] = ((dim,), *times[1:]) if isinstance(times, tuple) else ((dim,), times)
-    coords |= {each: cell_coordinate(rng, each, sizes[each]) for each in others if isinstance(each, str) and chance(rng, 0.5)}
+    coords |= {
+        each: cell_coordinate(rng, each, sizes[each]) for each in others if isinstance(each, str) and chance(rng, 0.5)
+    }
     if chance(rng, odd):
         coords |= further_coordinates(rng, dims, sizes)
     name = pick(rng, (*NAMES, None, True, 2.5, ("a", 1))) if chance(rng, odd) else pick(rng, ("tas", None))
     da = xr.DataArray(values, coords, dims, name, attributes(rng) if chance(rng, odd) else {"units": "K"})
     order = [dims[k] for k in rng.permutation(len(dims))] if chance(rng, 0.3) else dims
     da = da.transpose(*order)
-    da = da.copy(data=laid_out(rng, da.values))
+    da = da.copy(data=laid_out(rng, da.values)) if da.ndim else da
     if chance(rng, odd):
         da.encoding = {"_FillValue": -999, "dtype": "i2", "source": "file.nc"}
     return da
@@ -278,7 +352,7 @@ def companion(rng, da, dim, odd=0.15):
 def chunked(rng, value, dim, *, coordinates):
     """The same argument in dask's chunks, `dim` whole, with its coordinates or without; anything but arrays as it is."""
     if isinstance(value, xr.DataArray | xr.Dataset):
-        sizes = {each: -1 if each in _listed(dim) else int(rng.integers(1, 4)) for each in value.dims}
+        sizes = {each: -1 if each in listed(dim) else int(rng.integers(1, 4)) for each in value.dims}
         if coordinates:
             return value.chunk(sizes)
         if isinstance(value, xr.DataArray):
@@ -291,5 +365,5 @@ def chunked(rng, value, dim, *, coordinates):
     return value
 
 
-def _listed(value):
+def listed(value):
     return value if isinstance(value, list | tuple) else [value]

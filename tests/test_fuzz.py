@@ -76,7 +76,13 @@ def loud(told):
 def picture(value):
     """All that a value is, in a form that can be compared: types, names, order, every byte, attributes, encodings."""
     if isinstance(value, xr.Dataset):
-        return ("Dataset", [(n, picture(value.variables[n])) for n in value.variables], list(value.data_vars), picture(value.attrs), picture(value.encoding))
+        return (
+            "Dataset",
+            [(n, picture(value.variables[n])) for n in value.variables],
+            list(value.data_vars),
+            picture(value.attrs),
+            picture(value.encoding),
+        )
     if isinstance(value, xr.DataArray):
         coords = [(name, picture(coord.variable)) for name, coord in value.coords.items()]
         return ("DataArray", value.name, picture(value.variable), coords, sorted(map(str, value.xindexes)))
@@ -95,7 +101,10 @@ def picture(value):
 def without_encoding(result):
     """Encodings say where data come from, chunks too: they are no part of a result."""
     result = result.copy()
-    for variable in [result, *(result.variables.values() if isinstance(result, xr.Dataset) else result.coords.values())]:
+    for variable in [
+        result,
+        *(result.variables.values() if isinstance(result, xr.Dataset) else result.coords.values()),
+    ]:
         variable.encoding = {}
     return result
 
@@ -108,7 +117,9 @@ def differs(first, second):
     """Where two results are not the same to the bit."""
     if isinstance(first, xr.DataArray) and isinstance(second, xr.DataArray):
         name = "result"
-        pairs = {name: (first.variable, second.variable)} | {n: (first.coords[n].variable, second.coords[n].variable) for n in first.coords if n in second.coords}
+        pairs = {name: (first.variable, second.variable)} | {
+            n: (first.coords[n].variable, second.coords[n].variable) for n in first.coords if n in second.coords
+        }
     elif isinstance(first, xr.Dataset) and isinstance(second, xr.Dataset):
         pairs = {n: (first.variables[n], second.variables[n]) for n in first.variables if n in second.variables}
     else:
@@ -136,7 +147,9 @@ def judge(made, rng):
         # Times are needed at once, wherever they lie.
         with dask.config.set(scheduler="synchronous" if coordinates else refuse):
             promised, told = attempt_lazily(lazy)
-        found, more = (promised, []) if isinstance(promised, Exception) else attempt(None, lambda p=promised: _computed(p))
+        found, more = (
+            (promised, []) if isinstance(promised, Exception) else attempt(None, lambda p=promised: _computed(p))
+        )
         if isinstance(found, Exception) and (reason := foreign(found)):
             return f"in chunks: {reason}"
         if reason := loud(told + more):
@@ -146,7 +159,9 @@ def judge(made, rng):
         if isinstance(found, Exception):
             if type(found) is not type(result):
                 return f"{result!r} in memory, {found!r} in chunks"
-        elif isinstance(found, xr.DataArray | xr.Dataset) and picture(without_encoding(found)) != picture(without_encoding(result)):
+        elif isinstance(found, xr.DataArray | xr.Dataset) and picture(without_encoding(found)) != picture(
+            without_encoding(result)
+        ):
             return f"chunks change the result: {differs(without_encoding(result), without_encoding(found))}"
     return ""
 
@@ -223,7 +238,9 @@ QUICK = {
     "mann_kendall", "mann_kendall_without_slope", "theil_sen", "siegel_slope", "kendall_tau_of_two_fields", "kendall_tau_of_field_and_series",
     "seasonal_mann_kendall", "linear_trend", "pettitt", "snht", "buishand", "regional_mann_kendall", "partial_mann_kendall",
 }  # fmt: skip
-OPTIONS = [case for case in with_options() if any(case.name.split("-")[0] == each.name for each in CASES if each.name in QUICK)]
+OPTIONS = [
+    case for case in with_options() if any(case.name.split("-")[0] == each.name for each in CASES if each.name in QUICK)
+]
 
 
 def report(wrong):

@@ -183,7 +183,7 @@ def apply_function(
         if "family" in output.dims or not family:
             result = result.transpose(*first.dims)
             # Joined for the function alone: what follows works on chunks as before.
-            result = result.chunk(first.chunksizes) if family and first.chunks is not None else result
+            result = result.chunk(first.variable.chunksizes) if family and first.chunks is not None else result
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
     return xr.Dataset(variables, _coordinates(first, [first], variables))
@@ -223,7 +223,7 @@ def map_cells(
     The function must pickle by name or by value, and its results depend on each cell alone.
     """
     results = xr.apply_ufunc(
-        function,
+        _call,
         *arrays,
         input_core_dims=core_dims,
         output_core_dims=output_core_dims,
@@ -232,8 +232,14 @@ def map_cells(
         dask_gufunc_kwargs={"output_sizes": dict(output_sizes)},
         keep_attrs=False,
         join="exact",
+        kwargs={"function": function},
     )
     return results if isinstance(results, tuple) else (results,)
+
+
+def _call(*blocks: Any, function: Any) -> Any:
+    """Name tasks after this function: an object that is called has no name, and dask cannot read its text where it holds "-"."""
+    return function(*blocks)
 
 
 def package_version() -> str:
@@ -316,7 +322,8 @@ def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:
     """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
-    chunks = array.chunksizes.get(dim, ())
+    # Those of coordinates are no matter.
+    chunks = array.variable.chunksizes.get(dim, ())
     if len(chunks) > 1:
         others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)
         raise ValueError(

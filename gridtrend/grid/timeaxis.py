@@ -17,9 +17,9 @@ from gridtrend.grid.dates import is_missing, mixed, with_dates
 from gridtrend.grid.kernel import Output
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
-from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named
+from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, time_unit
 
-__all__ = ["UNITS", "TimeAxis", "described", "no_times", "period", "time_axis", "unit_named", "unknown_unit"]
+__all__ = ["UNITS", "TimeAxis", "described", "no_times", "period", "time_axis", "unknown_unit"]
 
 # Doubles hold whole numbers up to this one.
 _EXACT = 2**53
@@ -79,7 +79,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     TypeError
         If the coordinate is neither dates nor numbers.
     """
-    per = "auto" if per == "auto" else unit_named(per)
+    per = time_unit(per)
     n = da.sizes[dim]
     # Steps follow the order of numbers that cannot be read.
     da = with_dates(da, dim, strict=per != "step")

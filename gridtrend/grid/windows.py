@@ -176,7 +176,7 @@ def map_windows(
     lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
     *cells, along, row, last = range(len(others) + 3)
     pieces = []
-    for part in windows.parts(lazy[0].chunksizes[dim], run):
+    for part in windows.parts(lazy[0].variable.chunksizes[dim], run):
         used = slice(part.span.first, part.span.last)
         blocks: list[Any] = []
         for array in lazy:

@@ -72,8 +72,11 @@ def softmax(z: npt.ArrayLike) -> Array:
     >>> softmax([[1000.0, 1000.0]])
     array([[0.5, 0.5]])
     """
-    outputs = np.asarray(z, np.float64)
-    shares: Array = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    outputs = as_floats("z", z)
+    if not outputs.ndim or not outputs.shape[-1]:
+        raise ValueError(f"z has shape {outputs.shape}, and (..., classes) is needed, of one class or more.")
+    with np.errstate(invalid="ignore"):
+        shares: Array = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     shares /= shares.sum(axis=-1, keepdims=True)
     return shares
 
@@ -239,7 +242,7 @@ def fit_mlp(
     else:
         outputs = _outputs(y, len(samples), loss)
         network = Network([samples.shape[1], *check_hidden(hidden), outputs], activation_code(activation))
-        network.draw(seed)
+        network.draw(options.seed)
     network.choose_loss(loss, l2)
     held_out = None
     if validation is not None:

@@ -1,5 +1,6 @@
 """Samples of a series for networks: windows and lags, and scaling that sees training samples alone."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,9 @@ class Scaler:
     """
 
     def __init__(self, training: npt.ArrayLike):
-        values = np.asarray(training, np.float64)
+        values = as_floats("training", training)
+        if not values.ndim or not math.prod(values.shape[:-1]):
+            raise ValueError(f"training has shape {values.shape}: no samples, and (..., features) is needed.")
         axes = tuple(range(values.ndim - 1))
         with np.errstate(over="ignore", invalid="ignore"):
             self.offset: Array = values.mean(axis=axes)

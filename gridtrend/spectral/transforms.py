@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.cf import unit_text
+from gridtrend.grid.choices import choose
 from gridtrend.grid.sampling import Duration
 from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
-from gridtrend.spectral.setup import SCALINGS, Setup, choose, long_name, prepare
+from gridtrend.spectral.setup import SCALINGS, Setup, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
 
@@ -128,7 +130,7 @@ def sliding_fft(
     )
     factor = transform_factor(setup.weights, setup.recipe, setup.sampling.step, scaling, phase)
     attrs = {"long_name": long_name("sliding Fourier transform", setup), "scaling": scaling or "none", "phase": phase}
-    units = da.attrs.get("units")
+    units = unit_text(da.attrs.get("units"))
     if units is not None and scaling != "density":
         attrs["units"] = units
     return windowed(setup, "spectrum", attrs, factor=factor, power=False)
