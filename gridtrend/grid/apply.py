@@ -205,6 +205,46 @@ def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[x
     return first.where(np.isfinite(second)), level
 
 
+def in_float64(array: xr.DataArray, dim: str, *, moved: bool) -> xr.DataArray:
+    """Whole numbers as float64, lazily, each series counted from its first number where float64 does not hold it.
+
+    Parameters
+    ----------
+    array : DataArray
+        Of a type that `is_wide`.
+    dim : str
+    moved : bool
+        Whether only differences matter. If not, numbers that float64 does not hold are refused.
+    """
+    check_chunks(array, dim)
+    if not array.size:
+        return array.astype(float)
+    result: xr.DataArray = xr.apply_ufunc(
+        _differences if moved else _held,
+        array,
+        input_core_dims=[[dim]],
+        output_core_dims=[[dim]],
+        dask="parallelized",
+        output_dtypes=[float],
+        keep_attrs=True,
+    )
+    return result.transpose(*array.dims)
+
+
+def _differences(series: Any) -> Any:
+    return counted(series)[0]
+
+
+def _held(series: Any) -> Any:
+    values, first = counted(series)
+    if first is not None:
+        raise ValueError(
+            f"whole numbers ({series.dtype.name}) beyond 2**53 stand beside floating numbers, and would be rounded to "
+            "float64. Take an offset away from them first, or leave the slope and the intercept out: slope=False."
+        )
+    return values
+
+
 def _counted(series: Any) -> tuple[Any, Any]:
     values, first = counted(series)
     return values, np.zeros(series.shape[:-1]) if first is None else first

@@ -109,6 +109,17 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     return TimeAxis(ticks.astype(float), length / days, per, origin, order, steps)
 
 
+def _middle(first: Any, last: Any) -> Any:
+    if isinstance(first, np.integer) and not isinstance(first, np.timedelta64):
+        return (int(first) + int(last)) / 2
+    if isinstance(first, np.floating):
+        # Differences of numbers near the largest overflow, and infinite ones have no middle.
+        with np.errstate(over="ignore", invalid="ignore"):
+            middle = first + (last - first) / 2
+            return middle if np.isfinite(middle) else first / 2 + last / 2
+    return first + (last - first) / 2
+
+
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds.
 
@@ -123,7 +134,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
         return {}
     first, last = values.min(), values.max()
     with with_year_zero() if values.dtype.kind == "O" else contextlib.nullcontext():
-        middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
+        middle = _middle(first, last)
     name = other_name(dim) if dim in Output.names else dim
     bounds = f"{name}_bnds"
     attrs, encoding = described(da[dim], bounds)

@@ -19,6 +19,8 @@ from gridtrend.spectral.fft import ROWS
 from gridtrend.spectral.tapers import Taper, noise_bandwidth, taper_name, taper_weights
 from gridtrend.spectral.tiles import Recipe
 
+# Coordinates of windows.
+ENDS = ("window_start", "window_end")
 SIDES = ("onesided", "twosided")
 SCALINGS = (None, "spectrum", "density")
 DETRENDS = (None, "constant", "linear")
@@ -167,12 +169,17 @@ def prepare(
     nan_policy: str = "propagate",
     sampling: str = "regular",
     per: str | None = None,
+    taken: Sequence[str] = (),
 ) -> Setup:
-    """Check all that users say of an analysis, and find what follows from it."""
+    """Check all that users say of an analysis, and find what follows from it.
+
+    Results have coordinates `taken` along `dim`, besides the frequency and the number of segments.
+    """
     for array in arrays:
         check_array(array, dim, kinds="biufc")
-        for name in ("frequency", "n_segments"):
-            if name in array.dims or name in array.coords:
+        along = {name for name, coord in array.coords.items() if dim in coord.dims}
+        for name in ("frequency", "n_segments", *taken):
+            if name in array.dims or (name in array.coords and not (name in taken and name in along)):
                 what = "dimension" if name in array.dims else "coordinate"
                 raise ValueError(
                     f"the data have a {what} {name!r} already; rename it"

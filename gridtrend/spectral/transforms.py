@@ -10,7 +10,7 @@ from gridtrend.grid.choices import choose
 from gridtrend.grid.sampling import Duration
 from gridtrend.grid.windows import Part
 from gridtrend.spectral import blocks
-from gridtrend.spectral.setup import SCALINGS, Setup, long_name, prepare
+from gridtrend.spectral.setup import ENDS, SCALINGS, Setup, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
 
@@ -127,6 +127,7 @@ def sliding_fft(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     factor = transform_factor(setup.weights, setup.recipe, setup.sampling.step, scaling, phase)
     attrs = {"long_name": long_name("sliding Fourier transform", setup), "scaling": scaling or "none", "phase": phase}
@@ -214,6 +215,7 @@ def spectrogram(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     attrs = {"long_name": long_name(power_name(scaling), setup), "scaling": scaling or "none"}
     attrs |= setup.power_units(scaling)
