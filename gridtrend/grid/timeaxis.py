@@ -110,7 +110,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
 
 
 def _middle(first: Any, last: Any) -> Any:
-    if isinstance(first, np.integer) and not isinstance(first, np.timedelta64):
+    if np.asarray(first).dtype.kind in "iu":
         return (int(first) + int(last)) / 2
     if isinstance(first, np.floating):
         # Differences of numbers near the largest overflow, and infinite ones have no middle.

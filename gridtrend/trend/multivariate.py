@@ -147,7 +147,7 @@ def _stacked_variables(ds: xr.Dataset, dim: str, over: str, slope: bool) -> xr.D
     """The numeric variables that have `dim` along a new dimension; units are kept where all have the same."""
     names = numeric_variables(ds, dim)
     if not isinstance(over, str):
-        raise ValueError(
+        raise TypeError(
             f"over={over!r} is not the name of a dimension; give a word that no dimension of the Dataset has."
         )
     if over in ds.dims:
