@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from tests.fuzz_inputs import listed, array, chance, chunked, companion, pick
+from tests.fuzz_inputs import array, chance, chunked, companion, listed, pick
 
 # What no option is.
 NONSENSE = (
@@ -193,7 +193,7 @@ def _short(value):
     """An argument, without the values of arrays."""
     if isinstance(value, xr.DataArray):
         coords = {name: (coord.dims, str(coord.dtype)) for name, coord in value.coords.items()}
-        return f"DataArray({value.dtype}, {dict(value.sizes)}, {value.name!r}, coords={coords}, attrs={str(value.attrs):.200})"
+        return f"DataArray({value.dtype}, {dict(value.sizes)}, {value.name!r}, coords={coords}, attrs={value.attrs!s:.200})"
     return f"{value!r:.300}"
 
 
@@ -411,7 +411,7 @@ def states(rng, name, function, odd):
     if chance(rng, odd):
         options["params"] = pick(rng, ({}, None, {"k": "x"}, {"k": [1, 2]}, {"q": 1.0}, 5, {"k": 1j}, {"k": object()}))
     if name == "energy_drift" and "t" in (*start.dims, *start.coords):
-        start = start.isel({dim: 0 for dim in start.dims}, drop=True) if start.size else xr.DataArray(1.0)
+        start = start.isel(dict.fromkeys(start.dims, 0), drop=True) if start.size else xr.DataArray(1.0)
         start = start.reset_coords(drop=True)
     if name == "energy_drift":
         t = xr.DataArray(np.linspace(0, 1, 3), dims="t")

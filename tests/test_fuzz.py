@@ -204,7 +204,7 @@ def trial(name, seed, number):
         reason = judge(one, rng)
     except Exception as error:
         reason = f"the trial failed: {traceback.format_exc()}{error!r}"
-    return f"made({name!r}, {seed}, {number}): {reason}\n    {str(one):.1500}" if reason else ""
+    return f"made({name!r}, {seed}, {number}): {reason}\n    {one!s:.1500}" if reason else ""
 
 
 def reference_trial(seed, number):
