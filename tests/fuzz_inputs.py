@@ -261,14 +261,8 @@ def further_coordinates(rng, dims, sizes):
             continue
         over = tuple(dim for dim in dims if chance(rng, 0.4)) if chance(rng, 0.6) else ()
         shape = tuple(sizes[dim] for dim in over)
-        values = pick(
-            rng,
-            (
-                lambda: rng.normal(size=shape),
-                lambda: np.full(shape, "text"),
-                lambda: np.full(shape, np.datetime64("2000-01-01", "ns")),
-            ),
-        )()
+        value = pick(rng, (1.5, "text", np.datetime64("2000-01-01", "ns")))
+        values = np.full(shape, value) if isinstance(value, str | np.datetime64) else rng.normal(size=shape)
         coords[name] = (over, values, pick(rng, ({}, {"units": "m"}, {"grid_mapping_name": "latitude_longitude"})))
     return coords
 
