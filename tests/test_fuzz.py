@@ -57,7 +57,8 @@ def foreign(error):
 def loud(told):
     """What is wrong with warnings; nothing if all are of ours, and none is repeated."""
     for each in told:
-        if each.category is not UserWarning or "site-packages" in each.filename:
+        ours = each.category is UserWarning or each.category.__module__.startswith("gridtrend")
+        if not ours or "site-packages" in each.filename:
             return f"{each.category.__name__} of {each.filename}:{each.lineno}: {each.message}"
     texts = Counter(str(each.message) for each in told)
     return next((f"warned {count} times: {text}" for text, count in texts.items() if count > 1), "")

@@ -163,6 +163,13 @@ def apply_function(
     if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
         empty = map(_without_values, arrays)
         return apply_function(function, *empty, outputs=outputs, like=like, family=family, **parameters).chunk()
+    if not all(isinstance(name, str) for name in family):
+        # xarray sorts the names of core dimensions, which must be words then.
+        words = {name: f"_dimension_{place}" for place, name in enumerate(family)}
+        renamed = [array.rename({name: words[name] for name in family if name in array.dims}) for array in arrays]
+        named = list(words.values())
+        result = apply_function(function, *renamed, outputs=outputs, like=like, family=named, **parameters)
+        return result.rename({word: name for name, word in words.items() if word in result.dims})
     families = [[name for name in family if name in array.dims] for array in arrays]
     results = xr.apply_ufunc(
         function,
@@ -290,7 +297,7 @@ def package_version() -> str:
     return __version__
 
 
-def as_dataarray(values: Any, dim: str) -> str:
+def as_dataarray(values: Any, dim: Hashable) -> str:
     """The call that names the dimensions of plain values, as many as they have."""
     try:
         n = np.ndim(values)
@@ -302,7 +309,7 @@ def as_dataarray(values: Any, dim: str) -> str:
     return f"xarray.DataArray(values, dims={dims[0]!r})" if n < 2 else f"xarray.DataArray(values, dims={tuple(dims)!r})"
 
 
-def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
+def check_array(array: Any, dim: Hashable, *, kinds: str = "biuf") -> None:
     """Refuse what is not a DataArray of numbers (real ones, unless `kinds` has a "c") with a dimension `dim`."""
     if isinstance(array, xr.Dataset):
         raise TypeError(
@@ -365,7 +372,7 @@ def check_chunks(array: xr.DataArray, dim: str) -> None:
     # Those of coordinates are no matter.
     chunks = array.variable.chunksizes.get(dim, ())
     if len(chunks) > 1:
-        others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)
+        others = "".join(f", {other!r}: 'auto'" for other in array.dims if other != dim)
         raise ValueError(
             f"dimension {dim!r} is split over {len(chunks)} dask chunks, and every cell needs its whole series. Rechunk "
             f"first: da.chunk({{{dim!r}: -1{others}}}). That moves all {array.nbytes / 1e6:,.0f} MB once between chunks; "

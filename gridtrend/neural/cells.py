@@ -332,8 +332,8 @@ def _limits(layers: Any) -> Array:
 def _positions(da: xr.DataArray, dim: str) -> xr.DataArray:
     """Number of each cell in the whole grid, whatever the order of dimensions; lazy, in the chunks of `da`."""
     position, stride = xr.DataArray(0.0), 1.0
-    for name in sorted(map(str, set(da.dims) - {dim})):
-        along = xr.DataArray(stride * np.arange(da.sizes[name]), dims=name)
+    for name in sorted(set(da.dims) - {dim}, key=str):
+        along = xr.DataArray(stride * np.arange(da.sizes[name]), dims=(name,))
         if name in da.variable.chunksizes:
             along = along.chunk({name: da.variable.chunksizes[name]})
         position = position + along

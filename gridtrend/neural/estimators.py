@@ -326,7 +326,7 @@ class MLPRegressor(_MLP):
         check_finite(y=targets)
         self._one_output = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
-        self.y_scaler_ = Scaler(columns) if self.scale else Scaler.identity(columns)
+        self.y_scaler_ = Scaler(columns) if check_flag("scale", self.scale) else Scaler.identity(columns)
         if validation is not None:
             validation = check_pair("validation", validation, "X, y")
             held_out = read_features("validation X", validation[0])

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.grid.choices import choose
 from gridtrend.neural.labels import read_labels
-from gridtrend.neural.layered_network import Network
+from gridtrend.neural.layered_network import LOSSES, Network
 from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.parameters import activation_code
 from gridtrend.neural.shapes import Array, as_array, as_floats, check_finite, check_shapes
@@ -240,7 +241,7 @@ def fit_mlp(
     if start is not None:
         network = _given(samples, *check_pair("start", start, "weights, biases"), activation)
     else:
-        outputs = _outputs(y, len(samples), loss)
+        outputs = _outputs(y, len(samples), choose("loss", loss, LOSSES))
         network = Network([samples.shape[1], *check_hidden(hidden), outputs], activation_code(activation))
         network.draw(options.seed)
     network.choose_loss(loss, l2)

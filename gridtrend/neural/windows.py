@@ -93,6 +93,12 @@ def _labelled_windows(series: xr.DataArray, length: int, horizon: int, dim: str)
         )
     feature = others[0] if others else "feature"
     values = series.transpose(dim, *others).data
+    if not series.size and series.chunks is not None:
+        # dask divides by sizes.
+        return tuple(
+            part.chunk()
+            for part in _labelled_windows(series.copy(data=np.empty(series.shape, series.dtype)), length, horizon, dim)
+        )  # type: ignore[return-value]
     X, y = _windows(values if others else values[:, None], length, horizon)
     coords = series.isel({dim: slice(length + horizon - 1, None)}).coords
     target = xr.DataArray(y, coords, (dim, feature), series.name, series.attrs)

@@ -1,6 +1,6 @@
 """From what users ask for to what blocks need, and from blocks to named arrays: shared by all spectra."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +113,7 @@ class Blocks:
 
     setup: Setup
     pieces: list[Any]
-    others: tuple[str, ...]
+    others: tuple[Hashable, ...]
 
     def joined(self) -> Any:
         """All rows, one part after the other; lazy where the data are."""

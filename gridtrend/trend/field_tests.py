@@ -186,5 +186,5 @@ def _family(p: xr.DataArray, dim: Hashable | Sequence[Hashable] | None) -> list[
         dims = list(p.dims)
         p = p if dims else p.expand_dims("cell")
     for name in dims or ["cell"]:
-        check_array(p, str(name))
+        check_array(p, name)
     return dims

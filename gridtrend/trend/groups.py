@@ -136,7 +136,7 @@ def over_test(
         row=(np.arange(count) * n + step[:, None]).ravel(), when=when, count=count, axis=replace(axis, order=None)
     )
     result = grouped_test(_together(da, [dim, *dims]), _TOGETHER, groups, method, **options)
-    return result.assign_coords(period(da, dim)).assign_attrs(dimension=dim, over=" ".join(dims), n=n)
+    return result.assign_coords(period(da, dim)).assign_attrs(dimension=dim, over=" ".join(map(str, dims)), n=n)
 
 
 def _together(da: xr.DataArray, dims: list[str]) -> xr.DataArray:
