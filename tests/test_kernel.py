@@ -97,6 +97,7 @@ def test_a_declaration_that_does_not_fit_its_function_is_refused():
     def body(y, t, out):
         """Nothing."""
         (s,) = out
+        s[:] = y[0]
 
     for layout, types, output in [
         ("(time,cell),(time),(time)", "Tdd", "s"),

@@ -270,7 +270,7 @@ def test_overlapping_files_keep_the_first_on_request(tmp_path):
     # HadGEM2-ES: ..._208012-209912 and ..._209912-212411.
     first, second = years(2000, 10), years(2008, 10)
     paths = [save(second, tmp_path / "b.nc"), save(first, tmp_path / "a.nc")]
-    with pytest.raises(io.InputError, match=r"hold 2 times twice.*--overlap first \(in Python overlap='first'\)"):
+    with pytest.raises(io.InputError, match=r"hold 2 times twice.*with overlap='first'"):
         io.open_input(paths)
     record = io.open_input(paths, overlap="first")
     expected = xr.concat([first, second.isel(time=slice(2, None))], "time")

@@ -13,6 +13,7 @@ from gridtrend.grid.refusals import Refusal
 from gridtrend.io.attributes import NAMES
 from gridtrend.io.coded_dates import holds_coded_dates
 from gridtrend.io.errors import InputError
+from gridtrend.io.missing import refuse_unwritten
 
 TIME_NAMES = {"time", "t", "date", "year"}
 # Attributes by which one variable names others that describe it.
@@ -93,8 +94,9 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
     Bounds and other variables that only describe a variable are left out; so are plain series where there are grids.
     """
     if names:
-        for name in names:
+        for name in dict.fromkeys(names):
             _require_suitable(dataset, dim, name)
+            refuse_unwritten(dataset[name])
         return list(dict.fromkeys(names))
     describing = described_by(dataset)
     suitable = [
@@ -106,6 +108,8 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
     if not fields:
         reasons = "; ".join(f"'{n}' {_unanalysed(a, dim)}" for n, a in dataset.data_vars.items())
         raise InputError(f"there is no variable of numbers along '{dim}': {reasons or 'there are none at all'}")
+    for name in fields:
+        refuse_unwritten(dataset[name])
     return fields
 
 

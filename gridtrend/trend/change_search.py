@@ -12,6 +12,7 @@ from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply, apply_function, check_array
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.dates import with_dates
+from gridtrend.grid.numbers import check_seed
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels
@@ -48,7 +49,7 @@ def find_change(
     check_array(da, dim)
     alpha = check_alpha(alpha)
     if simulations is not None:
-        simulations = check_draws("simulations", simulations, seed, alpha)
+        simulations, seed = check_draws("simulations", simulations, alpha), check_seed(seed)
     da = with_dates(da, dim, strict=False)
     axis = time_axis(da, dim, "step")
     warn_of_cycle(da, dim=dim, remedy=ANOMALIES)

@@ -129,7 +129,7 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     """
     from scipy.special import fdtri
 
-    means, when = _monthly_means(np.asarray(values, float), months)
+    means, when = _monthly_means(_about_one(np.asarray(values, float)), months)
     spread = np.nanvar(np.where(np.isfinite(means).any(0), means, 0.0), axis=0)
     means = _without_line(means, when)
     valid = np.isfinite(means)
@@ -150,6 +150,12 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     least = np.maximum(RATIO, fdtri(groups - 1, n - groups, 1 - CHANCE))
     share = 1.0 - (within / (n - groups)) / ((between + within) / (n - 1))
     return bool(np.mean((ratio > least) & (share > SHARE) & (between > LEAST * n * spread)) >= CELLS)
+
+
+def _about_one(values: np.ndarray) -> np.ndarray:
+    """Series in units of a power of two, so that their squares neither overflow nor vanish."""
+    largest = np.abs(np.where(np.isfinite(values), values, 0.0)).max(0, initial=0.0)
+    return np.asarray(np.ldexp(values, -np.frexp(largest)[1]))
 
 
 def _monthly_means(values: np.ndarray, months: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,12 +3,14 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array, common_steps
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import check_flag
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.groups import COMPATIBLE, TAUS
 from gridtrend.trend.kernels import partial as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose
+from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid
 from gridtrend.trend.slopes import finish_line, sen_line
 
 
@@ -113,7 +115,7 @@ def partial_mann_kendall(
     """
     check_array(da, dim)
     check_array(covariate, dim)
-    compatible = choose("compat", compat, COMPATIBLE)
+    compatible, slope = choose("compat", compat, COMPATIBLE), check_flag("slope", slope)
     if compatible:
         tau, intercept, per = "a", "conover", "step"
     axis = time_axis(da, dim, per)
