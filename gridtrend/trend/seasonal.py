@@ -140,7 +140,7 @@ def seasonal_mann_kendall(
     """
     check_array(da, dim)
     compatible = choose("compat", compat, COMPATIBLE)
-    groups = seasons(da, dim, period, "cycle" if compatible else time_unit(per))
+    groups = seasons(da, dim, period, "cycle" if compatible or per == "cycle" else time_unit(per))
     result = grouped_test(
         da,
         dim,

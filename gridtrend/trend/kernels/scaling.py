@@ -32,7 +32,8 @@ def noise_correlation(lag, hurst):
     return 0.5 * (abs(lag + 1.0) ** power - 2.0 * abs(lag) ** power + abs(lag - 1.0) ** power)
 
 
-def _score_variance_of_noise(n, hurst):
+@unit
+def score_variance_of_noise(n, hurst):
     """Variance of S of `n` steps of fractional Gaussian noise (Hamed 2008, eq. 19), pairs of one shape together."""
     correlation = np.empty(n + 1)
     for lag in range(n + 1):
@@ -50,9 +51,10 @@ def _score_variance_of_noise(n, hurst):
     return 2.0 / math.pi * total
 
 
-score_variance_of_noise = jit(_score_variance_of_noise)
 # For the table, which Python makes: kept on disk as kernels are, so that later processes compile nothing.
-_table_entry = routine("float64(int64, float64)")(_score_variance_of_noise)
+@routine("float64(int64, float64)")
+def _table_entry(n, hurst):
+    return score_variance_of_noise(n, hurst)
 
 
 @functools.cache
