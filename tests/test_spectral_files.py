@@ -105,7 +105,7 @@ def test_one_spectrum_is_drawn_as_it_is(tmp_path):
     found = gt.red_noise(x, window=40, alpha=0.01)
     axes = plot.spectrum_plot(found.isel(cell=1), path=tmp_path / "a.png").axes[0]
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), found.power.isel(cell=1)[1:])
-    assert axes.lines[2].get_label() == "level: exceeded by red noise in 1 %"
+    assert axes.lines[2].get_label() == "level, exceeded by red noise in 1 %"
     assert axes.get_title(loc="left") == "Spectrum of index"
     two = plot.spectrum_plot(found).axes[0]
     assert two.get_title(loc="left") == "Spectrum of index, mean of 2 cells"
@@ -145,6 +145,7 @@ def test_a_spectrogram_of_dates_of_any_calendar_is_drawn():
         figure = plot.spectrogram_plot(gt.spectrogram(x, window=40))
         assert figure.axes[0].get_ylabel() == "frequency (day⁻¹)"
         assert figure.axes[1].get_ylabel() == "power spectral density (K² day)"
+        assert figure.axes[0].get_title(loc="left") == "Spectrogram of tas, mean of 2 cells"
         # Frequency zero is not among the rows.
         assert figure.axes[0].collections[0].get_array().shape == (20, 19)
 

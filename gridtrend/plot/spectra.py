@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,20 +61,20 @@ def spectrum_plot(
     >>> noise = xr.DataArray(np.random.default_rng(0).normal(size=2000), dims="time", attrs={"units": "K"})
     >>> figure = spectrum_plot(gt.red_noise(noise, window=100))
     >>> [line.get_label() for line in figure.axes[0].lines]
-    ['power', 'red noise', 'level: exceeded by red noise in 5 %']
+    ['power', 'red noise', 'level, exceeded by red noise in 5 %']
     """
     from matplotlib.figure import Figure as NewFigure
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     spectra = result[["power", "background", "level"]].sortby("frequency")
     spectra = spectra.isel(frequency=np.flatnonzero(spectra.frequency.values > 0)).compute()
-    mean, said = _mean_of_cells(spectra)
+    mean, said = _mean_of_cells(spectra, ["frequency"])
     if not (mean["power"] > 0).any():
         raise ValueError("there is no power above zero to draw; are all windows missing?")
     if ax is None:
         ax = NewFigure((7.0, 4.0), dpi=dpi, layout="compressed").add_subplot()
     alpha = float(result.attrs.get("alpha", 0.05))
-    of_cells = " in a cell" if said else ""
-    level = f"level: exceeded by red noise in {100 * alpha:g} %{of_cells}"
+    level = f"level{' for one cell' if said else ''}, exceeded by red noise in {100 * alpha:g} %"
     lines: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("power", "power", {"color": "0.1", "linewidth": 1.2}),
         ("background", "red noise", {"color": "tab:red", "linewidth": 1.0}),
@@ -88,28 +89,35 @@ def spectrum_plot(
     ax.set_ylabel(plain(_with_units(name[0], result["power"])), fontsize=9, parse_math=False)
     periods = ax.secondary_xaxis("top", functions=(_inverse, _inverse))
     periods.set_xlabel(_period_label(mean.frequency), fontsize=9)
-    for each in (ax, periods):
-        each.tick_params(which="both", labelsize=8)
+    for axis in (ax.xaxis, ax.yaxis, periods.xaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_tick_params(which="both", labelsize=8)
     legend = ax.legend(fontsize=8, frameon=False)
     for text in legend.get_texts():
         text.set_parse_math(False)
-    heading = f"Spectrum of {name[2] or 'the data'}{said}" if title is None else title
-    ax.set_title(plain(heading), loc="left", fontsize=11, fontweight="bold", parse_math=False)
+    _title(ax, f"Spectrum of {name[2] or 'the data'}{said}" if title is None else title)
     return _done(ax, path, dpi)
 
 
-def _mean_of_cells(spectra: xr.Dataset) -> tuple[xr.Dataset, str]:
+def _mean_of_cells(spectra: xr.Dataset, kept: list[Any]) -> tuple[xr.Dataset, str]:
     """The mean over cells that have a spectrum, weighted by area if there is a latitude; and what it is the mean of."""
-    cells = [name for name in spectra["power"].dims if name != "frequency"]
-    count = int(spectra["power"].notnull().any("frequency").sum())
+    cells = [name for name in spectra["power"].dims if name not in kept]
+    count = int(spectra["power"].notnull().any(kept).sum())
     if count <= 1:
-        return spectra.mean(cells), ""
+        return spectra.mean(cells, keep_attrs=True), ""
     latitude, _ = coordinates(spectra["power"])
     if latitude is None or not set(spectra[latitude].dims) <= set(cells):
-        return spectra.mean(cells), f", mean of {count:,} cells"
+        return spectra.mean(cells, keep_attrs=True), f", mean of {count:,} cells"
     degrees = spectra[latitude].astype(float).fillna(90.0)
     area = degrees.copy(data=np.cos(np.radians(degrees.values)).clip(0))
-    return spectra.weighted(area).mean(cells), f", mean of {count:,} cells by area"
+    return spectra.weighted(area).mean(cells, keep_attrs=True), f", mean of {count:,} cells by area"
+
+
+def _title(ax: Axes, text: str) -> None:
+    """A heading in as many lines as it needs."""
+    ax.set_title(textwrap.fill(plain(text), 64), loc="left", fontsize=11, fontweight="bold", parse_math=False)
 
 
 def _inverse(values: Any) -> Any:
@@ -137,8 +145,8 @@ def spectrogram_plot(
     Parameters
     ----------
     power : DataArray, shape (..., frequency, time, ...)
-        What `spectrogram` returned, in memory, lazy or read back from a file. The mean over all other dimensions is
-        drawn: select a cell, or weight them, before.
+        What `spectrogram` returned, in memory, lazy or read back from a file. The mean over all cells that have a spectrum is
+        drawn, weighted by area where there is a latitude.
     path : path, optional
         Also write the picture there; the suffix says the format.
     title : str, optional
@@ -178,9 +186,10 @@ def spectrogram_plot(
     from matplotlib.figure import Figure as NewFigure
 
     dim = _window_dim(power)
-    mean = power.mean([name for name in power.dims if name not in (dim, "frequency")], keep_attrs=True)
-    mean = mean.transpose("frequency", dim).sortby("frequency")
-    mean = mean.isel(frequency=np.flatnonzero(mean.frequency.values != 0)).compute()
+    power = power.sortby("frequency")
+    power = power.isel(frequency=np.flatnonzero(power.frequency.values != 0))
+    means, said = _mean_of_cells(power.to_dataset(name="power"), ["frequency", dim])
+    mean = means["power"].transpose("frequency", dim).compute()
     positive = mean.values[mean.values > 0]
     if not positive.size:
         raise ValueError("there is no power above zero to draw; are all windows missing?")
@@ -203,8 +212,7 @@ def spectrogram_plot(
     ax.tick_params(labelsize=8)
     ax.set_xlabel(str(dim), fontsize=9)
     ax.set_ylabel(_with_units("frequency", mean.frequency), fontsize=9)
-    heading = f"Spectrogram of {name[2] or 'the data'}" if title is None else title
-    ax.set_title(plain(heading), loc="left", fontsize=11, fontweight="bold", parse_math=False)
+    _title(ax, f"Spectrogram of {name[2] or 'the data'}{said}" if title is None else title)
     return _done(ax, path, dpi)
 
 

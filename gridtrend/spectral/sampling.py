@@ -179,6 +179,11 @@ def _readable_unit(days: float) -> str:
     return "second"
 
 
+def _written(value: Any) -> str:
+    """A time as short as it can be written: dates at midnight without the time of day."""
+    return np.datetime_as_string(value, unit="auto") if isinstance(value, np.datetime64) else str(value)
+
+
 def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
     """The step of values of `days` each, which all are equal."""
     step = (values[-1] - values[0]) / (values.size - 1)
@@ -187,7 +192,7 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         gaps = np.diff(values)
         usual = np.median(gaps)
         place = int(np.argmax(np.abs(gaps - usual)))
-        where = "" if coordinate is None else f", for one after {coordinate.values[place]}"
+        where = "" if coordinate is None else f", for one after {_written(coordinate.values[place])}"
         problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by {_difference(gaps)}{where}. "
             "A spectrum needs equal steps:"
