@@ -250,6 +250,20 @@ def test_the_middle_of_times_near_the_largest_numbers():
     assert np.isnan(gt.kendall_tau(infinite, infinite).time)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, "text", 5])
+@pytest.mark.parametrize("place", [0, 3])
+def test_dates_that_are_missing_have_no_period(missing, place):
+    dates = xr.date_range("2000", periods=6, freq="YS", calendar="noleap", use_cftime=True).values.copy()
+    dates[place] = missing
+    da = xr.DataArray(np.arange(6.0), {"time": ("time", dates)}, "time")
+    # Ranks need no times.
+    result = gt.kendall_tau(da, da)
+    assert float(result.tau) == pytest.approx(1.0)
+    assert "time" not in result.coords
+    with pytest.raises((TypeError, ValueError), match="time"):
+        gt.theil_sen(da)
+
+
 def test_units_of_a_network_are_words_or_none():
     for units, expected in (({"a": 1}, None), (1, "1"), (b"mm", "mm"), ("degC", "K")):
         result = gt.neural.fit_per_cell(FIELD.assign_attrs(units=units), min_valid=5, epochs=1)
