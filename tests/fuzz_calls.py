@@ -162,7 +162,8 @@ def accessor(rng, name, function, odd):
         )
     required = {p.name for p in inspect.signature(public()[method]).parameters.values() if p.default is p.empty}
     options = drawn.options if chance(rng, 1 - odd) else {n: v for n, v in drawn.options.items() if n in required}
-    return Call(f"accessor.{method}", _of_accessor(method), (data, *others), options, ("time", *listed(drawn.whole)))
+    whole = ("time", *listed(drawn.whole), *(data.dims if "over" not in options else ()))
+    return Call(f"accessor.{method}", _of_accessor(method), (data, *others), options, whole)
 
 
 def _of_accessor(method):

@@ -203,11 +203,16 @@ def test_problems_without_cells_have_no_solutions(shape):
     assert out.residual.size == 0
 
 
-def test_a_model_in_chunks_predicts_as_in_memory():
+def test_a_model_in_chunks_predicts_as_in_memory(no_compute):
     model = gt.neural.fit_per_cell(FIELD, min_valid=5, epochs=2)
     expected = gt.neural.predict_per_cell(FIELD, model)
     for size in (1, 2):
-        found = gt.neural.predict_per_cell(FIELD.chunk(x=1), model.chunk(parameter=size, x=1))
+        # Coordinates beside those of dimensions stay in memory: to compare them computes nothing.
+        label = {"label": ("x", list("abc"))}
+        lazy = model.assign({name: da.copy(data=da.variable.chunk(x=1).data) for name, da in model.data_vars.items()})
+        lazy["weights"] = lazy.weights.chunk(parameter=size)
+        with no_compute():
+            found = gt.neural.predict_per_cell(FIELD.chunk(x=1).assign_coords(label), lazy.assign_coords(label))
         np.testing.assert_array_equal(found.compute(), expected)
 
 
