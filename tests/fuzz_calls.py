@@ -153,16 +153,12 @@ def accessor(rng, name, function, odd):
     drawn = DRAWN[method](rng, method, public()[method], odd)
     data, *others = drawn.args
     if isinstance(data, xr.DataArray) and chance(rng, 0.5) and "time" in data.dims:
-        data = (
-            dataset(rng, odd)
-            if chance(rng, 0.5)
-            else data.rename("tas").to_dataset()
-            if "tas" not in data.coords
-            else data
-        )
-    required = {p.name for p in inspect.signature(public()[method]).parameters.values() if p.default is p.empty}
+        data = dataset(rng, odd) if chance(rng, 0.5) else data.drop_vars("tas", errors="ignore").to_dataset(name="tas")
+    parameters = inspect.signature(public()[method]).parameters
+    required = {p.name for p in parameters.values() if p.default is p.empty}
     options = drawn.options if chance(rng, 1 - odd) else {n: v for n, v in drawn.options.items() if n in required}
-    return Call(f"accessor.{method}", _of_accessor(method), (data, *others), options, ("time", *listed(drawn.whole)))
+    whole = ("time", *listed(drawn.whole), *(data.dims if "over" in set(parameters) - set(options) else ()))
+    return Call(f"accessor.{method}", _of_accessor(method), (data, *others), options, whole)
 
 
 def _of_accessor(method):

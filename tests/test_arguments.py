@@ -203,11 +203,16 @@ def test_problems_without_cells_have_no_solutions(shape):
     assert out.residual.size == 0
 
 
-def test_a_model_in_chunks_predicts_as_in_memory():
+def test_a_model_in_chunks_predicts_as_in_memory(no_compute):
     model = gt.neural.fit_per_cell(FIELD, min_valid=5, epochs=2)
     expected = gt.neural.predict_per_cell(FIELD, model)
     for size in (1, 2):
-        found = gt.neural.predict_per_cell(FIELD.chunk(x=1), model.chunk(parameter=size, x=1))
+        # Coordinates beside those of dimensions stay in memory: to compare them computes nothing.
+        label = {"label": ("x", list("abc"))}
+        lazy = model.assign({name: da.copy(data=da.variable.chunk(x=1).data) for name, da in model.data_vars.items()})
+        lazy["weights"] = lazy.weights.chunk(parameter=size)
+        with no_compute():
+            found = gt.neural.predict_per_cell(FIELD.chunk(x=1).assign_coords(label), lazy.assign_coords(label))
         np.testing.assert_array_equal(found.compute(), expected)
 
 
@@ -248,6 +253,20 @@ def test_the_middle_of_times_near_the_largest_numbers():
     assert float(gt.kendall_tau(da, da).time) == 0.0
     infinite = da.assign_coords(time=[-np.inf, 0.0, 1.0, np.inf])
     assert np.isnan(gt.kendall_tau(infinite, infinite).time)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "text", 5])
+@pytest.mark.parametrize("place", [0, 3])
+def test_dates_that_are_missing_have_no_period(missing, place):
+    dates = xr.date_range("2000", periods=6, freq="YS", calendar="noleap", use_cftime=True).values.copy()
+    dates[place] = missing
+    da = xr.DataArray(np.arange(6.0), {"time": ("time", dates)}, "time")
+    # Ranks need no times.
+    result = gt.kendall_tau(da, da)
+    assert float(result.tau) == pytest.approx(1.0)
+    assert "time" not in result.coords
+    with pytest.raises((TypeError, ValueError), match="time"):
+        gt.theil_sen(da)
 
 
 def test_units_of_a_network_are_words_or_none():

@@ -129,8 +129,12 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     if dim not in da.coords or da.sizes[dim] == 0:
         return {}
     values = da[dim].values
-    dates = values.dtype.kind == "M" or hasattr(values[0], "calendar")
-    if not dates and values.dtype.kind not in "miuf":
+    # Of objects, all must be dates of one calendar to have a first and a last.
+    if values.dtype.kind == "O":
+        kinds = {(getattr(value, "calendar", None), getattr(value, "has_year_zero", None)) for value in values}
+        if len(kinds) != 1 or (None, None) in kinds:
+            return {}
+    elif values.dtype.kind not in "Mmiuf":
         return {}
     first, last = values.min(), values.max()
     with with_year_zero() if values.dtype.kind == "O" else contextlib.nullcontext():

@@ -246,7 +246,8 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"network of {_limits(parameters['layers']).size}."
         )
     if arrays[0].chunks is not None:
-        arrays[0] = arrays[0].chunk(parameter=-1)
+        # The values alone: coordinates in chunks would be computed to be compared.
+        arrays[0] = arrays[0].copy(data=arrays[0].variable.chunk(parameter=-1).data)
     try:
         xr.align(da.isel({dim: 0}, drop=True), *arrays, join="exact", copy=False)
     except ValueError as error:

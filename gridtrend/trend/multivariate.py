@@ -160,6 +160,6 @@ def _stacked_variables(ds: xr.Dataset, dim: str, over: str, slope: bool) -> xr.D
         plain = {name: in_float64(da, dim, moved=not slope) if is_wide(da.dtype) else da for name, da in plain.items()}
     da = xr.Dataset(plain).to_array(over).rename(None)
     if da.chunks is not None:
-        da = da.chunk({over: -1})
+        da = da.copy(data=da.variable.chunk({over: -1}).data)
     together = " and ".join(map(str, names)) if len(names) < 4 else f"{len(names)} variables"
     return da.assign_attrs(long_name=together, units=units.pop()) if len(units) == 1 else da
