@@ -65,7 +65,8 @@ def _fill(file, shape, dims, *, chunks=None, dtype="f4", names=("tas",), **optio
         if dtype == "i2":
             variable.scale_factor = 0.01
         if chunks:
-            variable.set_var_chunk_cache(500_000_000)
+            # Each chunk is packed once, when all of it is there: with few slots, chunks drive one another out.
+            variable.set_var_chunk_cache(500_000_000, 100_003, 0.0)
         steps = 1 if shape[0] < 1000 else 1000
         for start in range(0, shape[0], steps):
             stop = min(start + steps, shape[0])

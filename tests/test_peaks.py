@@ -68,6 +68,13 @@ def test_a_run_with_slopes_stays_below_its_limit(tmp_path, options, out):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cold", [False, True])
+@pytest.mark.parametrize("layout", ["one map a chunk", "columns", "Zarr 3"])
+def test_the_least_that_works_works(tmp_path, layout, cold):
+    check_peak(tmp_path, layout, ".zarr", "--no-slope", "--threads", "2", limit=300e6, cold=cold)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["one map a chunk", "columns", "Zarr, shards"])
 def test_workers_stay_below_the_limit_together(tmp_path, layout):
     check_peak(tmp_path, layout, ".zarr", "--no-slope", "--workers", "2", limit=1200e6)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
 
 import dask
@@ -383,6 +384,13 @@ def test_what_a_lazy_result_is_computed_from_is_not_replaced(record, field, name
 def test_data_in_memory_come_from_nowhere(record, field):
     opened = xr.open_dataset(record, chunks={"lat": 2})
     assert io.sources(opened) == [os.fspath(record)]
+    classic = record.with_name("classic.nc")
+    field.to_netcdf(classic, engine="scipy")
+    with classic.open("rb") as file, xr.open_dataset(file, engine="scipy", chunks={}) as found:
+        assert io.sources(found) == [os.fspath(classic)]
+    # Other files that are open are no sources of these data.
+    with xr.open_dataset(BytesIO(classic.read_bytes()), engine="scipy", chunks={}) as found:
+        assert io.sources(found) == []
     for data in (field, field.chunk(lat=1), opened.load(), opened["tas"].gridtrend.theil_sen().compute()):
         assert io.sources(data) == []
 

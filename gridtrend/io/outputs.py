@@ -33,8 +33,9 @@ def write(
     """Write a result, computing it on the way where it is lazy.
 
     It grows in a hidden folder beside the output and is moved into place when it is complete: whatever goes wrong, there is
-    no half file, and what was there before is untouched. Only files, and Zarr stores that gridtrend wrote, are replaced. A lazy result is computed region by region, on whatever scheduler
-    dask is set to: netCDF is written by this process, Zarr by whoever computes.
+    no half file, and what was there before is untouched. Only files, and Zarr stores that gridtrend wrote, are replaced, and
+    none that a lazy result is computed from. A lazy result is computed region by region, on whatever scheduler dask is set
+    to: netCDF is written by this process, Zarr by whoever computes.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def write(
     Raises
     ------
     OutputError
-        If it cannot be written, or another run is writing it. What goes wrong in the computation is raised as it is.
+        If it cannot be written, it is computed from what it would replace, or another run is writing it. What goes wrong in
+        the computation is raised as it is.
     InputError
         If a file that it is computed from cannot be read, or changed meanwhile.
 

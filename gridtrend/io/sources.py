@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from xarray.backends import FileManager
 
 # Ends of names of files and stores that functions of a user may open when they are called.
 SUFFIXES = (".nc", ".nc4", ".zarr")
@@ -61,8 +62,11 @@ def _paths(item: Any) -> Iterable[Any]:
         case "gridtrend":
             return [part.path for part in getattr(item, "parts", ()) if hasattr(part, "path")]
         case "xarray":
-            # A file that xarray opens, and closes and opens again when it has too many.
-            return getattr(item, "_args", ()) if hasattr(item, "acquire") else ()
+            # What xarray opens, and closes and opens again when it has too many: a path, or a file that is open.
+            opened = getattr(item, "_args", ()) if isinstance(item, FileManager) else ()
+            return [getattr(argument, "name", argument) for argument in opened]
+        case "_io":
+            return [getattr(item, "name", None)]
         case "zarr":
             store = getattr(item, "store", item)
             path = getattr(store, "path", None)
@@ -87,6 +91,9 @@ def _parts(item: Any) -> Iterator[Any]:
         yield item.__self__
     elif isinstance(item, functools.partial):
         yield from (item.func, item.args, item.keywords)
+    elif isinstance(item, FileManager):
+        # It knows all other files that are open, too.
+        yield getattr(item, "_value", None)
     elif type(item).__module__.partition(".")[0] in LOOKED_INTO:
         slots = [name for kind in type(item).__mro__ for name in _names(getattr(kind, "__slots__", ()))]
         yield from (getattr(item, name, None) for name in [*getattr(item, "__dict__", ()), *slots])
