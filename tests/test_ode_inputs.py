@@ -142,3 +142,19 @@ def test_energy_drift_needs_a_run():
             gt.ode.energy_drift(hamiltonian, found)
     with pytest.raises(TypeError, match=r"takes 1 argument, and is called as hamiltonian\(y, p\)"):
         gt.ode.energy_drift(lambda y: y.x, found)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-14])
+def test_states_below_the_tolerance_of_the_reference_have_no_rate(size):
+    def decay(t, y, p):
+        return (-y.mass,)
+
+    start = xr.Dataset({"mass": ("cell", [1.0, size])})
+    found = gt.ode.convergence_rate(decay, start, (0.0, 1.0), method="rk4", resolutions=(4, 8, 16))
+    np.testing.assert_allclose(found.rate[0], 4.0, atol=0.2)
+    assert np.isnan(found.rate[1])
+    # exp(-1) by hand.
+    exact = gt.ode.convergence_rate(
+        decay, start, (0.0, 1.0), method="rk4", resolutions=(4, 8, 16), exact=start * np.exp(-1.0)
+    )
+    np.testing.assert_allclose(exact.rate, 4.0, atol=0.2)

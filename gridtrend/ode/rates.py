@@ -20,6 +20,8 @@ RESOLUTIONS = (16, 32, 64, 128, 256, 512, 1024)
 _ANY_ERROR = 1e100
 # Errors below this, relative to the state, are rounding and that of the reference: they do not fall with the step.
 _ROUNDING = 1e3 * 2.220446049250313e-16
+# What the reference tolerates, and how many times as large errors are that it resolves.
+_ATOL, _RESOLVED = 1e-15, 100.0
 
 
 def convergence_rate(
@@ -45,7 +47,8 @@ def convergence_rate(
     resolutions : sequence of int
         Numbers of equal steps from t[0] to t[1], increasing, each the same multiple of the one before.
     exact : Dataset or dict, optional
-        The states at t[1], by name. Without it, the reference is `dop853` with a relative tolerance of 1e-13.
+        The states at t[1], by name. Without it, the reference is `dop853` with a relative tolerance of 1e-13
+        and an absolute one of 1e-15: give states that are smaller than that in larger units.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def convergence_rate(
             Rate between a resolution and the one before.
         rate : float64
             Slope of the straight line through log(error) against log(step), by least squares over the resolutions whose error
-            is above rounding (2e-13 of the state); NaN where fewer than two are.
+            is above rounding (2e-13 of the state) and, without `exact`, above 1e-13; NaN where fewer than two are.
         error_constant : float64
             C in error = C step**p at the finest of these resolutions, where p is the method's order.
         richardson_rate : float64, (resolution, ...)
@@ -100,9 +103,11 @@ def convergence_rate(
     start = initial_state(y0, state)
     options = {"params": params, "jacobian": jacobian, "state": state}
     names = [name_of(y0)] if isinstance(y0, xr.DataArray) else list(start)
+    # Of states as small as what the reference tolerates, it knows no digit.
+    least = 0.0 if exact is not None else _RESOLVED * _ATOL
     exact = _reference(rhs, y0, span, methods, start, options) if exact is None else _given(exact, names)
     found = [
-        _rates([_last(rhs, y0, span, one, n, options) for n in resolutions], exact, names, state)
+        _rates([_last(rhs, y0, span, one, n, options) for n in resolutions], exact, names, state, least)
         .assign_coords(resolution=list(resolutions), step=("resolution", (span[1] - span[0]) / np.array(resolutions)))
         .pipe(_fitted, METHODS[one].order)
         for one in methods
@@ -131,7 +136,7 @@ def _reference(
         cell = first_cell(t[0], [*start.values()], [*params.values()])
         system = make_system(rhs, tuple(start), tuple(params), 0, "velocity_verlet", cell)
         rhs = Acceleration(rhs) if system.form == "acceleration" else rhs
-    return integrate(rhs, y0, t, method="dop853", rtol=1e-13, atol=1e-15, **options).isel(t=0)
+    return integrate(rhs, y0, t, method="dop853", rtol=1e-13, atol=_ATOL, **options).isel(t=0)
 
 
 def _given(exact: Any, names: list[str]) -> Any:
@@ -194,15 +199,15 @@ def _norm(*pairs: Any, within: bool) -> Any:
         return np.ldexp((total.sum(-1) if within else total) ** 0.5, power)
 
 
-def _rates(runs: list[xr.Dataset], exact: Any, states: list[str], state: str) -> xr.Dataset:
-    """Errors, and the differences of successive runs."""
+def _rates(runs: list[xr.Dataset], exact: Any, states: list[str], state: str, least: float) -> xr.Dataset:
+    """Errors, the differences of successive runs, and the errors, at least `least`, below which none are resolved."""
     runs = [run.drop_vars(["status", "n_steps"]) for run in runs]
     errors = [_distance(run, exact, states, state) for run in runs]
     differences = [_distance(a, b, states, state) for a, b in itertools.pairwise(runs)]
     # Each resolution's difference from the one before; the first has none.
     differences.insert(0, xr.full_like(differences[0], np.nan))
     size = _distance(exact, dict.fromkeys(states, 0.0), states, state)
-    parts = {"error": errors, "difference": differences, "floor": [_ROUNDING * size] * len(errors)}
+    parts = {"error": errors, "difference": differences, "floor": [(_ROUNDING * size).clip(min=least)] * len(errors)}
     return xr.Dataset({name: xr.concat(part, "resolution") for name, part in parts.items()}).drop_vars(
         "t", errors="ignore"
     )
