@@ -10,10 +10,9 @@ from gridtrend.bvp.blocks import LinearProblem, Slot
 from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, ends, names
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.results import NAMES, ORDERS, check_alike, dataset
-from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import map_cells
+from gridtrend.grid.checks import as_dataarray, check_chunks, choose, is_number
 from gridtrend.grid.names import refuse_taken
-from gridtrend.grid.numbers import is_number
 
 MISSING = ("propagate", "trim")
 

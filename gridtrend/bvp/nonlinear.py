@@ -12,8 +12,8 @@ from gridtrend.bvp.newton import NonlinearProblem
 from gridtrend.bvp.results import NAMES, check_alike, dataset
 from gridtrend.bvp.right_hand_side import RightHandSide, states_of
 from gridtrend.grid.apply import map_cells
+from gridtrend.grid.checks import is_whole
 from gridtrend.grid.names import refuse_taken
-from gridtrend.grid.numbers import is_whole
 
 
 def solve(

@@ -1,6 +1,5 @@
 """Running a kernel on named arrays: the only caller of `xarray.apply_ufunc`."""
 
-import math
 import types
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import xarray as xr
 from gridtrend.engine.output import Output
 from gridtrend.engine.wide import counted, is_wide
 from gridtrend.grid.cf import data_name, output_attrs
-from gridtrend.grid.dialect import either
+from gridtrend.grid.checks import check_alike, check_array, check_chunks
 from gridtrend.grid.timeaxis import TimeAxis, period
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def apply(
         if "time" in block.core_dims:
             check_array(array, dim)
             check_chunks(array, dim)
-    _check_alike([array for array in arrays if dim in array.dims], dim)
+    check_alike([array for array in arrays if dim in array.dims], dim)
     if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
         # dask divides by sizes.
         return apply(kernel, *map(_without_values, arrays), dim=dim, axis=axis, **parameters).chunk()
@@ -298,86 +297,3 @@ def package_version() -> str:
     from gridtrend import __version__
 
     return __version__
-
-
-def as_dataarray(values: Any, dim: Hashable) -> str:
-    """The call that names the dimensions of plain values, as many as they have."""
-    try:
-        n = np.ndim(values)
-    except ValueError:
-        n = 1
-    names = [dim, *(name for name in ("lat", "lon") if name != dim)]
-    dims = [dim] if n < 2 else names[:n] if n > 2 else [dim, "cell"]
-    dims += [f"dim_{i}" for i in range(len(dims), n)]
-    return f"xarray.DataArray(values, dims={dims[0]!r})" if n < 2 else f"xarray.DataArray(values, dims={tuple(dims)!r})"
-
-
-def check_array(array: Any, dim: Hashable, *, kinds: str = "biuf") -> None:
-    """Refuse what is not a DataArray of numbers (real ones, unless `kinds` has a "c") with a dimension `dim`."""
-    if isinstance(array, xr.Dataset):
-        raise TypeError(
-            f"one variable at a time is expected, not a Dataset. Pick one, ds[{next(iter(array), 'name')!r}], "
-            "or take all that have the dimension with ds.gridtrend.<function>(...)."
-        )
-    if not isinstance(array, xr.DataArray):
-        raise TypeError(
-            f"an xarray.DataArray is expected, not {type(array).__name__}. Name its dimensions: {as_dataarray(array, dim)}."
-        )
-    name = f"{array.name!r}" if array.name is not None else "the array"
-    if dim not in array.dims:
-        dims = ", ".join(map(repr, array.dims)) or "none"
-        raise ValueError(
-            f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: "
-            + either("dim=...", "--dim NAME")
-        )
-    if array.dtype.kind not in kinds:
-        raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. {_as_numbers(array.dtype.kind)}")
-    unknown = [size for size in array.shape if math.isnan(size)]
-    if unknown:
-        raise ValueError(
-            f"{name} has dask chunks of unknown sizes, as a selection by lazy values leaves them. Have them counted first: "
-            "da.copy(data=da.data.compute_chunk_sizes())."
-        )
-
-
-def _as_numbers(kind: str) -> str:
-    """How to make real numbers of another kind of value; a missing value must stay one."""
-    return {
-        "m": "These are durations: divide them by a unit of time, da / np.timedelta64(1, 'D'), which leaves missing ones "
-        "missing (.astype(float) would make numbers of them).",
-        "M": "These are dates: count them in a unit of time, (da - np.datetime64('1970-01-01')) / np.timedelta64(1, 'D'), "
-        "which leaves missing ones missing (.astype(float) would make numbers of them).",
-        "c": "These are complex: take their real part, da.real, or their size, abs(da).",
-    }.get(kind, "Convert it with .astype(float).")
-
-
-def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
-    """Refuse arrays of different lengths or coordinates, with the call that brings them together."""
-    if len(arrays) < 2:
-        return
-    sizes = [array.sizes[dim] for array in arrays]
-    if len(set(sizes)) > 1:
-        raise ValueError(
-            f"the arrays have {' and '.join(map(str, sizes))} steps along {dim!r}, and each step of one belongs to one of "
-            "the other. Give both a coordinate, and keep the steps they share: x, y = xarray.align(x, y)."
-        )
-    try:
-        xr.align(*arrays, join="exact", copy=False)
-    except ValueError as error:
-        raise ValueError(
-            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
-            "first: x, y = xarray.align(x, y)."
-        ) from None
-
-
-def check_chunks(array: xr.DataArray, dim: str) -> None:
-    """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
-    # Those of coordinates are no matter.
-    chunks = array.variable.chunksizes.get(dim, ())
-    if len(chunks) > 1:
-        others = "".join(f", {other!r}: 'auto'" for other in array.dims if other != dim)
-        raise ValueError(
-            f"dimension {dim!r} is split over {len(chunks)} dask chunks, and every cell needs its whole series. Rechunk "
-            f"first: da.chunk({{{dim!r}: -1{others}}}). That moves all {array.nbytes / 1e6:,.0f} MB once between chunks; "
-            f"opening the file with chunks={{{dim!r}: -1}} moves nothing."
-        )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.apply import apply
 from gridtrend.grid.cf import slope_units, temperature_kind, unit_text
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_array, choose
 from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.grid.numbers import check_flag
+from gridtrend.grid.checks import check_flag
 from gridtrend.neural.features import Names, check_names, read_features
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered import fit_mlp, mlp_forward, softmax

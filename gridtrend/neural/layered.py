@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered_network import LOSSES, Network
 from gridtrend.neural.options import check_pair, check_whole

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.neural.kernels.activations import IDENTITY, RELU
 from gridtrend.neural.kernels.layers import activate, cross_entropy, differentiate, squared_error
 from gridtrend.neural.labels import read_labels

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from gridtrend.grid.numbers import is_number, is_whole
+from gridtrend.grid.checks import is_number, is_whole
 
 
 def check_number(name: str, value: Any) -> float:

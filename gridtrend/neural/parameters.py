@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.neural.kernels.activations import IDENTITY, RELU, SIGMOID, TANH
 from gridtrend.neural.shapes import Array
 

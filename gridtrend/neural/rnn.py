@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.grid.numbers import check_flag
+from gridtrend.grid.checks import check_flag
 from gridtrend.neural.estimators import Estimator, explained
 from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.recurrent import fit_rnn, rnn_forward

@@ -9,8 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gridtrend.grid.choices import choose
-from gridtrend.grid.numbers import check_flag, check_seed
+from gridtrend.grid.checks import check_flag, check_seed, choose
 from gridtrend.neural.kernels.layers import adam_step, momentum_step
 from gridtrend.neural.options import check_number, check_whole
 from gridtrend.neural.shapes import Array

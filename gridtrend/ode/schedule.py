@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import check_chunks
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_chunks, choose
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.timeaxis import time_axis
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
-from gridtrend.grid.numbers import is_number
+from gridtrend.grid.checks import is_number
 from gridtrend.ode.functions import make_system
 from gridtrend.ode.inputs import check_events, check_names, initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS

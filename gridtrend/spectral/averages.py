@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_alpha, choose
 from gridtrend.spectral.means import (
     apply_to,
-    check_alpha,
     independence,
     mean_cross_power,
     mean_power,

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.numbers import is_number
 from gridtrend.spectral import blocks
 from gridtrend.spectral.setup import Blocks, Setup, long_name
 from gridtrend.spectral.tapers import effective_segments
@@ -37,12 +36,6 @@ def with_count(da: xr.DataArray, found: Blocks, totals: Any) -> xr.DataArray:
 def _described(da: xr.DataArray, attrs: dict[str, Any]) -> xr.DataArray:
     da.coords["n_segments"].attrs = attrs
     return da
-
-
-def check_alpha(alpha: Any) -> None:
-    """Refuse what is not a significance level."""
-    if not is_number(alpha) or not 0.0 < alpha < 1.0:
-        raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
 
 
 def mean_sums(setup: Setup) -> tuple[Blocks, Any]:

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.checks import check_alpha
 from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
 from gridtrend.spectral.background import frequencies_of, red_noise_in_windows
-from gridtrend.spectral.means import apply_to, check_alpha, count_attrs, independence, mean_sums, where_known
+from gridtrend.spectral.means import apply_to, count_attrs, independence, mean_sums, where_known
 from gridtrend.spectral.sampling import Duration
 from gridtrend.spectral.setup import long_name, prepare
 from gridtrend.spectral.tapers import Taper, effective_segments

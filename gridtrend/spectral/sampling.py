@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import LARGEST_WHOLE, choose, is_number
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import either, given
-from gridtrend.grid.numbers import LARGEST_WHOLE, is_number
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import no_times, time_axis, unknown_unit
 from gridtrend.grid.timeunits import DAYS, YEARS, unit_named

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import check_array, package_version
+from gridtrend.grid.apply import package_version
 from gridtrend.grid.cf import data_name, slope_units, unit_text
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_array, choose, is_whole
 from gridtrend.grid.dialect import either, given
-from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import described
 from gridtrend.spectral.fft import ROWS
 from gridtrend.spectral.sampling import Duration, Sampling, regular

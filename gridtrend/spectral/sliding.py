@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.spectral.kernels.sliding import sliding_power
 from gridtrend.spectral.tiles import Array, Recipe, Tile
 
 # Longest hop and shortest window for which this takes less time than transforms (benchmarks/spectral.py).
@@ -53,6 +52,9 @@ def slider(recipe: Recipe, transform: Callable[[Recipe], Callable[[Array], Array
         real = spectrum.real * (turn != 0)
         count = tile.windows[0].shape[1]
         series = tile.series[0][:, : (count - 1) * recipe.hop + length]
+        # The only kernel of spectra: whoever does not need it does not wait for numba.
+        from gridtrend.spectral.kernels.sliding import sliding_power
+
         return np.asarray(sliding_power(series, real, imaginary, hop=recipe.hop, count=count, **options))
 
     return power

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.cf import unit_text
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.spectral import blocks
 from gridtrend.spectral.sampling import Duration
 from gridtrend.spectral.setup import ENDS, SCALINGS, Setup, long_name, prepare

@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend.change_search import find_change
 from gridtrend.trend.kernels import change_points as kernels

@@ -9,14 +9,14 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.engine.output import Output
-from gridtrend.grid.apply import apply, apply_function, check_array
+from gridtrend.grid.apply import apply, apply_function
 from gridtrend.grid.calendars import with_year_zero
+from gridtrend.grid.checks import check_alpha, check_array, check_min_valid, check_seed
 from gridtrend.grid.dates import with_dates
-from gridtrend.grid.numbers import check_seed
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels
-from gridtrend.trend.options import check_alpha, check_draws, check_min_valid
+from gridtrend.trend.options import check_draws
 
 P_VALUE = Output("p_value", "p-value of the test for a change of {data}", attrs=(("valid_range", (0.0, 1.0)),))
 NAMES = ("statistic", "p_value", "change_time", "mean_before", "mean_after", "n_valid", "change")

@@ -2,12 +2,12 @@
 
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import apply
+from gridtrend.grid.checks import check_array, check_min_valid, choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend.cycle import ANOMALIES, CORRELATES, warn_of_cycle
 from gridtrend.trend.kernels import kendall as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_min_valid
+from gridtrend.trend.options import ALTERNATIVES
 
 VARIANTS = {"a": kernels.TAU_A, "b": kernels.TAU_B, "c": kernels.TAU_C}
 P_VALUES = {"asymptotic": kernels.ASYMPTOTIC, "exact": kernels.EXACT, "auto": kernels.AUTO}

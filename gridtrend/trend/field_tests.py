@@ -6,11 +6,10 @@ from typing import Any
 import xarray as xr
 
 from gridtrend.engine.output import Output
-from gridtrend.grid.apply import apply_function, check_array
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import apply_function
+from gridtrend.grid.checks import check_alpha, check_array, choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend import multiple_tests, permutation
-from gridtrend.trend.options import check_alpha
 
 METHODS = {"bh": 0, "by": 1, "bky": 2, "walker": 3, "maxt": 4}
 NAMES = {

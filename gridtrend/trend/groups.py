@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array, check_chunks
-from gridtrend.grid.choices import choose
-from gridtrend.grid.numbers import check_flag
+from gridtrend.grid.apply import apply
+from gridtrend.grid.checks import check_alpha, check_array, check_chunks, check_flag, check_min_valid, choose
 from gridtrend.grid.timeaxis import TimeAxis, period, time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels import groups as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
-from gridtrend.trend.options import ALTERNATIVES, P_VALUES, check_alpha, check_min_valid, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": TAU_A, "b": TAU_B}

@@ -6,8 +6,8 @@ import xarray as xr
 from gridtrend.engine.wide import is_wide
 from gridtrend.grid.apply import in_float64
 from gridtrend.grid.cf import unit_text
+from gridtrend.grid.checks import check_flag
 from gridtrend.grid.names import distinct
-from gridtrend.grid.numbers import check_flag
 from gridtrend.trend.groups import over_test
 from gridtrend.trend.variables import numeric_variables
 

@@ -3,8 +3,7 @@
 import math
 from statistics import NormalDist
 
-from gridtrend.grid.dialect import given
-from gridtrend.grid.numbers import is_number, is_whole
+from gridtrend.grid.checks import MOST_COUNTED, check_alpha, is_whole
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
@@ -19,32 +18,11 @@ ALTERNATIVES = {
 
 P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
 
-# The least level that quantiles are computed for.
-SMALLEST = 1e-300
-# As many as compiled code counts: more valid values, or more draws, than any record has, or any process makes.
-MOST = 2**31 - 1
-
-
-def check_alpha(alpha: float) -> float:
-    """A significance level, between 0 and 1."""
-    if not (is_number(alpha) and SMALLEST < alpha < 1.0):
-        raise ValueError(
-            f"{given('alpha', alpha)} is not a significance level; give a number between 0 and 1, such as 0.05."
-        )
-    return float(alpha)
-
-
-def check_min_valid(min_valid: int) -> int:
-    """A number of valid values, at least 1."""
-    if not is_whole(min_valid, 1, MOST):
-        raise ValueError(f"{given('min_valid', min_valid)} is not a number of values; give a whole number from 1 on.")
-    return int(min_valid)
-
 
 def check_draws(name: str, draws: int, alpha: float) -> int:
     """A number of random draws that can show significance at level `alpha`."""
     # The smallest p-value is 1 / (draws + 1).
-    if not is_whole(draws, 1 / alpha - 1, MOST):
+    if not is_whole(draws, 1 / alpha - 1, MOST_COUNTED):
         raise ValueError(
             f"{name}={draws!r} cannot show significance at {alpha:g}; give a whole number, at least "
             f"{math.ceil(1 / alpha)}, better many more."

@@ -2,15 +2,14 @@
 
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array, common_steps
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import apply, common_steps
+from gridtrend.grid.checks import check_alpha, check_array, check_flag, check_min_valid, choose
 from gridtrend.grid.names import distinct
-from gridtrend.grid.numbers import check_flag
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.groups import COMPATIBLE, TAUS
 from gridtrend.trend.kernels import partial as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid
+from gridtrend.trend.options import ALTERNATIVES
 from gridtrend.trend.slopes import finish_line, sen_line
 
 

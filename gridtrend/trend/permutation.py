@@ -9,7 +9,7 @@ import xarray as xr
 from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
 from gridtrend.grid.cf import output_attrs
-from gridtrend.grid.numbers import check_seed
+from gridtrend.grid.checks import check_seed
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.normal import TWO_SIDED

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import choose
 from gridtrend.grid.dates import are_dates
 from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal

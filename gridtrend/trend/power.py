@@ -8,11 +8,10 @@ import xarray as xr
 
 from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_alpha, choose, is_number, is_whole
 from gridtrend.grid.names import distinct
-from gridtrend.grid.numbers import is_number, is_whole
 from gridtrend.trend.kernels.normal import TWO_SIDED
-from gridtrend.trend.options import ALTERNATIVES, check_alpha
+from gridtrend.trend.options import ALTERNATIVES
 
 
 @distinct()

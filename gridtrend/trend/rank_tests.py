@@ -2,15 +2,23 @@
 
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import apply
+from gridtrend.grid.checks import (
+    MOST_COUNTED,
+    check_alpha,
+    check_array,
+    check_flag,
+    check_min_valid,
+    check_seed,
+    choose,
+    is_whole,
+)
 from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
-from gridtrend.grid.numbers import check_flag, check_seed, is_whole
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
-from gridtrend.trend.options import ALTERNATIVES, MOST, P_VALUES, check_alpha, check_min_valid, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
 from gridtrend.trend.serial_correlation import INDEPENDENT, LAGGED, METHODS, OWN_SLOPE, Record, exact_p
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
@@ -260,7 +268,7 @@ def _check_method(
             f"{given('p_value', p_value)} needs independent values, and {given('method', method)} is for others; use "
             f"{given('p_value', 'normal')}, or one of the methods {', '.join(map(repr, INDEPENDENT))}."
         )
-    if not is_whole(resamples, 1, MOST):
+    if not is_whole(resamples, 1, MOST_COUNTED):
         raise ValueError(f"resamples={resamples!r} is not a number of replicates; give a whole number, such as 2000.")
     check_seed(seed)
     if choose("compat", compat, {None: False, "pymannkendall": True}) and method not in COMPATIBLE:

@@ -3,12 +3,10 @@
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import check_array
-from gridtrend.grid.choices import choose
+from gridtrend.grid.checks import check_array, choose, is_whole
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
-from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.grid.timeunits import time_unit
 from gridtrend.trend.groups import COMPATIBLE, Groups, grouped_test

@@ -10,9 +10,9 @@ from typing import Any
 import xarray as xr
 
 from gridtrend.grid.apply import apply
+from gridtrend.grid.checks import is_whole
 from gridtrend.grid.dialect import given
 from gridtrend.grid.notices import warn_caller
-from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.trend.kernels import (
     block_bootstrap,

@@ -4,14 +4,14 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend.grid.apply import apply, check_array
-from gridtrend.grid.choices import choose
+from gridtrend.grid.apply import apply
+from gridtrend.grid.checks import check_alpha, check_array, check_min_valid, choose
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import siegel
 from gridtrend.trend.kernels import slopes as kernels
-from gridtrend.trend.options import check_alpha, check_min_valid, two_sided_quantile
+from gridtrend.trend.options import two_sided_quantile
 
 INTERCEPTS = {"conover": kernels.CONOVER, "joint": kernels.JOINT}
 LIMITS: dict[str | None, int] = {
