@@ -74,7 +74,7 @@ def linear_trend(y, t=None, *, alpha=0.05, alternative="two-sided", effective="a
     t_value = 0.0
     if df > 0:
         stderr = root(Fraction(total, unit**2) / Fraction(df) / t_squares)
-        width = float(scipy.stats.t.isf(alpha / 2, df)) * stderr
+        width = student_quantile(alpha / 2, df) * stderr
         answer |= {"stderr": stderr, "slope_lower": float(slope) - width, "slope_upper": float(slope) + width}
         if slope:
             t_value = float(slope) / stderr if stderr else math.copysign(math.inf, slope)
@@ -82,6 +82,20 @@ def linear_trend(y, t=None, *, alpha=0.05, alternative="two-sided", effective="a
     direction = int(np.sign(t_value))
     wanted = {"increasing": {1}, "decreasing": {-1}}.get(alternative, {-1, 1})
     return answer | {"p_value": p, "trend": direction if p < alpha and direction in wanted else 0}
+
+
+@np.errstate(all="ignore")
+def student_quantile(tail, df):
+    """The value that Student's t exceeds with probability `tail`: scipy's, whose digits differ between versions, refined."""
+    x = float(scipy.stats.t.isf(tail, df))
+    for _ in range(3):
+        # Newton's method on the logarithm, which is nearly straight far out.
+        density = scipy.stats.t.pdf(x, df)
+        if not (math.isfinite(x) and density > 0.0):
+            break
+        above = scipy.stats.t.sf(x, df)
+        x += math.log(above / tail) * above / density
+    return float(x)
 
 
 def magnified(answer):

@@ -25,6 +25,8 @@ MOST_TILES = 20_000
 FEW_PASSES = 2
 # Where there is no room for a copy, reading so often is better than a refusal.
 MANY_PASSES = 20
+# A copy has no more than so many files of less than so many bytes: with more, files take longer than what is in them.
+MANY_FILES, SMALL_FILE = 4_000, 16_384
 # For the estimate of time only: unpacked bytes a second of one process, scratch bytes, pairs of one thread.
 READ_RATE, SCRATCH_RATE, PAIR_RATE = 2e8, 4e8, 8e8
 LONG = 1000
@@ -211,7 +213,8 @@ def _plan_within(
             slabs, tiles = _slabs(array, dim, room.each / share, disk, room.cells, asked or None)
             # What is dask's already has chunks to exchange.
             slabs = disk if wanted == "p2p" and array.chunks else slabs
-            if room.holds(max(room.cell, _slab_bytes(array, slabs, tiles))):
+            splinters = wanted == "zarr" and not asked and _is_splintered(array, slabs, tiles)
+            if room.holds(max(room.cell, _slab_bytes(array, slabs, tiles))) and not splinters:
                 passes = _passes(array, dim, slabs, disk)
                 copied = replace(bare, reading=wanted, blocks=tiles, slabs=slabs, passes=passes)
                 return _costed(copied, array, dim, room)
@@ -221,6 +224,12 @@ def _plan_within(
         return None
     reading = "tiles" if passes == 1 else "passes"
     return _costed(replace(bare, reading=reading, blocks=blocks, passes=passes), array, dim, room)
+
+
+def _is_splintered(array: xr.DataArray, slabs: dict[str, int], tiles: dict[str, int]) -> bool:
+    """Whether a copy would be so many small files that making and finding them takes longer than all else."""
+    chunk = array.dtype.itemsize * math.prod(min(size, tiles.get(name, size)) for name, size in slabs.items())
+    return chunk < SMALL_FILE and array.nbytes > MANY_FILES * chunk
 
 
 def _plan_again(
