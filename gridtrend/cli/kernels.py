@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--processes", type=Count(1), metavar="N", help="How many compile, each in about 0.5 GB.  [default: one a core]"
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing unless it fails.")
-def precompile(functions: tuple[str, ...], /, everything: bool, processes: int | None, quiet: bool) -> None:
+def precompile(functions: tuple[str, ...], everything: bool, processes: int | None, quiet: bool) -> None:
     """Compile the kernels of FUNCTION... for this machine, so that nobody waits for it later.
 
     FUNCTION is the name of a function in Python, such as theil_sen or bvp.solve_linear; without any, the kernels of

@@ -37,6 +37,7 @@ class _Wait:
     def __init__(self, name: str):
         self.name = name
         self.timer: threading.Timer | None = None
+        self.is_over = False
 
     def begin(self) -> None:
         """The compiler starts: in a while, whoever waits is told."""
@@ -45,9 +46,15 @@ class _Wait:
             self.timer.daemon = True
             self.timer.start()
 
+    def end(self) -> None:
+        """The function is there."""
+        self.is_over = True
+        if self.timer is not None:
+            self.timer.cancel()
+
     def _say(self) -> None:
         words = public_name(self.name)
-        if words not in _said:
+        if words not in _said and not self.is_over:
             _said.add(words)
             _LOG.info("compiling %s for this machine, once", words)
 
@@ -73,8 +80,7 @@ def waiting(name: str) -> Iterator[None]:
         yield
     finally:
         _here.waiting = None
-        if wait.timer is not None:
-            wait.timer.cancel()
+        wait.end()
 
 
 def compiling() -> None:
