@@ -110,9 +110,7 @@ def precompile(
     """
     started = time.monotonic()
     tasks = _tasks(named(functions, everything=everything))
-    folder, owners = cache.folder(), trusted.owners()
-    if trusted.CHECKED:
-        trusted.check_folder(folder, owners, make=True)
+    folder, owners = kept.own_folder(make=True), trusted.owners()
     before = kept.contents(folder, owners).files
     total = len(tasks)
     _carry_out(tasks, min(processes or _cores(), total), report or (lambda *_: None))

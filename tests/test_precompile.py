@@ -5,6 +5,7 @@ import importlib
 import logging
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import time
@@ -169,9 +170,15 @@ def test_each_kernel_is_reported(folder):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("GRIDTREND_CACHE_DIR", str(tmp_path / "file/kernels"))
-    with pytest.raises(OSError, match="Not a directory"):
+    why = (
+        f"compiled kernels cannot be kept: '{tmp_path}/file/kernels': Not a directory. GRIDTREND_CACHE_DIR can name a "
+    )
+    with pytest.raises(OSError, match=re.escape(why)):
         gridtrend.precompile("welch")
-    assert "Not a directory" in command("precompile", "welch", code=1)
+    for arguments in (["precompile", "welch"], ["cache"], ["cache", "--clear"]):
+        said = command(*arguments, code=1)
+        assert said.startswith(f"gridtrend: error: {why}")
+        assert said.count("\n") == 1
     monkeypatch.setenv("GRIDTREND_CACHE_DIR", "here")
     assert "must be an absolute path, not 'here'" in command("precompile", "welch", code=1)
 

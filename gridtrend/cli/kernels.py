@@ -63,7 +63,7 @@ def cache(clear: bool, clear_all: bool) -> None:
     if clear or clear_all:
         removed = kept.clear(everything=clear_all)
         say([f"{_number(removed.files)} removed, {_megabytes(removed.size)}"])
-    own = kept.contents(places.folder(), trusted.owners())
+    own = kept.contents(kept.own_folder(), trusted.owners())
     lines = [_told(own)]
     if own.files > own.usable:
         lines.append(f"  of no use to this version: {own.files - own.usable}, which `gridtrend cache --clear` removes")

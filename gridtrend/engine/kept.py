@@ -62,6 +62,32 @@ def contents(path: Path, owners: frozenset[int]) -> Folder:
     return Folder(path, files, size, usable)
 
 
+def own_folder(*, make: bool = False) -> Path:
+    """The user's own folder of compiled kernels, which only he can change.
+
+    Parameters
+    ----------
+    make : bool
+        Make it if it is missing.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder.
+    """
+    try:
+        path = cache.folder()
+        if trusted.CHECKED:
+            with contextlib.ExitStack() if make else contextlib.suppress(FileNotFoundError):
+                trusted.check_folder(path, trusted.owners(), make=make)
+    except OSError as error:
+        why = f"'{error.filename}': {error.strerror}" if error.strerror else str(error)
+        raise OSError(
+            f"compiled kernels cannot be kept: {why}. GRIDTREND_CACHE_DIR can name a folder that only you can write"
+        ) from None
+    return path
+
+
 def clear(*, everything: bool) -> Removed:
     """Remove files from the user's own folder: those that this version cannot use, or all.
 
@@ -72,10 +98,7 @@ def clear(*, everything: bool) -> Removed:
     OSError
         If there is no folder, if others can change it, or if a file cannot be removed.
     """
-    path, owners = cache.folder(), trusted.owners()
-    if trusted.CHECKED:
-        with contextlib.suppress(FileNotFoundError):
-            trusted.check_folder(path, owners)
+    path, owners = own_folder(), trusted.owners()
     files = size = 0
     for name, status in list(_files(path, frozenset(_me()))):
         if _NAME.fullmatch(name):
