@@ -7,11 +7,11 @@ import numpy as np
 
 from gridtrend.engine.jit import entry
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.trend.kernels.ranks import count_pairs
 from gridtrend.trend.kernels.scores import _score_alone, new_scores
 from gridtrend.trend.kernels.selection_tiles import _search_alone, _search_lanes
 from gridtrend.trend.kernels.slopes import GILBERT, slope_ranks
-from gridtrend.trend.kernels.tiles import fill_tile
 
 QUANTILE = 1.96
 

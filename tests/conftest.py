@@ -96,3 +96,26 @@ def shared_data():
         return path
 
     return find
+
+
+@pytest.fixture(scope="module")
+def field():
+    rng = np.random.default_rng(3)
+    coords = {"time": xr.date_range("1990", periods=12, freq="YS"), "lat": np.arange(6.0), "lon": np.arange(4.0)}
+    values = rng.normal(size=(12, 6, 4)) + np.arange(12)[:, None, None]
+    return xr.DataArray(values, coords, ("time", "lat", "lon"), "tas", {"units": "K"})
+
+
+@pytest.fixture
+def record(tmp_path, field):
+    """Return the path of a record, away from where results go."""
+    (tmp_path / "in").mkdir()
+    field.to_netcdf(tmp_path / "in" / "tas.nc", engine="netcdf4")
+    return tmp_path / "in" / "tas.nc"
+
+
+@pytest.fixture
+def room(tmp_path):
+    """Return the folder where results go."""
+    (tmp_path / "room").mkdir()
+    return tmp_path / "room"

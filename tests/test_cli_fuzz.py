@@ -1,9 +1,15 @@
-"""Calls of the command line made at random: a result, or one line in its own words, with the right exit code."""
+"""Calls of the command line made at random: a result, or one line in its own words, with the right exit code.
+
+GRIDTREND_FUZZ_MINUTES sets how long the long trials take (`pytest -m slow tests/test_cli_fuzz.py`).
+"""
 
 import contextlib
+import itertools
+import os
 import random
 import re
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +18,7 @@ from click.testing import CliRunner
 
 from gridtrend.cli.commands import cli
 
+MINUTES = float(os.environ.get("GRIDTREND_FUZZ_MINUTES", "30"))
 # What no line may show: calls, arguments, types and errors of Python and of what lies beneath.
 FOREIGN = re.compile(
     r"\b(da|ds|xr|np|pd|gt|xarray|pandas|numpy|dask)\.[a-z_]+|\b\w+\(\w*\)|\w=['\"(\[{]|\w=\.\.\.|\bTrue\b|\bFalse\b|\bNone\b"
@@ -280,10 +287,16 @@ def test_some_calls_at_random(folder, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.timeout(60 * MINUTES + 600)
 @pytest.mark.filterwarnings("default")
-def test_many_calls_at_random(folder, monkeypatch, seed):
+def test_many_calls_at_random(folder, monkeypatch, capsys):
+    """GRIDTREND_FUZZ_MINUTES of calls, from GRIDTREND_FUZZ_SEED on."""
     pytest.importorskip("matplotlib")
-    wrong = trials(folder, monkeypatch, seed, 1000, compile_all=True)
+    start, first, wrong = time.monotonic(), int(os.environ.get("GRIDTREND_FUZZ_SEED", "0")), []
+    for seed in itertools.count(first):
+        wrong += trials(folder, monkeypatch, seed, 100, compile_all=True)
+        if time.monotonic() > start + 60 * MINUTES:
+            break
+    with capsys.disabled():
+        print(f"{100 * (seed + 1 - first)} calls, {len(wrong)} of them failed")
     assert not wrong, "\n".join(wrong)

@@ -13,7 +13,10 @@ import gridtrend as gt
 from gridtrend.cli.commands import cli
 from gridtrend.trend.cycle import CycleWarning, has_cycle
 
-PLAIN = ("mann_kendall", "theil_sen", "siegel_slope", "linear_trend", "pettitt", "snht", "buishand")
+# All that follow the whole series: those of seasons do not, the others have p-values or no record.
+OTHERS = {"seasonal_mann_kendall", "field_significance", "minimum_detectable_trend"}
+PLAIN = sorted(set(gt.trend.__all__) - OTHERS)
+SEASONAL = {"mann_kendall", "theil_sen", "siegel_slope", "linear_trend"}
 MONTHS = xr.date_range("1980-01", periods=240, freq="MS")
 
 
@@ -22,6 +25,17 @@ def field(amplitude, time=MONTHS, cells=6, noise=0.5, trend=0.03, calendar=None)
     wave = amplitude * np.sin(2 * np.pi * years) + trend * years
     values = wave[:, None] + np.random.default_rng(0).normal(size=(time.size, cells)) * noise
     return xr.DataArray(values, {"time": time}, ("time", "x"), "tas")
+
+
+def others(name, da):
+    """Return the second series of functions that compare two."""
+    plain = xr.DataArray(np.random.default_rng(1).normal(size=da.sizes["time"]), {"time": da.time}, ("time",), "index")
+    return (plain,) if name in ("partial_mann_kendall", "kendall_tau") else ()
+
+
+def options_of(name):
+    """Return the options without which a function refuses a field."""
+    return {"over": "x"} if name == "multivariate_mann_kendall" else {}
 
 
 def said(call):
@@ -33,21 +47,60 @@ def said(call):
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_cycle_is_said_once_a_call_with_the_remedy(name):
+def test_every_function_of_whole_series_speaks_of_a_cycle(name):
     da = field(10.0)
+    more, options = others(name, da), options_of(name)
     with pytest.warns(CycleWarning) as caught:
-        getattr(gt, name)(da)
+        getattr(gt, name)(da, *more, **options)
     assert len(caught) == 1
     # Through the accessor, which lies between, too.
     with pytest.warns(CycleWarning) as through_accessor:
-        getattr(da.gridtrend, name)()
+        getattr(da.gridtrend, name)(*more, **options)
     assert caught[0].filename == through_accessor[0].filename == __file__
-    remedy = "groupby('time.month')" if name in ("pettitt", "snht", "buishand") else "gt.seasonal_mann_kendall(da)"
+    remedy = "gt.seasonal_mann_kendall(da)" if name in SEASONAL else "groupby('time.month')"
     assert remedy in str(caught[0].message)
-    assert said(lambda: getattr(gt, name)(da.chunk())) == []
+    assert said(lambda: getattr(gt, name)(da.chunk(), *(second.chunk() for second in more), **options)) == []
     anomalies = da.groupby("time.month") - da.groupby("time.month").mean()
-    assert said(lambda: getattr(gt, name)(anomalies)) == []
-    assert said(lambda: getattr(gt, name)(da.groupby("time.year").mean(), "year")) == []
+    assert said(lambda: getattr(gt, name)(anomalies, *more, **options)) == []
+    yearly, *of_years = (series.groupby("time.year").mean() for series in (da, *more))
+    assert said(lambda: getattr(gt, name)(yearly, *of_years, dim="year", **options)) == []
+
+
+@pytest.mark.parametrize("options", [{"slope": False}, {"slope": True}, {"compat": "pymannkendall"}])
+@pytest.mark.parametrize(
+    "name", ["mann_kendall", "regional_mann_kendall", "multivariate_mann_kendall", "partial_mann_kendall"]
+)
+def test_a_cycle_is_said_once_whatever_is_computed(name, options):
+    da = field(10.0)
+    assert len(said(lambda: getattr(gt, name)(da, *others(name, da), **options_of(name), **options))) == 1
+
+
+@pytest.mark.parametrize("name", ["partial_mann_kendall", "kendall_tau"])
+def test_a_cycle_of_either_of_two_records_is_said(name):
+    plain, cyclic = field(0.0), field(10.0).isel(x=0, drop=True)
+    (message,) = said(lambda: getattr(gt, name)(plain, cyclic))
+    (both,) = said(lambda: getattr(gt, name)(field(10.0), cyclic))
+    assert message == both
+    assert said(lambda: getattr(gt, name)(plain, plain.isel(x=0, drop=True))) == []
+
+
+def test_two_unrelated_records_with_a_cycle_are_correlated_and_their_anomalies_are_not():
+    # By hand: the twelve months have five pairs of one level and two months by themselves, so that noise orders a share of
+    # (5 2**2 + 2) / 144 of the pairs, and the wave all others alike in both.
+    first, second = field(10.0, trend=0.0, cells=2).transpose("x", "time")
+    with pytest.warns(CycleWarning, match="correlates all records that have one"):
+        raw = gt.kendall_tau(first, second)
+    assert abs(raw.tau - (1 - 22 / 144)) < 0.02
+    assert raw.p_value < 1e-50
+    anomalies = [da.groupby("time.month") - da.groupby("time.month").mean() for da in (first, second)]
+    assert abs(gt.kendall_tau(*anomalies).tau) < 0.1
+
+
+def test_variables_of_a_dataset_with_a_cycle_are_said_together():
+    ds = xr.Dataset({"tas": field(10.0), "pr": field(3.0)})
+    (message,) = said(lambda: gt.multivariate_mann_kendall(ds))
+    assert "groupby('time.month')" in message
+    assert said(lambda: gt.multivariate_mann_kendall(ds.chunk())) == []
 
 
 def test_seasonal_tests_say_nothing():

@@ -14,9 +14,10 @@ from gridtrend.trend.kernels.mann_kendall import mann_kendall, mann_kendall_slop
 OPTIONS = {"alpha": 0.05, "continuity": 1.0, "alternative": 0, "variant": 1, "min_valid": 4}
 
 
-@kernel("(time,cell),(time),()", "Tdl", Output("total", "weighted sum"), Output("n", "n", dtype="i4"))
-def weighted(y, t, offset, total, n):
+@kernel("(time,cell),(time)", "Td", Output("total", "weighted sum"), Output("n", "n", dtype="i4"))
+def weighted(y, t, offset: int, out):
     """Sum of y t of each cell."""
+    total, n = out
     for k in range(y.shape[1]):
         n[k] = y.shape[0] + offset
         total[k] = 0.0
@@ -24,9 +25,10 @@ def weighted(y, t, offset, total, n):
             total[k] += y[i, k] * t[i]
 
 
-@kernel("(time,cell),()", "Tl", Output("echo", "the values again", dims=("time",)))
-def echo(y, times, echo):
+@kernel("(time,cell)", "T", Output("echo", "the values again", dims=("time",)))
+def echo(y, times: int, out):
     """The values `times` times."""
+    (echo,) = out
     for i in range(y.shape[0]):
         for k in range(y.shape[1]):
             echo[i, k] = times * y[i, k]
@@ -69,7 +71,7 @@ def test_nothing_gives_results_of_the_right_shape(shape):
     [("f4", "f4"), (">f4", "f4"), ("f8", "f8"), (">f8", "f8"), ("f2", "f8"), ("u1", "f8"), ("?", "f8")],
 )
 def test_single_precision_stays_and_all_else_becomes_double(dtype, compiled_for):
-    fresh = Kernel(weighted.body, "(time,cell),(time),()", "Tdl", weighted.outputs)
+    fresh = Kernel(weighted.body, "(time,cell),(time)", "Td", weighted.outputs)
     fresh(np.ones((2, 3), dtype), t=np.ones(3), offset=0)
     assert list(fresh._compiled) == [np.dtype(compiled_for)]
 
@@ -92,11 +94,13 @@ def test_a_read_only_or_unaligned_block_is_read():
 
 
 def test_a_declaration_that_does_not_fit_its_function_is_refused():
-    def body(y, t, s):
+    def body(y, t, out):
         """Nothing."""
+        (s,) = out
+        s[:] = y[0]
 
     for layout, types, output in [
-        ("(time,cell)", "T", "s"),
+        ("(time,cell),(time),(time)", "Tdd", "s"),
         ("(time,cell),(time)", "T", "s"),
         ("(time,cell),(time)", "Td", "z"),
     ]:
@@ -120,7 +124,7 @@ def test_a_pickle_is_a_name():
 
 
 def test_importing_compiles_nothing_and_one_call_compiles_once(monkeypatch):
-    fresh = Kernel(weighted.body, "(time,cell),(time),()", "Tdl", weighted.outputs)
+    fresh = Kernel(weighted.body, "(time,cell),(time)", "Td", weighted.outputs)
     assert fresh._compiled == {}
     compiled = []
     monkeypatch.setattr(fresh, "_compile", lambda dtype: compiled.append(dtype) or (lambda *_: None))

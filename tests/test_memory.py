@@ -1,16 +1,13 @@
-"""Memory limits: what a process has, what a plan counts, what a run takes, and what a sample reads."""
+"""Memory limits: what a process has, what a plan counts, and what a sample reads; test_peaks.py has runs."""
 
 import os
+import pickle
 import re
-import shutil
-import sys
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from benchmarks.watch import watch
 from gridtrend import io
 from gridtrend.io import machine, memory, plan, sample
 from gridtrend.io.reading import ChunkByChunk
@@ -209,32 +206,31 @@ def test_variables_that_take_turns_are_forgotten_and_right(tmp_path, monkeypatch
             np.testing.assert_array_equal(written[name], expected[name], name)
 
 
-def test_a_copy_is_read_and_written_by_single_chunks(tmp_path):
-    zarr = pytest.importorskip("zarr")
-    array = zarr.create_array(store=str(tmp_path / "a.zarr"), shape=(10, 7, 5), chunks=(4, 3, 5), dtype="f4")
-    touched = []
-
-    class Watched:
-        shape, dtype, chunks, ndim = array.shape, array.dtype, array.chunks, array.ndim
-        store, path, metadata = array.store, array.path, array.metadata
-
-        def __getitem__(self, key):
-            touched.append(key)
-            return array[key]
-
-        def __setitem__(self, key, value):
-            touched.append(key)
-            array[key] = value
-
-    copy = ChunkByChunk(Watched())
-    values = np.arange(350, dtype="f4").reshape(10, 7, 5)
-    copy[0:8, 0:7, 0:5] = values[:8]
-    copy[8:10, 0:7, 0:5] = values[8:]
-    assert len(touched) == 9
+@pytest.mark.parametrize(
+    ("chunks", "dtype"), [((4, 3, 5), "f4"), ((10, 2, 2), "f8"), ((1, 7, 5), "i2"), ((4, 7, 3), "M8[s]")]
+)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_copy_is_read_and_written_by_single_chunks(tmp_path, chunks, dtype, zarr_format):
+    zarr, numcodecs = pytest.importorskip("zarr"), pytest.importorskip("numcodecs")
+    blosc = zarr.codecs.BloscCodec(cname="lz4") if zarr_format == 3 else numcodecs.Blosc("lz4")
+    options = {"shape": (10, 7, 5), "chunks": chunks, "dtype": dtype, "compressors": blosc, "zarr_format": zarr_format}
+    array = zarr.create_array(store=str(tmp_path / "a.zarr"), **options)
+    copy = pickle.loads(pickle.dumps(ChunkByChunk(array)))
+    values = np.arange(350).astype(dtype).reshape(10, 7, 5)
+    with pytest.raises(FileNotFoundError):
+        copy[0:1, 0:1, 0:1]
+    cut = 8 if chunks[0] < 10 else 10
+    copy[0:cut, 0:7, 0:5] = values[:cut]
+    copy[cut:10, 0:7, 0:5] = values[cut:]
     np.testing.assert_array_equal(copy[2:9, 1:7, 0:5], values[2:9, 1:7])
-    for key in touched:
-        for part, step in zip(key, array.chunks, strict=True):
-            assert part.start // step == (part.stop - 1) // step
+    # What is written is what zarr reads.
+    np.testing.assert_array_equal(zarr.open_array(str(tmp_path / "a.zarr"))[:], values)
+    sizes = []
+    real = copy._codec.decode
+    copy._codec = type("Watched", (), {"decode": lambda _, packed: sizes.append(len(real(packed))) or real(packed)})()
+    copy[0:10, 0:7, 0:5]
+    assert set(sizes) == {np.dtype(dtype).itemsize * np.prod(chunks)}
+    assert len(sizes) == np.prod([-(-size // chunk) for size, chunk in zip(values.shape, chunks, strict=True)])
 
 
 @pytest.mark.parametrize("chunks", [(6, 20, 30), (24, 20, 30), (5, 7, 11), (24, 3, 30)])
@@ -312,90 +308,3 @@ def test_an_annual_cycle_is_found_in_a_small_sample(tmp_path, monkeypatch, chunk
     monkeypatch.setattr(sample, "SAMPLE_BYTES", 300_000)
     with pytest.warns(UserWarning, match="annual cycle"):
         assert io.warn_of_cycle(io.open_input([tmp_path / "a.nc"])["tas"], "time")
-
-
-# --- runs that are watched -------------------------------------------------------------------------
-
-LAYOUTS = {
-    "one step a chunk": {"chunks": (1, None, None)},
-    "columns": {"chunks": (None, 10, 10)},
-    "odd": {"chunks": (7, 33, 111)},
-    "one chunk": {"chunks": (None, None, None), "fill_value": 1e20},
-    "contiguous": {},
-    "packed": {"chunks": (1, None, None), "dtype": "i2"},
-}
-"""Layouts of a netCDF-4 file."""
-
-
-@contextmanager
-def made(folder, shape, *, chunks=None, dtype="f4", names=("tas",), **options):
-    """Write a record of noise, and remove it at the end."""
-    netCDF4 = pytest.importorskip("netCDF4")
-    path = folder / "in.nc"
-    rng = np.random.default_rng(0)
-    with netCDF4.Dataset(path, "w") as file:
-        for dim, size in zip(("time", "lat", "lon"), shape, strict=True):
-            file.createDimension(dim, size)
-        time = file.createVariable("time", "f8", ("time",))
-        time.units, time.calendar = "days since 1900-01-01", "noleap"
-        time[:] = 365.0 * np.arange(shape[0])
-        if chunks:
-            sizes = [chunk or size for chunk, size in zip(chunks, shape, strict=True)]
-            options |= {"chunksizes": sizes, "zlib": True, "complevel": 1}
-        for name in names:
-            variable = file.createVariable(name, dtype, ("time", "lat", "lon"), **options)
-            if chunks:
-                variable.set_var_chunk_cache(500_000_000)
-            for step in range(shape[0]):
-                variable[step] = rng.integers(0, 200, shape[1:]).astype(dtype)
-    yield path
-    path.unlink()
-
-
-def peak_of(path, out, limit, *options, cache=None):
-    """Bytes of a run at its peak; of a run with the least that works where the limit is refused; and the limit."""
-    environment = {"GRIDTREND_CACHE_DIR": str(cache)} if cache else {}
-    for _ in range(2):
-        arguments = ["trend", str(path), str(out), "-q", "-O", "--memory-limit", f"{limit:.0f}", *options]
-        try:
-            return watch(["-m", "gridtrend", *arguments], **environment).memory, limit
-        except RuntimeError as refused:
-            limit = least_of(refused)
-    raise AssertionError("the least that works is refused")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-@pytest.mark.slow
-@pytest.mark.parametrize("out", ["out.nc", "out.zarr"])
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_run_stays_below_its_limit(tmp_path, layout, out):
-    with made(tmp_path, (120, 300, 1000), **LAYOUTS[layout]) as path:
-        took, limit = peak_of(path, tmp_path / out, 400e6, "--no-slope")
-    assert took <= 1.05 * limit
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-@pytest.mark.slow
-def test_a_run_of_many_variables_stays_below_its_limit(tmp_path):
-    names = [f"v{k}" for k in range(40)]
-    with made(tmp_path, (120, 120, 122), chunks=(1, None, None), names=names) as path:
-        took, limit = peak_of(path, tmp_path / "out.nc", 400e6, "--no-slope")
-    assert took <= 1.05 * limit
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-@pytest.mark.slow
-def test_a_run_that_compiles_stays_below_its_limit(tmp_path):
-    (tmp_path / "cache").mkdir(mode=0o700)
-    with made(tmp_path, (60, 300, 1000), chunks=(1, None, None)) as path:
-        took, limit = peak_of(path, tmp_path / "out.nc", 400e6, "--no-slope", cache=tmp_path / "cache")
-        assert took <= 1.05 * limit
-        shutil.rmtree(tmp_path / "cache")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
-def test_a_limit_below_what_a_process_takes_is_refused_before_anything_is_read(tmp_path):
-    with made(tmp_path, (12, 20, 30)) as path:
-        with pytest.raises(RuntimeError, match=r"too small: the process takes 3\d\d MB before any data.*is the least"):
-            watch(["-m", "gridtrend", "trend", str(path), str(tmp_path / "out.nc"), "--memory-limit", "200MB"])
-        assert os.listdir(tmp_path) == ["in.nc"]

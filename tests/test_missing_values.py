@@ -214,3 +214,30 @@ def test_files_of_different_declarations_are_joined(tmp_path):
     assert found.dtype == "f4"
     assert np.isnan(found.values[0]).all()
     np.testing.assert_array_equal(found.values[N:], stored_values("i2"))
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4", "i8", "u2", "u4"])
+def test_series_of_whole_numbers_that_were_never_written_are_refused(tmp_path, dtype):
+    fill = netCDF4.default_fillvals[dtype]
+
+    def series(*unwritten, **attrs):
+        path = tmp_path / "series.nc"
+        with netCDF4.Dataset(path, "w") as file:
+            file.createDimension("time", 12)
+            file.createVariable("time", "f8", ("time",))[:] = np.arange(12.0)
+            file["time"].units = "days since 2000-01-01"
+            variable = file.createVariable("v", dtype, ("time",))
+            variable.setncatts(attrs)
+            variable.set_auto_maskandscale(False)
+            variable[:] = np.where(np.isin(np.arange(12), unwritten), fill, np.arange(12)).astype(dtype)
+        return path
+
+    assert gt.open_grid(series()).values.tolist() == list(range(12))
+    for place in (0, 11):
+        with pytest.raises(io.InputError, match=rf"'v' holds {fill}, .*`ncatted -a _FillValue,v,c,\w+,{fill} FILE"):
+            gt.open_grid(series(place))
+        with pytest.raises(io.InputError, match="where nothing was written"):
+            gt.open_grid(series(place), variable="v")
+        # A packed series becomes one of floating numbers, which know missing ones: as netCDF4 reads it.
+        packed = series(place, scale_factor=0.5)
+        np.testing.assert_array_equal(gt.open_grid(packed).values, masked_by_netcdf4(packed))

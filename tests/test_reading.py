@@ -188,6 +188,65 @@ def test_coded_dates_are_no_variables_by_default(name, attrs, values):
         io.find_variables(dataset[[name]], "time")
 
 
+def dates_beside(length=40, freq="MS", calendar="standard"):
+    time = xr.date_range("1980-01", periods=length, freq=freq, calendar=calendar, use_cftime=calendar != "standard")
+    lat, lon = np.arange(4.0), np.arange(20.0)
+    tas = np.random.default_rng(0).normal(size=(length, 4, 20))
+    return xr.Dataset({"tas": (("time", "lat", "lon"), tas)}, {"time": time, "lat": lat, "lon": lon})
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
+@pytest.mark.parametrize(
+    ("name", "dims", "parts"),
+    [
+        # The file pr_day_CanESM2_365day_2095.nc of xclim's tests: year, month and day, the same in every cell.
+        ("time_vectors", ("time", "ts", "lon", "lat"), ["year", "month", "day"]),
+        ("date", ("time", "vector"), ["year", "month", "day", "hour", "minute", "second"]),
+        ("calendar_date", ("vector", "time"), ["year", "dayofyear"]),
+        ("datesec", ("time", "member"), ["hour", "hour"]),
+        ("month_of_year", ("time", "lat", "lon"), ["month"]),
+    ],
+)
+def test_dates_of_several_dimensions_are_no_variables_by_default(tmp_path, calendar, name, dims, parts):
+    dataset = dates_beside(calendar=calendar)
+    values = xr.concat([getattr(dataset.time.dt, part) for part in parts], dims[1] if dims[0] == "time" else dims[0])
+    sizes = {"lat": 4, "lon": 20}
+    if name == "month_of_year":
+        values = values.isel(lat=0, drop=True)
+    values = values.expand_dims({dim: sizes[dim] for dim in dims if dim not in values.dims}).transpose(*dims)
+    record = io.open_input([save(dataset.assign({name: values.astype("f8").drop_vars("time")}), tmp_path / "a.nc")])
+    assert io.find_variables(record, "time") == ["tas"]
+    assert io.find_variables(record, "time", [name]) == [name]
+
+
+def test_codes_of_several_dimensions_are_no_variables_by_default():
+    dataset = dates_beside()
+    codes = 10_000 * dataset.time.dt.year + 100 * dataset.time.dt.month + 15
+    dataset["date"] = codes.expand_dims(member=3, axis=1)
+    dataset["bound"] = (codes // 100).expand_dims(side=2).assign_attrs(long_name="YYYYMM of the bounds")
+    assert io.find_variables(dataset, "time") == ["tas"]
+
+
+def test_fields_that_are_named_after_times_are_variables():
+    dataset = dates_beside()
+    rng = np.random.default_rng(1)
+    for name in ("days", "day_of_onset", "daytime_temperature", "years"):
+        dataset[name] = dataset.tas.copy(data=rng.integers(0, 31, dataset.tas.shape))
+    # As the hours of monthly dates, and as a desert.
+    dataset["rain_days"] = xr.zeros_like(dataset.tas)
+    # One cell of many is a number of another kind.
+    months = dataset.time.dt.month.values[:, None, None] * np.ones((1, 4, 20))
+    months[5:, 2, 19] += 1
+    dataset["month_of_maximum"] = dataset.tas.copy(data=months)
+    expected = ["tas", "days", "day_of_onset", "daytime_temperature", "years", "rain_days", "month_of_maximum"]
+    assert io.find_variables(dataset, "time") == expected
+
+
+def test_dates_of_a_real_file_are_no_variables(shared_data):
+    record = io.open_input([str(shared_data("pr_day_CanESM2_365day_2095.nc"))])
+    assert io.find_variables(record, "time") == ["pr"]
+
+
 @pytest.mark.parametrize("values", [[200001.0, 200113, 200114, 200115], [150000, 160000, 170000, 180000], [5, 6, 7, 8]])
 def test_rising_numbers_that_are_no_dates_are_variables(values):
     dataset = xr.Dataset({"population": ("time", values)}, {"time": np.arange(4)})
@@ -211,7 +270,7 @@ def test_overlapping_files_keep_the_first_on_request(tmp_path):
     # HadGEM2-ES: ..._208012-209912 and ..._209912-212411.
     first, second = years(2000, 10), years(2008, 10)
     paths = [save(second, tmp_path / "b.nc"), save(first, tmp_path / "a.nc")]
-    with pytest.raises(io.InputError, match=r"hold 2 times twice.*--overlap first \(in Python overlap='first'\)"):
+    with pytest.raises(io.InputError, match=r"hold 2 times twice.*with overlap='first'"):
         io.open_input(paths)
     record = io.open_input(paths, overlap="first")
     expected = xr.concat([first, second.isel(time=slice(2, None))], "time")

@@ -74,6 +74,45 @@ def test_a_spectrogram_is_written_and_drawn(monthly, tmp_path):
         assert found.attrs["taper"] == "('tukey', 0.25)"
 
 
+def test_a_spectrum_is_written_and_drawn_with_its_red_noise(monthly, tmp_path):
+    plot = pytest.importorskip("gridtrend.plot")
+    pytest.importorskip("matplotlib")
+    out, picture = tmp_path / "out.nc", tmp_path / "out.png"
+    done = run(monthly, out, "--window", "10Y", "--sampling", "calendar", "--plot", picture)
+    assert done.exit_code == 0, done.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    with xr.open_dataset(out) as found:
+        axes = plot.spectrum_plot(found).axes[0]
+        power, background, level = (line.get_ydata() for line in axes.lines)
+        # NumPy's average of the cells that have a spectrum, with the cosine of latitude as their area.
+        have = found.power.notnull().any("frequency").values
+        area = np.cos(np.radians(found.lat.values))[:, None] * have
+        expected = [
+            np.average(np.nan_to_num(row), weights=area)
+            for row in found.power.transpose("frequency", "lat", "lon").values[1:]
+        ]
+        np.testing.assert_allclose(power, expected, rtol=1e-12)
+        assert (level > background).all()
+        assert axes.get_title(loc="left") == f"Spectrum of tas, mean of {have.sum()} cells by area"
+        assert axes.get_ylabel() == "power spectral density (K² year)"
+        assert axes.child_axes[0].get_xlabel() == "period (years)"
+
+
+def test_one_spectrum_is_drawn_as_it_is(tmp_path):
+    plot = pytest.importorskip("gridtrend.plot")
+    pytest.importorskip("matplotlib")
+    x = xr.DataArray(np.random.default_rng(0).normal(size=(400, 2)), dims=("time", "cell"), name="index")
+    found = gt.red_noise(x, window=40, alpha=0.01)
+    axes = plot.spectrum_plot(found.isel(cell=1), path=tmp_path / "a.png").axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), found.power.isel(cell=1)[1:])
+    assert axes.lines[2].get_label() == "level: exceeded by red noise in 1 %"
+    assert axes.get_title(loc="left") == "Spectrum of index"
+    two = plot.spectrum_plot(found).axes[0]
+    assert two.get_title(loc="left") == "Spectrum of index, mean of 2 cells"
+    with pytest.raises(ValueError, match="no power above zero"):
+        plot.spectrum_plot(found.where(found.frequency < 0))
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
@@ -83,7 +122,7 @@ def test_a_spectrogram_is_written_and_drawn(monthly, tmp_path):
         (["--window", "120", "--sampling", "calendar", "--hop", "0"], 2, "'0' is no length"),
         (["--window", "120", "--band", "2Y"], 2, "is not SHORTEST:LONGEST"),
         (["--window", "120", "--band", "2Y:7Y", "--through-time"], 2, "leave --through-time out"),
-        (["--window", "120", "--plot", "map.png"], 2, "--plot draws a spectrogram"),
+        (["--window", "120", "--sampling", "calendar", "--plot", "map.gif"], 1, "must end in one of .png"),
         ([], 2, "--window"),
     ],
     ids=str,

@@ -206,3 +206,30 @@ def test_signed_zeros_do_not_depend_on_chunks():
             parts = function(da.chunk(x=size)).compute()
             for name, found in parts.data_vars.items():
                 np.testing.assert_array_equal(np.signbit(found), np.signbit(whole[name]), err_msg=name)
+
+
+@pytest.mark.parametrize(("dtype", "base"), [("i8", 2**60), ("u8", 2**63), (">i8", -(2**62) - 1)])
+@pytest.mark.parametrize("other", ["f8", "f4", "i8"])
+def test_large_whole_numbers_beside_other_types_are_ranked_exactly(dtype, base, other, no_compute):
+    # By definition: a test of ranks does not change when a constant is added.
+    small = xr.DataArray(SMALL, dims=("time", "x"))
+    offset = np.array(base, dtype=np.dtype(dtype).newbyteorder("="))
+    large = xr.DataArray((SMALL.astype(offset.dtype) + offset).astype(dtype), dims=("time", "x"))
+    beside = (small[::-1] % 7).astype(other)
+    if other == "i8" and dtype != "u8":
+        pytest.skip("whole numbers of one type are stacked as they are")
+    expected = gt.multivariate_mann_kendall(xr.Dataset({"a": small, "b": beside.astype(float)}))
+    mixed = xr.Dataset({"a": large, "b": beside})
+    assert_same(gt.multivariate_mann_kendall(mixed), expected)
+    with no_compute():
+        lazy = gt.multivariate_mann_kendall(mixed.chunk(x=3))
+    assert_same(lazy.compute(), expected)
+
+
+def test_levels_of_large_whole_numbers_beside_floating_ones_are_refused():
+    ds = xr.Dataset({"a": ("time", 2**60 + np.arange(12)), "b": ("time", np.arange(12.0))})
+    with pytest.raises(ValueError, match=r"beyond 2\*\*53 stand beside floating numbers.*slope=False"):
+        gt.multivariate_mann_kendall(ds, slope=True)
+    # By hand: both rise from each step to the next.
+    assert int(gt.multivariate_mann_kendall(ds).s) == 2 * 66
+    assert float(gt.multivariate_mann_kendall(ds.assign(a=ds.a - 2**60), slope=True).slope) == 1.0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gridtrend.bvp.kernels.correction import MISSING
+from gridtrend.bvp.kernels.linear import Sizes
 from gridtrend.bvp.kernels.linear import solve_linear as kernel
 from gridtrend.bvp.mesh import Mesh, Rule
 
@@ -257,21 +258,18 @@ def run(system: System, tables: Tables, mesh: Mesh, order: int, box: Rule | None
     error, residual = np.zeros((2, system.n, n_sides, n_cells))
     status = np.zeros((n_sides, n_cells), np.int8)
     following = mesh.next_rule(order) if order else None
-    kernel.compiled(np.float64)(
+    kernel.fill(
+        np.float64,
         *(_addresses(group) for group in (tables.entries, tables.sources, tables.ends, y)),
         np.ascontiguousarray(mesh.x),
         np.searchsorted(at[:, 0], np.arange(system.n + 1)),
         np.ascontiguousarray(at[:, 1]),
         np.array(source_places(system), np.int64),
-        np.int64(system.n),
-        np.int64(system.n_seen),
-        np.int64(system.n_left),
-        np.int64(system.parts),
         *(box or mesh.rule(2)),
         *mesh.rule(max(order, 2)),
         *(following or mesh.rule(2)),
-        np.int64(SWEEPS[order]),
-        *(error, residual, status),
+        Sizes(system.n, system.n_seen, system.n_left, system.parts, SWEEPS[order]),
+        (error, residual, status),
     )
     if order and following is None:
         error[:] = np.nan

@@ -11,7 +11,9 @@ from gridtrend.bvp.conditions import PERIODIC, Condition, Coupled, Ends, Value, 
 from gridtrend.bvp.mesh import mesh_of
 from gridtrend.bvp.results import NAMES, ORDERS, check_alike, dataset
 from gridtrend.grid.apply import as_dataarray, check_chunks, map_cells
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import refuse_taken
+from gridtrend.grid.numbers import is_number
 
 MISSING = ("propagate", "trim")
 
@@ -119,8 +121,7 @@ def solve_linear(
     (True, 0)
     """
     check_order(order)
-    if missing not in MISSING:
-        raise ValueError(f"missing={missing!r} is not known; choose from {', '.join(map(repr, MISSING))}.")
+    choose("missing", missing, MISSING)
     states = state_names(A, q or {}, left, right)
     equations = state_names(A, q or {}, None, None)
     conditions = ends(states, left, right, coupled, [state for state in states if state not in equations])
@@ -150,7 +151,7 @@ def solve_linear(
 
 def check_order(order: int) -> None:
     """Refuse an order that there is no scheme of."""
-    if order not in ORDERS:
+    if not is_number(order) or order not in ORDERS:
         raise ValueError(f"order={order!r} is not known; choose from {', '.join(map(str, ORDERS))}.")
 
 

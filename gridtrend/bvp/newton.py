@@ -78,7 +78,11 @@ class NonlinearProblem:
             with np.errstate(all="ignore"):
                 y[..., some], error[:, some], residual[:, some], status[some] = cells.solve()
         states = [state.T.reshape(*shape, n_nodes) for state in y]
-        return (*states, *(part.T.reshape(*shape, -1) for part in (error, residual)), status.reshape(shape))
+        return (
+            *states,
+            *(part.T.reshape(*shape, len(self.states)) for part in (error, residual)),
+            status.reshape(shape),
+        )
 
 
 class Iteration:

@@ -13,6 +13,7 @@ from gridtrend.bvp.results import NAMES, check_alike, dataset
 from gridtrend.bvp.right_hand_side import RightHandSide, states_of
 from gridtrend.grid.apply import map_cells
 from gridtrend.grid.names import refuse_taken
+from gridtrend.grid.numbers import is_whole
 
 
 def solve(
@@ -98,7 +99,7 @@ def solve(
     (0.140539214, 0)
     """
     check_order(order)
-    if not isinstance(max_iterations, (int, np.integer)) or max_iterations < 1:
+    if not is_whole(max_iterations, 1):
         raise ValueError(f"max_iterations={max_iterations!r} is not a number of steps; give a whole number from 1 on.")
     if not isinstance(coeffs, Mapping):
         raise TypeError(f"coeffs is {type(coeffs).__name__}; a dict of coefficients by name is expected, {{'k': k}}.")
@@ -117,7 +118,7 @@ def solve(
         raise TypeError("nonlinear problems are real; write a complex state as its real and imaginary parts.")
     problem = NonlinearProblem(
         f, nodes, order, states, len(states) + len(conditions.carriers), len(conditions.left),
-        coefficients, first, rows, values, max_iterations,
+        coefficients, first, rows, values, int(max_iterations),
     )  # fmt: skip
     check_alike(slots.arrays)
     refuse_taken((*states, *NAMES), ["state"], *slots.arrays)

@@ -62,7 +62,7 @@ def _about(record: Record, name: str, resources: Resources) -> list[str]:
     array, dim = record.dataset[name], record.dim
     space = io.free_space(Path.cwd())
     plan = record.plan(name, resources.at_hand(), resources=resources, space=space)
-    files = io.files_of(array.variable)
+    files = io.sources(array.variable)
     chunks = _sizes(io.disk_chunks(array))
     packed = array.encoding.get("dtype", array.dtype)
     stored = f"{array.dtype}" + (f" packed as {packed}" if packed != array.dtype else "")

@@ -64,6 +64,7 @@ class Record:
         resources: Resources | None = None,
         space: float = 0.0,
         held: float = 0.0,
+        earlier: "Plan | None" = None,
     ) -> "Plan":
         """How to read one variable of those of the run.
 
@@ -79,6 +80,8 @@ class Record:
             Bytes that copies may take on disk.
         held : float
             Bytes of results that wait in memory for those of other tiles.
+        earlier : Plan, optional
+            Of the run that is resumed.
         """
         from gridtrend import io
 
@@ -98,6 +101,7 @@ class Record:
             own=means.own,
             others=sum(io.bytes_with_results(self.dataset[other], self.dim) for other in self.names if other != name),
             held=held,
+            earlier=earlier,
         )
 
 

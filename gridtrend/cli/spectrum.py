@@ -105,7 +105,7 @@ class SpectrumJob(Job):
     "picture",
     metavar="PICTURE.png",
     type=PATH,
-    help="Draw the spectrogram, or a map of the band, too; with several variables PICTURE_NAME.png.",
+    help="Draw the spectrum, the spectrogram, or a map of the band, too; with several variables PICTURE_NAME.png.",
 )
 @click.option("-O", "--overwrite", is_flag=True, help="Replace existing output.")
 @click.option("--threads", type=values.Count(1), metavar="N", help="How many threads compute.  [default: one a core]")
@@ -135,8 +135,6 @@ def spectrum(
     """
     if chosen["band"] and chosen["through_time"]:
         raise click.UsageError("--band is through time already; leave --through-time out")
-    if chosen["picture"] is not None and not (chosen["band"] or chosen["through_time"]):
-        raise click.UsageError("--plot draws a spectrogram (with --through-time) or the map of a band (with --band)")
     from gridtrend import io
 
     analysis = {"window": window, "hop": hop, "taper": taper, "detrend": None if detrend == "none" else detrend}
@@ -239,8 +237,14 @@ def _results(record: Record, job: SpectrumJob, progress: Progress) -> "Iterator[
 
 def _draw(job: SpectrumJob, path: str, name: str | None) -> None:
     from gridtrend import io
-    from gridtrend.plot import band_power_map, spectrogram_plot
+    from gridtrend.plot import band_power_map, spectrogram_plot, spectrum_plot
 
-    draw, what = (band_power_map, "band_power") if job.band else (spectrogram_plot, "power")
+    prefix = f"{name}_" if name else ""
     with io.open_input([job.output]) as dataset:
-        draw(dataset[f"{name}_{what}" if name else what], path=path)
+        if job.band:
+            band_power_map(dataset[f"{prefix}band_power"], path=path)
+        elif job.through_time:
+            spectrogram_plot(dataset[f"{prefix}power"], path=path)
+        else:
+            spectra = {f"{prefix}{each}": each for each in ("power", "background", "level")}
+            spectrum_plot(dataset[list(spectra)].rename(spectra), path=path)

@@ -148,7 +148,7 @@ def note(message: object) -> None:
 
 @contextlib.contextmanager
 def notes(quiet: bool) -> Iterator[None]:
-    """Show warnings and lines of the log as notes, each once; those about code are not for users.
+    """Show warnings and lines of the log as notes, each once; those about code are not for users, whoever wants them shown.
 
     Lines that only inform, such as those about a compiler, are for whoever waits at a terminal.
     """
@@ -156,7 +156,7 @@ def notes(quiet: bool) -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         text = str(message)
-        if not quiet and text not in said:
+        if not quiet and issubclass(category, UserWarning) and text not in said:
             said.add(text)
             note(text)
 

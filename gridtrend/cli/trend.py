@@ -222,7 +222,7 @@ def run(job: TrendJob) -> str:
             job.resources.running(say) as means,
         ):
             means = rehearsed(record, means, job.test, job.analysis, job.field_test)
-            plans = work.plans or _plans(begun, job, means, work)
+            plans = _plans(begun, job, means, work)
             result = described(_results(record, job, plans, work, progress), record, job, "Trends")
             io.write(result, begun.target, overwrite=job.overwrite, report=progress, work=work)
     finally:
@@ -296,7 +296,7 @@ def _without_trend(result: "xr.Dataset", record: Record, job: TrendJob) -> dict[
 
 
 def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dict[str, Plan]":
-    """How each variable is read, written down for a run that resumes this one."""
+    """How each variable is read: as in the run that is resumed, or written down for one that resumes this one."""
     from gridtrend import io
 
     record = begun.record
@@ -305,8 +305,9 @@ def _plans(begun: Begun, job: TrendJob, means: Means, work: "Workspace") -> "dic
     for name in record.names:
         cells = record.dataset[name].size // record.steps
         held = io.held_bytes(cells, begun.target.suffix, together=bool(job.field_test))
-        plans[name] = record.plan(name, means, held=held, **options)
-    work.begin(plans)
+        plans[name] = record.plan(name, means, held=held, earlier=work.plans.get(name), **options)
+    if not work.plans:
+        work.begin(plans)
     return plans
 
 

@@ -1,15 +1,20 @@
 """A block kernel, declared once: its layout and types drive numba, xarray, dask and the CF attributes.
 
-This is the only file that configures numba. A kernel is a plain function over arrays that hold many cells at once:
+A kernel is a plain function over arrays that hold many cells at once:
 
-    @kernel("(time,cell),(time),()", "Tdl", Output("s", "Mann-Kendall S of {data}"), Output("n_valid", ..., dtype="i4"))
-    def scores(y, t, min_valid, s, n_valid):
+    class Test(NamedTuple):
+        alpha: float
+        min_valid: int
+
+    @kernel("(time,cell),(time)", "Td", Output("s", "Mann-Kendall S of {data}"), Output("n_valid", ..., dtype="i4"))
+    def scores(y, t, test: Test, out):
+        s, n_valid = out
         ...
 
-`y` reaches it as a `(time, cell)` view of a chunk, `t` and `min_valid` as they are, and `s` and `n_valid` are arrays of
-one value a cell that it fills. That is a generalised ufunc whose loop over cells belongs to the kernel, so that
-neighbouring cells can share SIMD lanes. numba's own gufunc objects are not used: they are compiled again at every
-unpickle and their file cache is unsafe among processes.
+`y` reaches it as a `(time, cell)` view of a chunk and `t` as it is. Numbers are annotated `float` or `int`; numbers that
+travel together are one named tuple. `out` holds an array of one value a cell for each output, which the kernel fills. That
+is a generalised ufunc whose loop over cells belongs to the kernel, so that neighbouring cells can share SIMD lanes. numba's
+own gufunc objects are not used: they are compiled again at every unpickle and their file cache is unsafe among processes.
 """
 
 import functools
@@ -28,13 +33,14 @@ from gridtrend.engine.output import Output
 from gridtrend.engine.unit import UnitFailed, compile_kept, failure_of
 from gridtrend.engine.wide import counted, is_wide
 
-_SCALARS = {"d": numba.float64, "l": numba.int64}
+_LETTERS = {"d": numba.float64, "l": numba.int64}
+_NUMBERS = {float: (numba.float64, np.float64), int: (numba.int64, np.int64)}
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Input:
-    """One argument of a kernel: a block of cells, a vector that all cells share, or a scalar."""
+    """One array that a kernel takes: a block of cells, or a vector that all cells share."""
 
     name: str
     dims: tuple[str, ...]
@@ -52,11 +58,38 @@ class Input:
 
     def numba_type(self, data: Any) -> Any:
         """The numba type, given the floating type of the data."""
-        scalar = _SCALARS.get(self.type, data)
-        if not self.dims:
-            return scalar
         # Blocks are views of any stride: what a kernel needs contiguous it copies into a tile.
-        return numba.types.Array(scalar, len(self.dims), "A" if self.is_block else "C", readonly=True)
+        return numba.types.Array(
+            _LETTERS.get(self.type, data), len(self.dims), "A" if self.is_block else "C", readonly=True
+        )
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One number that a kernel takes, or several in a named tuple."""
+
+    names: tuple[str, ...]
+    kinds: tuple[type, ...]
+    # The named tuple; None for a number by itself.
+    together: Any = None
+
+    @classmethod
+    def declared(cls, name: str, kind: Any) -> "Numbers":
+        """Numbers of a parameter that is annotated as `float`, `int`, or a named tuple of these."""
+        if kind in _NUMBERS:
+            return cls((name,), (kind,))
+        return cls(kind._fields, tuple(kind.__annotations__[field] for field in kind._fields), kind)
+
+    @property
+    def numba_type(self) -> Any:
+        """The numba type."""
+        types = [_NUMBERS[kind][0] for kind in self.kinds]
+        return numba.types.BaseTuple.from_types(types, self.together) if self.together else types[0]
+
+    def taken_from(self, parameters: dict[str, Any]) -> Any:
+        """The argument, from all parameters by their names."""
+        values = [_NUMBERS[kind][1](parameters[name]) for name, kind in zip(self.names, self.kinds, strict=True)]
+        return self.together(*values) if self.together else values[0]
 
 
 class Kernel:
@@ -68,12 +101,17 @@ class Kernel:
     def __init__(self, body: Callable[..., None], layout: str, types: str, outputs: tuple[Output, ...]):
         groups = [group.strip("()") for group in layout.replace(" ", "").split("),(")]
         dims = [tuple(dim for dim in group.split(",") if dim) for group in groups]
-        names = list(inspect.signature(body).parameters)
-        if names[len(dims) :] != [output.name for output in outputs] or len(types) != len(dims):
+        parameters = inspect.signature(body).parameters
+        names = list(parameters)
+        unpacked = {output.name for output in outputs} <= set(body.__code__.co_varnames)
+        if names[-1:] != ["out"] or len(types) != len(dims) or len(names) <= len(dims) or not unpacked:
             raise TypeError(f"{body.__qualname__}: layout, types, outputs and arguments do not match")
         self.body = body
         self.inputs = tuple(map(Input, names, dims, types))
+        self.numbers = tuple(Numbers.declared(name, parameters[name].annotation) for name in names[len(dims) : -1])
         self.outputs = outputs
+        # Of a kernel that is made from a statistic of one series: that statistic.
+        self.unit: Any = None
         self._compiled: dict[np.dtype[Any], Any] = {}
         functools.update_wrapper(self, body)
         self.__qualname__: str = body.__qualname__
@@ -115,10 +153,8 @@ class Kernel:
             if item.is_block:
                 kind = dtype if item.type == "T" else item.type
                 argument = cells_last(blocks[item.name], len(item.core_dims), loop_shape, kind)
-            elif item.dims:
-                argument = np.ascontiguousarray(parameters[item.name], dtype=item.type)
             else:
-                argument = np.dtype(item.type).type(parameters[item.name])
+                argument = np.ascontiguousarray(parameters[item.name], dtype=item.type)
             arguments.append(argument)
             sizes.update(zip(item.dims, np.shape(argument), strict=True))
 
@@ -126,7 +162,8 @@ class Kernel:
             np.empty([*(sizes[dim] for dim in output.dims), sizes["cell"]], output.dtype) for output in self.outputs
         ]
         if sizes["cell"]:
-            _run(self.compiled(dtype), *arguments, *results)
+            arguments += [numbers.taken_from(parameters) for numbers in self.numbers]
+            self.fill(dtype, *arguments, tuple(results))
         shaped = [cells_first(result, loop_shape) for result in results]
         if level is not None:
             shaped = [
@@ -148,6 +185,10 @@ class Kernel:
                 level = first if name == series[0] else level
         return level
 
+    def fill(self, dtype: Any, *arguments: Any) -> None:
+        """Run it on arrays, numbers and results as they are, whose types must be those of the declaration."""
+        _run(self.compiled(dtype), *arguments)
+
     def compiled(self, dtype: Any) -> Any:
         """The machine code for data of this dtype, compiled (or read from disk) at the first call in a process."""
         dtype = np.dtype(dtype)
@@ -159,11 +200,12 @@ class Kernel:
     def _compile(self, dtype: np.dtype[Any]) -> Any:
         data = numba.from_dtype(dtype)
         inputs = [item.numba_type(data) for item in self.inputs]
+        inputs += [numbers.numba_type for numbers in self.numbers]
         outputs = [
             numba.types.Array(numba.from_dtype(np.dtype(output.dtype)), len(output.dims) + 1, "C")
             for output in self.outputs
         ]
-        return _from_here(self.body, numba.void(*inputs, *outputs))
+        return _from_here(self.body, numba.void(*inputs, numba.types.Tuple(outputs)))
 
 
 class Routine:
@@ -218,11 +260,11 @@ def kernel(layout: str, types: str, *outputs: Output) -> Callable[[Callable[...,
     Parameters
     ----------
     layout : str
-        Dimensions of the inputs, such as "(time,cell),(time),()". Every block ends in `cell`.
+        Dimensions of the arrays that it takes first, such as "(time,cell),(time)". Every block ends in `cell`.
     types : str
-        One letter an input: "T" the floating type of the data (float32 or float64), "d" float64, "l" int64.
+        One letter an array: "T" the floating type of the data (float32 or float64), "d" float64, "l" int64.
     *outputs : Output
-        The results; the last arguments of the function bear their names.
+        The results, in the order in which the function takes them from `out`, its last argument.
 
     Returns
     -------

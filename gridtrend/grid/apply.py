@@ -166,6 +166,13 @@ def apply_function(
     if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
         empty = map(_without_values, arrays)
         return apply_function(function, *empty, outputs=outputs, like=like, family=family, **parameters).chunk()
+    if not all(isinstance(name, str) for name in family):
+        # xarray sorts the names of core dimensions, which must be words then.
+        words = {name: f"_dimension_{place}" for place, name in enumerate(family)}
+        renamed = [array.rename({name: words[name] for name in family if name in array.dims}) for array in arrays]
+        named = list(words.values())
+        result = apply_function(function, *renamed, outputs=outputs, like=like, family=named, **parameters)
+        return result.rename({word: name for name, word in words.items() if word in result.dims})
     families = [[name for name in family if name in array.dims] for array in arrays]
     results = xr.apply_ufunc(
         function,
@@ -186,7 +193,7 @@ def apply_function(
         if "family" in output.dims or not family:
             result = result.transpose(*first.dims)
             # Joined for the function alone: what follows works on chunks as before.
-            result = result.chunk(first.chunksizes) if family and first.chunks is not None else result
+            result = result.chunk(first.variable.chunksizes) if family and first.chunks is not None else result
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
     return xr.Dataset(variables, _coordinates(first, [first], variables))
@@ -208,6 +215,46 @@ def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[x
     return first.where(np.isfinite(second)), level
 
 
+def in_float64(array: xr.DataArray, dim: str, *, moved: bool) -> xr.DataArray:
+    """Whole numbers as float64, lazily, each series counted from its first number where float64 does not hold it.
+
+    Parameters
+    ----------
+    array : DataArray
+        Of a type that `is_wide`.
+    dim : str
+    moved : bool
+        Whether only differences matter. If not, numbers that float64 does not hold are refused.
+    """
+    check_chunks(array, dim)
+    if not array.size:
+        return array.astype(float)
+    result: xr.DataArray = xr.apply_ufunc(
+        _differences if moved else _held,
+        array,
+        input_core_dims=[[dim]],
+        output_core_dims=[[dim]],
+        dask="parallelized",
+        output_dtypes=[float],
+        keep_attrs=True,
+    )
+    return result.transpose(*array.dims)
+
+
+def _differences(series: Any) -> Any:
+    return counted(series)[0]
+
+
+def _held(series: Any) -> Any:
+    values, first = counted(series)
+    if first is not None:
+        raise ValueError(
+            f"whole numbers ({series.dtype.name}) beyond 2**53 stand beside floating numbers, and would be rounded to "
+            "float64. Take an offset away from them first, or leave the slope and the intercept out: slope=False."
+        )
+    return values
+
+
 def _counted(series: Any) -> tuple[Any, Any]:
     values, first = counted(series)
     return values, np.zeros(series.shape[:-1]) if first is None else first
@@ -226,7 +273,7 @@ def map_cells(
     The function must pickle by name or by value, and its results depend on each cell alone.
     """
     results = xr.apply_ufunc(
-        function,
+        _call,
         *arrays,
         input_core_dims=core_dims,
         output_core_dims=output_core_dims,
@@ -235,8 +282,14 @@ def map_cells(
         dask_gufunc_kwargs={"output_sizes": dict(output_sizes)},
         keep_attrs=False,
         join="exact",
+        kwargs={"function": function},
     )
     return results if isinstance(results, tuple) else (results,)
+
+
+def _call(*blocks: Any, function: Any) -> Any:
+    """Name tasks after this function: an object that is called has no name, and dask cannot read its text where it holds "-"."""
+    return function(*blocks)
 
 
 def package_version() -> str:
@@ -247,7 +300,7 @@ def package_version() -> str:
     return __version__
 
 
-def as_dataarray(values: Any, dim: str) -> str:
+def as_dataarray(values: Any, dim: Hashable) -> str:
     """The call that names the dimensions of plain values, as many as they have."""
     try:
         n = np.ndim(values)
@@ -259,7 +312,7 @@ def as_dataarray(values: Any, dim: str) -> str:
     return f"xarray.DataArray(values, dims={dims[0]!r})" if n < 2 else f"xarray.DataArray(values, dims={tuple(dims)!r})"
 
 
-def check_array(array: Any, dim: str, *, kinds: str = "biuf") -> None:
+def check_array(array: Any, dim: Hashable, *, kinds: str = "biuf") -> None:
     """Refuse what is not a DataArray of numbers (real ones, unless `kinds` has a "c") with a dimension `dim`."""
     if isinstance(array, xr.Dataset):
         raise TypeError(
@@ -319,9 +372,10 @@ def _check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
 
 def check_chunks(array: xr.DataArray, dim: str) -> None:
     """Refuse an array that has `dim` split over several dask chunks, with the call that fixes it."""
-    chunks = array.chunksizes.get(dim, ())
+    # Those of coordinates are no matter.
+    chunks = array.variable.chunksizes.get(dim, ())
     if len(chunks) > 1:
-        others = "".join(f", {str(other)!r}: 'auto'" for other in array.dims if other != dim)
+        others = "".join(f", {other!r}: 'auto'" for other in array.dims if other != dim)
         raise ValueError(
             f"dimension {dim!r} is split over {len(chunks)} dask chunks, and every cell needs its whole series. Rechunk "
             f"first: da.chunk({{{dim!r}: -1{others}}}). That moves all {array.nbytes / 1e6:,.0f} MB once between chunks; "

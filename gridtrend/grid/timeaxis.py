@@ -17,9 +17,9 @@ from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
 from gridtrend.grid.dates import is_missing, mixed, with_dates
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
-from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, unit_named
+from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, time_unit
 
-__all__ = ["UNITS", "TimeAxis", "described", "no_times", "period", "time_axis", "unit_named", "unknown_unit"]
+__all__ = ["UNITS", "TimeAxis", "described", "no_times", "period", "time_axis", "unknown_unit"]
 
 # Doubles hold whole numbers up to this one.
 _EXACT = 2**53
@@ -79,7 +79,7 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     TypeError
         If the coordinate is neither dates nor numbers.
     """
-    per = "auto" if per == "auto" else unit_named(per)
+    per = time_unit(per)
     n = da.sizes[dim]
     # Steps follow the order of numbers that cannot be read.
     da = with_dates(da, dim, strict=per != "step")
@@ -109,6 +109,17 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     return TimeAxis(ticks.astype(float), length / days, per, origin, order, steps)
 
 
+def _middle(first: Any, last: Any) -> Any:
+    if np.asarray(first).dtype.kind in "iu":
+        return (int(first) + int(last)) / 2
+    if isinstance(first, np.floating):
+        # Differences of numbers near the largest overflow, and infinite ones have no middle.
+        with np.errstate(over="ignore", invalid="ignore"):
+            middle = first + (last - first) / 2
+            return middle if np.isfinite(middle) else first / 2 + last / 2
+    return first + (last - first) / 2
+
+
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds.
 
@@ -123,7 +134,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
         return {}
     first, last = values.min(), values.max()
     with with_year_zero() if values.dtype.kind == "O" else contextlib.nullcontext():
-        middle = first + (last - first) / 2 if values.dtype.kind not in "iu" else (int(first) + int(last)) / 2
+        middle = _middle(first, last)
     name = other_name(dim) if dim in Output.names else dim
     bounds = f"{name}_bnds"
     attrs, encoding = described(da[dim], bounds)

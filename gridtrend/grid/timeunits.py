@@ -1,6 +1,7 @@
 """Units of time: what slopes may be per, and what coordinates call them."""
 
 import re
+from typing import Any
 
 from gridtrend.grid.dialect import given
 
@@ -42,13 +43,18 @@ _YEARS = re.compile(
 _BACKWARDS = re.compile(r"\b(b\.?p|b\.p\.|b2k|bce?|before|ago)\b")
 
 
-def unit_named(name: str) -> str:
+def unit_named(name: Any) -> str:
     """One of `UNITS`, in the singular or plural."""
-    unit = str(name).lower()
+    unit = name.lower() if isinstance(name, str) else ""
     unit = unit if unit in UNITS else unit.removesuffix("s")
     if unit not in UNITS:
         raise ValueError(f"{given('per', name)} is not a unit of time; use one of {', '.join(map(repr, UNITS))}.")
     return unit
+
+
+def time_unit(per: Any) -> str:
+    """What slopes are per: one of `UNITS`, or "auto"."""
+    return "auto" if isinstance(per, str) and per == "auto" else unit_named(per)
 
 
 def known_days(name: str) -> float | None:

@@ -4,14 +4,13 @@
 of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and variables,
 `places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` that the work takes and the
 `machine` has, and `read` carries that out; `metadata`
-describes results, `targets` says where they may be written, `outputs` writes them in `workspaces`, `regions` computes them
-piece by piece and the `ledger` knows which are done, by `fingerprints` of the inputs; `marker` proves what gridtrend wrote,
-`exchange` puts it in place of what was there; `errors` are what goes wrong.
+describes results, `targets` says where they may be written, `sources` what lazy ones are computed from, `outputs` writes
+them in `workspaces`, `regions` computes them piece by piece and the `ledger` knows which are done, by `fingerprints` of the
+inputs; `marker` proves what gridtrend wrote, `exchange` puts it in place of what was there; `errors` are what goes wrong.
 """
 
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
 from gridtrend.io.errors import InputError, OutputError, RunError
-from gridtrend.io.files import files_of
 from gridtrend.io.fingerprints import fingerprint
 from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
@@ -23,6 +22,7 @@ from gridtrend.io.plan import WAYS, Plan, bytes_with_results, check_tiles, disk_
 from gridtrend.io.reading import free_space, read
 from gridtrend.io.sample import count_missing, warn_of_cycle
 from gridtrend.io.selection import select
+from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, check_target
 from gridtrend.io.workspaces import Workspace, workspace
 
@@ -44,7 +44,6 @@ __all__ = [
     "count_missing",
     "describe",
     "disk_chunks",
-    "files_of",
     "find_dim",
     "find_variables",
     "fingerprint",
@@ -61,6 +60,7 @@ __all__ = [
     "read",
     "return_freed_memory",
     "select",
+    "sources",
     "warn_of_cycle",
     "workspace",
     "write",

@@ -4,7 +4,6 @@ import difflib
 import re
 from collections.abc import Hashable, Sequence
 
-import numpy as np
 import xarray as xr
 
 from gridtrend.grid import dates
@@ -12,19 +11,14 @@ from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dialect import either
 from gridtrend.grid.refusals import Refusal
 from gridtrend.io.attributes import NAMES
+from gridtrend.io.coded_dates import holds_coded_dates
 from gridtrend.io.errors import InputError
+from gridtrend.io.missing import refuse_unwritten
 
 TIME_NAMES = {"time", "t", "date", "year"}
 # Attributes by which one variable names others that describe it.
 DESCRIBING = tuple(key for key in NAMES if key != "coordinates")
 BOUNDS_NAME = re.compile(r"(^|_)(bnds?|bounds?|vertices|edges)$", re.IGNORECASE)
-# Dates and times of day that models and data centres write as plain numbers beside the time axis.
-DATE_NAME = re.compile(
-    r"dates?|date_?sec|date_?written|time_?written|n?b?date|nbsec|n[cds]cur|nsteph|mdcur|mscur|"
-    r"yyyy(_?mm(_?dd(_?hh)?)?)?|years?|months?|days?|hours?|minutes?|seconds?|doy|day_?of_?year|julian_?day",
-    re.IGNORECASE,
-)
-DATE_FORMAT = re.compile(r"%Y%m|YYYY-?MM", re.IGNORECASE)
 
 
 def holds_dates(coordinate: xr.DataArray | xr.Variable) -> bool:
@@ -100,19 +94,22 @@ def find_variables(dataset: xr.Dataset, dim: str, names: Sequence[str] = ()) -> 
     Bounds and other variables that only describe a variable are left out; so are plain series where there are grids.
     """
     if names:
-        for name in names:
+        for name in dict.fromkeys(names):
             _require_suitable(dataset, dim, name)
+            refuse_unwritten(dataset[name])
         return list(dict.fromkeys(names))
     describing = described_by(dataset)
     suitable = [
         str(name)
         for name, array in dataset.data_vars.items()
-        if not (_unsuitable(array, dim) or name in describing or _is_coded_date(array, dim))
+        if not (_unsuitable(array, dim) or name in describing or holds_coded_dates(array, dim))
     ]
     fields = [name for name in suitable if dataset[name].ndim > 1] or suitable
     if not fields:
         reasons = "; ".join(f"'{n}' {_unanalysed(a, dim)}" for n, a in dataset.data_vars.items())
         raise InputError(f"there is no variable of numbers along '{dim}': {reasons or 'there are none at all'}")
+    for name in fields:
+        refuse_unwritten(dataset[name])
     return fields
 
 
@@ -127,30 +124,11 @@ def described_by(dataset: xr.Dataset) -> set[str]:
     return named | {str(name) for name in dataset.variables if BOUNDS_NAME.search(str(name))}
 
 
-def _is_coded_date(array: xr.DataArray, dim: str) -> bool:
-    """Whether a series holds dates as numbers, such as 19800101: by its name, its attributes or its values."""
-    if array.dims != (dim,):
-        return False
-    words = f"{array.attrs.get('units', '')} {array.attrs.get('long_name', '')}"
-    if DATE_NAME.fullmatch(str(array.name)) or DATE_FORMAT.search(words):
-        return True
-    values = np.asarray(array.values, float)
-    months = values // 100 if np.all(values >= 10_000_000) else values
-    days = values % 100 if months is not values else np.ones(1)
-    return bool(
-        values.size > 3
-        and np.all(np.diff(values) >= 0)
-        and np.all((months >= 100_000) & (months < 300_000) & (months % 1 == 0))
-        and np.all((months % 100 >= 1) & (months % 100 <= 12) & (days.min() >= 1) & (days.max() < 32))
-        and values[-1] > values[0]
-    )
-
-
 def _unanalysed(array: xr.DataArray, dim: str) -> str:
     """Why a variable is not analysed by default."""
     if reason := _unsuitable(array, dim):
         return reason
-    return "holds coded dates" if _is_coded_date(array, dim) else "only describes others"
+    return "holds coded dates" if holds_coded_dates(array, dim) else "only describes others"
 
 
 def _unsuitable(array: xr.DataArray, dim: str) -> str:

@@ -180,14 +180,6 @@ class FilesArray(BackendArray):
             out[outside] = target
 
 
-def files_of(variable: xr.Variable) -> list[str]:
-    """Paths that a lazy variable is read from; empty where that is not known."""
-    data: Any = variable._data
-    while not isinstance(data, FilesArray) and hasattr(data, "array"):
-        data = data.array
-    return [part.path for part in data.parts] if isinstance(data, FilesArray) else []
-
-
 def _listed(index: Any) -> Any:
     """An index that keeps its dimension."""
     return index if isinstance(index, slice) else np.atleast_1d(index)

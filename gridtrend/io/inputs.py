@@ -12,6 +12,7 @@ import xarray as xr
 
 from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dates import decoded
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.io import netcdf, zarrstore
 from gridtrend.io.attributes import tidy_attributes
@@ -131,7 +132,11 @@ def _open_netcdf(path: str, group: str | None) -> xr.Dataset:
             dataset = netcdf.open_raw(path, group)
     except (OSError, RuntimeError) as error:
         if group and (found := _groups_or_none(path)) is not None:
-            names = f"its groups: {', '.join(found)}" if found else "it has no groups: leave --group (group=) out"
+            names = (
+                f"its groups: {', '.join(found)}"
+                if found
+                else f"it has no groups: leave {either('group=...', '--group')} out"
+            )
             raise InputError(f"'{path}' has no group '{group}'; {names}") from error
         why = why_no_answer(path, error) if "://" in path else why_unreadable(path, error)
         raise InputError(f"'{path}' cannot be read: {why}") from error
@@ -153,7 +158,7 @@ def _other_groups(path: str, group: str | None) -> str:
         return "; name a file with gridded data"
     where = f"in its group '{group}'" if group else "outside its groups"
     listing = ", ".join(names)
-    return f" {where} ({listing}): choose one with --group {names[0]} (in Python group={names[0]!r})"
+    return f" {where} ({listing}): choose one with {given('group', names[0])}"
 
 
 def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:

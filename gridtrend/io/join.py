@@ -157,7 +157,7 @@ def _refuse_overlap(before: Any, after: Any, path: str, next_path: str) -> None:
     raise InputError(
         f"'{path}' ({_day(before[0])} to {_day(before.max())}) and '{next_path}' (from {_day(after[0])}) {what}: "
         "a trend would count them twice. Leave one of the files out, or keep the steps of the file that begins first, with "
-        "--overlap first (in Python overlap='first')"
+        + either("overlap='first'", "--overlap first")
     )
 
 

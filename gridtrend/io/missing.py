@@ -123,14 +123,29 @@ class ValidArray(BackendArray):
         outside = self.valid.outside(_as_declared(stored, _stored_type(self.raw)), decoded)
         if outside.any():
             if self.dtype.kind != "f":
-                raise InputError(
-                    f"variable '{self.name}' holds {self.valid.fill}, which the netCDF library leaves where nothing was "
-                    f"written, and declares no _FillValue: declare it, with `ncatted -a _FillValue,{self.name},c,"
-                    f"{_nco_type(self.dtype)},{self.valid.fill} FILE`"
-                )
+                raise _never_written(self.name, self.dtype, self.valid.fill)
             # What was read may be shared with a store in memory.
             decoded = np.where(outside, np.nan, decoded)
         return decoded.astype(self.dtype, copy=False)
+
+
+def refuse_unwritten(array: xr.DataArray) -> None:
+    """Refuse a series of whole numbers that is to be analysed, where part of it was never written.
+
+    Grids are looked at when they are read, see `decode_variable`; counters and the like, which nobody analyses, are not.
+    """
+    in_store = "chunks" in array.encoding and "chunksizes" not in array.encoding
+    if array.ndim == 1 and array.dtype.kind in "iu" and not in_store:
+        fill = _unwritten(array.variable)
+        if fill is not None and bool((array.values == fill).any()):
+            raise _never_written(str(array.name), array.dtype, fill)
+
+
+def _never_written(name: str, dtype: np.dtype[Any], fill: Any) -> InputError:
+    return InputError(
+        f"variable '{name}' holds {fill}, which the netCDF library leaves where nothing was written, and declares no "
+        f"_FillValue: declare it, with `ncatted -a _FillValue,{name},c,{_nco_type(dtype)},{fill} FILE`"
+    )
 
 
 def _as_declared(stored: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
@@ -196,8 +211,8 @@ def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
     """What the attributes say of valid values."""
     low, high = _limits(name, raw)
-    # Whole numbers of no or one dimension are often never written: grid mappings, counters.
-    masked = raw.dtype.kind == "f" or raw.ndim > 1
+    # Whole numbers of no or one dimension are often never written: grid mappings, counters. Packed ones are data.
+    masked = raw.dtype.kind == "f" or raw.ndim > 1 or any(key in raw.attrs for key in PACKING_KEYS[:2])
     fill = _unwritten(raw) if unwritten and masked and "_FillValue" not in raw.attrs else None
     return Valid(low, high, fill, _is_unpacked(raw))
 

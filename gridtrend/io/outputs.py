@@ -14,6 +14,7 @@ from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
 from gridtrend.io.netcdf import NETCDF_LOCK
 from gridtrend.io.reading import Report
+from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, require_replaceable, why_not_writable
 from gridtrend.io.workspaces import Workspace, workspace
 
@@ -68,7 +69,12 @@ def write(
     ...     float(xr.open_zarr(f"{folder}/slope.zarr").slope[0, 0])
     6.0
     """
-    target = check_output(path, overwrite=overwrite) if work is None else work.target
+    if work is None:
+        # What is not there yet is no input.
+        inputs = sources(result) if os.path.lexists(path) else ()
+        target = check_output(path, inputs, overwrite=overwrite)
+    else:
+        target = work.target
     if isinstance(result, xr.DataArray):
         result = result.to_dataset(name=result.name or "result")
     # Whoever has no folder yet has no way either to go on with what is left in it.

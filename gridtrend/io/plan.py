@@ -89,6 +89,7 @@ def plan_chunks(
     own: float | None = None,
     others: float = 0.0,
     held: float = 0.0,
+    earlier: Plan | None = None,
 ) -> Plan:
     """Decide how to read a variable whose series along `dim` are needed whole.
 
@@ -124,6 +125,8 @@ def plan_chunks(
         them when its turn comes.
     held : float
         Bytes of results that wait in memory for those of other tiles.
+    earlier : Plan, optional
+        Of the run that is resumed. It is kept, since what is finished was cut by it.
 
     Returns
     -------
@@ -132,28 +135,26 @@ def plan_chunks(
     Raises
     ------
     InputError
-        If the limit is too small for anything; it says what is the least that works.
+        If the limit is too small for anything, or for the earlier plan; it says what is the least that works.
     """
     asked = _asked(array, dim, chunks) if chunks else {}
     chunk = array.dtype.itemsize * math.prod(disk_chunks(array).values()) if disk_chunks(array) else 0
     own = processes * PROCESS_BYTES if own is None else own
     room = Room(array.nbytes, _series_bytes(array, dim), chunk, threads, memory_limit, processes, own)
-    ways = functools.partial(
-        _plan_within,
-        array,
-        dim,
-        asked,
-        rechunk=rechunk,
-        space=space,
-        in_memory=in_memory,
-        others=others,
-        held=held,
-    )
-    plan = ways(room)
+    ways: Callable[..., Plan | None]
+    if earlier is None:
+        ways = functools.partial(
+            _plan_within, rechunk=rechunk, space=space, in_memory=in_memory, others=others, held=held
+        )
+        advice = ""
+    else:
+        ways = functools.partial(_plan_again, earlier=earlier, held=held)
+        advice = ", or start anew with --overwrite: the run that is resumed was planned for more memory"
+    plan = ways(array, dim, asked, room)
     if plan is None:
-        least = _least(lambda limit: ways(replace(room, limit=limit)), room.limit or 0.0)
+        least = _least(lambda limit: ways(array, dim, asked, replace(room, limit=limit)), room.limit or 0.0)
         raise InputError(
-            f"{room.told()}, {megabytes(least)} is the least that works. Allow that, or take fewer threads or workers"
+            f"{room.told()}, {megabytes(least)} is the least that works. Allow that, or take fewer threads or workers{advice}"
         )
     return plan
 
@@ -185,8 +186,7 @@ def _plan_within(
     n = array.sizes[dim]
     cells = array.size // max(n, 1)
     bare = Plan(nbytes=array.nbytes, cells=cells, pairs=cells * n * (n - 1) // 2)
-    results = cells * RESULT_BYTES
-    whole = array.nbytes + results + max(room.loading, room.threads * _block_cells(room, cells) * room.cell)
+    whole = _whole_bytes(array, cells, room)
     if in_memory and whole <= room.data and (rechunk == "auto" or not asked):
         alone = whole + others > room.data
         # What is computed at once waits with its results until all variables are there.
@@ -221,6 +221,23 @@ def _plan_within(
         return None
     reading = "tiles" if passes == 1 else "passes"
     return _costed(replace(bare, reading=reading, blocks=blocks, passes=passes), array, dim, room)
+
+
+def _plan_again(
+    array: xr.DataArray, dim: str, asked: dict[str, int], room: Room, *, earlier: Plan, held: float
+) -> Plan | None:
+    """An earlier plan, with what it takes now; None where that is more than the limit. Tiles that were asked for are taken."""
+    at_once = earlier.reading in ("whole", "alone")
+    room = room if at_once else replace(room, own=room.own + held)
+    memory = room.own + _whole_bytes(array, earlier.cells, room) if at_once else 0.0
+    plan = _costed(replace(earlier, memory=memory), array, dim, room)
+    return plan if asked or room.limit is None or plan.memory <= room.limit else None
+
+
+def _whole_bytes(array: xr.DataArray, cells: int, room: Room) -> float:
+    """Bytes that a variable in memory takes with its results, and what it is read and computed with."""
+    beside = max(room.loading, room.threads * _block_cells(room, cells) * room.cell)
+    return array.nbytes + cells * RESULT_BYTES + beside
 
 
 def bytes_with_results(array: xr.DataArray, dim: str) -> int:

@@ -118,15 +118,14 @@ def _require_followable(path: Path) -> None:
 def _require_apart(path: Path, target: Path, inputs: Iterable[str | Path]) -> None:
     """Refuse an output that is an input, holds one, or lies inside one, by whatever name."""
     ours, above_ours = _identity(target), _identities_above(target)
+    advice = either("choose another name, or load the data first (.load())", "choose another name")
     for item in inputs:
         real = Path(os.path.realpath(item))
         theirs = _identity(real)
         if real == target or (ours and ours == theirs):
-            raise OutputError(f"the output '{path}' is also an input, which would be lost: choose another name")
+            raise OutputError(f"the output '{path}' is also an input, which would be lost: {advice}")
         if target in real.parents or (ours and ours in _identities_above(real)):
-            raise OutputError(
-                f"the input '{item}' lies inside the output '{path}', and would be lost: choose another name"
-            )
+            raise OutputError(f"the input '{item}' lies inside the output '{path}', and would be lost: {advice}")
         if real in target.parents or (theirs and theirs in above_ours):
             raise OutputError(
                 f"the output '{path}' lies inside '{item}', which is not its place: choose another folder"

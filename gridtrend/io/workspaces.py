@@ -137,14 +137,16 @@ def workspace(
     """
     with contextlib.ExitStack() as locks:
         work = _settled(target, facts or {}, locks, resume, overwrite, resumable and target.suffix == ".zarr")
+        before = work.kept if resume else 0
         try:
             work.scratch.mkdir(exist_ok=True)
             yield work
         except BaseException as error:
             work.ledger.close()
-            if work.kept:
+            # Whoever resumes and comes no further knows that there are parts to go on with.
+            if work.kept > before:
                 error.add_note(work.note())
-            else:
+            elif not work.kept:
                 work.remove()
             raise
         work.remove()

@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
-from gridtrend.grid.cf import slope_units, temperature_kind
+from gridtrend.grid.cf import slope_units, temperature_kind, unit_text
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
@@ -127,6 +128,7 @@ def fit_per_cell(
         ("lags", lags), ("horizon", horizon), ("harmonics", harmonics), ("epochs", epochs), ("min_valid", min_valid), ("seed", seed)
     ):  # fmt: skip
         check_whole(name, value)
+    choose("model", model, MODELS)
     axis = _regular_axis(da, dim)
     attrs = {
         "model": model,
@@ -141,12 +143,10 @@ def fit_per_cell(
     }
     if harmonics and period is not None:
         attrs |= origin(da, dim)
-    if model not in MODELS:
-        raise ValueError(f"model={model!r} is not known; use one of {', '.join(map(repr, MODELS))}.")
     Options(epochs, learning_rate=learning_rate, momentum=momentum)
     check_penalty(l2)
-    if min_valid < 1 or seed < 0:
-        raise ValueError(f"min_valid={min_valid!r} and seed={seed!r}: whole numbers from 1 and from 0 on are needed.")
+    if min_valid < 1:
+        raise ValueError(f"min_valid={min_valid!r} is not a number of values; give a whole number from 1 on.")
     shared, parameters = _structure(da, dim, attrs, predicting=False)
     layers = parameters["layers"]
     result = apply(
@@ -158,17 +158,17 @@ def fit_per_cell(
         shared=shared,
         limits=_limits(layers),
         **parameters,
-        epochs=epochs if model == "mlp" else 0,
+        epochs=int(epochs) if model == "mlp" else 0,
         rate=learning_rate,
         momentum=momentum,
         l2=l2,
-        seed=seed,
-        min_valid=min_valid,
+        seed=int(seed),
+        min_valid=int(min_valid),
     )
     for name in ("scale", "rmse"):
-        units = da.attrs.get("units")
+        units = slope_units(da.attrs.get("units"), "")
         if units is not None:
-            result[name].attrs |= {"units": slope_units(units, "")} | temperature_kind(units, "{slope}")
+            result[name].attrs |= {"units": units} | temperature_kind(units, "{slope}")
     training = (
         {"epochs": epochs, "learning_rate": learning_rate, "momentum": momentum, "l2": l2} if model == "mlp" else {}
     )
@@ -224,14 +224,14 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
     check_array(da, dim)
     if not isinstance(model, xr.Dataset):
         raise TypeError(f"model is the Dataset that fit_per_cell returns, not {type(model).__name__}.")
-    missing = {"lags", "horizon", "harmonics", "period", "hidden", "activation"} - set(model.attrs)
+    missing = {"model", "lags", "horizon", "harmonics", "period", "hidden", "activation"} - set(model.attrs)
     if missing or not {"weights", "offset", "scale"} <= set(model.data_vars):
         raise ValueError(
             f"model was not made by fit_per_cell: it has the variables {list(model.data_vars)} and lacks the attributes "
             f"{sorted(missing)}. Make it with gridtrend.neural.fit_per_cell(da, ...)."
         )
     da = with_dates(da, dim, strict=False)
-    trained, given = (array.attrs.get("units") for array in (model["offset"], da))
+    trained, given = (unit_text(array.attrs.get("units")) for array in (model["offset"], da))
     if trained is not None and given is not None and trained != given:
         raise ValueError(
             f"the model was trained on data in {trained!r}, and these are in {given!r}; convert them, and set "
@@ -245,6 +245,8 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"model has {arrays[0].sizes['parameter']} parameters, and its attributes (lags, harmonics, hidden) describe a "
             f"network of {_limits(parameters['layers']).size}."
         )
+    if arrays[0].chunks is not None:
+        arrays[0] = arrays[0].chunk(parameter=-1)
     try:
         xr.align(da.isel({dim: 0}, drop=True), *arrays, join="exact", copy=False)
     except ValueError as error:
@@ -330,10 +332,10 @@ def _limits(layers: Any) -> Array:
 def _positions(da: xr.DataArray, dim: str) -> xr.DataArray:
     """Number of each cell in the whole grid, whatever the order of dimensions; lazy, in the chunks of `da`."""
     position, stride = xr.DataArray(0.0), 1.0
-    for name in sorted(map(str, set(da.dims) - {dim})):
-        along = xr.DataArray(stride * np.arange(da.sizes[name]), dims=name)
-        if name in da.chunksizes:
-            along = along.chunk({name: da.chunksizes[name]})
+    for name in sorted(set(da.dims) - {dim}, key=str):
+        along = xr.DataArray(stride * np.arange(da.sizes[name]), dims=(name,))
+        if name in da.variable.chunksizes:
+            along = along.chunk({name: da.variable.chunksizes[name]})
         position = position + along
         stride *= da.sizes[name]
     return position

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.grid.numbers import check_flag
 from gridtrend.neural.features import Names, check_names, read_features
 from gridtrend.neural.labels import read_labels
 from gridtrend.neural.layered import fit_mlp, mlp_forward, softmax
@@ -141,7 +142,7 @@ class _MLP(Estimator):
         elif hasattr(self, "feature_names_in_"):
             # Of an earlier training, on a table.
             del self.feature_names_in_
-        self.x_scaler_ = Scaler(x) if self.scale else Scaler.identity(x)
+        self.x_scaler_ = Scaler(x) if check_flag("scale", self.scale) else Scaler.identity(x)
         if validation is not None:
             held_out, other_names = validation[0]
             check_names(other_names, names)
@@ -325,7 +326,7 @@ class MLPRegressor(_MLP):
         check_finite(y=targets)
         self._one_output = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
-        self.y_scaler_ = Scaler(columns) if self.scale else Scaler.identity(columns)
+        self.y_scaler_ = Scaler(columns) if check_flag("scale", self.scale) else Scaler.identity(columns)
         if validation is not None:
             validation = check_pair("validation", validation, "X, y")
             held_out = read_features("validation X", validation[0])

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.grid.choices import choose
 from gridtrend.neural.labels import read_labels
-from gridtrend.neural.layered_network import Network
+from gridtrend.neural.layered_network import LOSSES, Network
 from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.parameters import activation_code
 from gridtrend.neural.shapes import Array, as_array, as_floats, check_finite, check_shapes
@@ -72,8 +73,11 @@ def softmax(z: npt.ArrayLike) -> Array:
     >>> softmax([[1000.0, 1000.0]])
     array([[0.5, 0.5]])
     """
-    outputs = np.asarray(z, np.float64)
-    shares: Array = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    outputs = as_floats("z", z)
+    if not outputs.ndim or not outputs.shape[-1]:
+        raise ValueError(f"z has shape {outputs.shape}, and (..., classes) is needed, of one class or more.")
+    with np.errstate(invalid="ignore"):
+        shares: Array = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     shares /= shares.sum(axis=-1, keepdims=True)
     return shares
 
@@ -237,9 +241,9 @@ def fit_mlp(
     if start is not None:
         network = _given(samples, *check_pair("start", start, "weights, biases"), activation)
     else:
-        outputs = _outputs(y, len(samples), loss)
+        outputs = _outputs(y, len(samples), choose("loss", loss, LOSSES))
         network = Network([samples.shape[1], *check_hidden(hidden), outputs], activation_code(activation))
-        network.draw(seed)
+        network.draw(options.seed)
     network.choose_loss(loss, l2)
     held_out = None
     if validation is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gridtrend.grid.choices import choose
 from gridtrend.neural.kernels.activations import IDENTITY, RELU
 from gridtrend.neural.kernels.layers import activate, cross_entropy, differentiate, squared_error
 from gridtrend.neural.labels import read_labels
@@ -35,9 +36,7 @@ class Network:
 
     def choose_loss(self, loss: str, l2: float) -> None:
         """What to minimise."""
-        if loss not in LOSSES:
-            raise ValueError(f"loss={loss!r} is not known; use one of {', '.join(map(repr, LOSSES))}.")
-        self._loss, self._l2 = loss, check_penalty(l2)
+        self._loss, self._l2 = choose("loss", loss, LOSSES), check_penalty(l2)
 
     def draw(self, seed: int) -> None:
         """Weights uniform within limits that keep the spread of activations from layer to layer."""

@@ -3,20 +3,19 @@
 import math
 from typing import Any
 
-import numpy as np
+from gridtrend.grid.numbers import is_number, is_whole
 
 
 def check_number(name: str, value: Any) -> float:
     """A real number."""
-    if isinstance(value, bool | str) or np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+    if not is_number(value):
         raise ValueError(f"{name}={value!r} is not a number.")
     return float(value)
 
 
 def check_whole(name: str, value: Any) -> int:
     """A whole number from 0 on."""
-    number = check_number(name, value)
-    if not math.isfinite(number) or number != int(number) or number < 0:
+    if not is_whole(value, 0):
         raise ValueError(f"{name}={value!r} is not a count; give a whole number.")
     return int(value)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gridtrend.grid.choices import choose
 from gridtrend.neural.kernels.activations import IDENTITY, RELU, SIGMOID, TANH
 from gridtrend.neural.shapes import Array
 
@@ -13,9 +14,7 @@ ACTIVATIONS = {"tanh": TANH, "relu": RELU, "sigmoid": SIGMOID, "identity": IDENT
 
 def activation_code(activation: str) -> int:
     """What compiled code calls an activation."""
-    if activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r} is not known; use one of {', '.join(map(repr, ACTIVATIONS))}.")
-    return ACTIVATIONS[activation]
+    return choose("activation", activation, ACTIVATIONS)
 
 
 def views(flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:

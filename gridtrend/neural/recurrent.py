@@ -264,7 +264,7 @@ def fit_rnn(
     network = Network(*sizes, activation_code(activation))
     network.truncate = check_truncate(truncate)
     if start is None:
-        network.draw(seed)
+        network.draw(options.seed)
     else:
         if not isinstance(start, RNNParameters):
             raise TypeError(f"start is {type(start).__name__}; the RNNParameters of another training are expected.")

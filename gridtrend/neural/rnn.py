@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.grid.numbers import check_flag
 from gridtrend.neural.estimators import Estimator, explained
 from gridtrend.neural.options import check_pair, check_whole
 from gridtrend.neural.recurrent import fit_rnn, rnn_forward
@@ -94,7 +95,7 @@ class RNN(Estimator):
             )
         self._target_ndim = targets.ndim
         targets = targets[:, None] if targets.ndim == 1 else targets
-        scaler = Scaler if self.scale else Scaler.identity
+        scaler = Scaler if check_flag("scale", self.scale) else Scaler.identity
         self.x_scaler_, self.y_scaler_ = scaler(x), scaler(targets)
         if validation is not None:
             validation = check_pair("validation", validation, "X, y")

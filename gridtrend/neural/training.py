@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gridtrend.grid.choices import choose
+from gridtrend.grid.numbers import check_flag, check_seed
 from gridtrend.neural.kernels.layers import adam_step, momentum_step
 from gridtrend.neural.options import check_number, check_whole
 from gridtrend.neural.shapes import Array
@@ -69,14 +71,14 @@ class Options:
     progress: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            known = ", ".join(map(repr, OPTIMIZERS))
-            raise ValueError(f"optimizer={self.optimizer!r} is not known; use one of {known}.")
-        check_whole("seed", self.seed)
+        choose("optimizer", self.optimizer, OPTIMIZERS)
+        object.__setattr__(self, "seed", check_seed(self.seed))
+        if self.progress is not None:
+            check_flag("progress", self.progress)
         for name in ("epochs", "batch", "patience"):
             value = getattr(self, name)
             if value is not None or name == "epochs":
-                check_whole(name, value)
+                object.__setattr__(self, name, check_whole(name, value))
                 if value < 1:
                     raise ValueError(f"{name}={value!r} is not a count; give a whole number from 1 on.")
         for name in ("learning_rate", "clip", "momentum", "decay"):

@@ -1,5 +1,6 @@
 """Samples of a series for networks: windows and lags, and scaling that sees training samples alone."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,12 @@ def _labelled_windows(series: xr.DataArray, length: int, horizon: int, dim: str)
         )
     feature = others[0] if others else "feature"
     values = series.transpose(dim, *others).data
+    if not series.size and series.chunks is not None:
+        # dask divides by sizes.
+        return tuple(
+            part.chunk()
+            for part in _labelled_windows(series.copy(data=np.empty(series.shape, series.dtype)), length, horizon, dim)
+        )  # type: ignore[return-value]
     X, y = _windows(values if others else values[:, None], length, horizon)
     coords = series.isel({dim: slice(length + horizon - 1, None)}).coords
     target = xr.DataArray(y, coords, (dim, feature), series.name, series.attrs)
@@ -179,7 +186,9 @@ class Scaler:
     """
 
     def __init__(self, training: npt.ArrayLike):
-        values = np.asarray(training, np.float64)
+        values = as_floats("training", training)
+        if not values.ndim or not math.prod(values.shape[:-1]):
+            raise ValueError(f"training has shape {values.shape}: no samples, and (..., features) is needed.")
         axes = tuple(range(values.ndim - 1))
         with np.errstate(over="ignore", invalid="ignore"):
             self.offset: Array = values.mean(axis=axes)

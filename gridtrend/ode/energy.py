@@ -85,11 +85,11 @@ def energy_drift(hamiltonian: Any, run: xr.Dataset, *, params: Any = None) -> xr
     return xr.Dataset({"energy": values, "max_drift": drift, "end_drift": values.isel({time: -1}, drop=True) - first})
 
 
-def _saved_states(run: Any) -> tuple[dict[str, xr.DataArray], str]:
+def _saved_states(run: Any) -> tuple[dict[str, xr.DataArray], Any]:
     """The states of a run and the dimension of its times; events, status and the like have none."""
     states = dict(run.data_vars) if isinstance(run, xr.Dataset) and {"status", "n_steps"} <= set(run) else {}
     states = {name: array for name, array in states.items() if name not in ("status", "n_steps") and array.ndim}
-    times = [str(array.dims[0]) for array in states.values() if array.dims[0] not in run.status.dims]
+    times = [array.dims[0] for array in states.values() if array.dims[0] not in run.status.dims]
     if not times:
         kind = (
             f"a Dataset of {', '.join(map(repr, run)) or 'nothing'}"

@@ -63,6 +63,8 @@ def name_of(y0: xr.DataArray) -> str:
 
 def initial_state(y0: Any, state: str) -> dict[str, xr.DataArray]:
     """The states, from a Dataset or from a DataArray with a dimension of states."""
+    if not isinstance(state, str):
+        raise TypeError(f"state={state!r} is not the name of a dimension; give a word, such as state='state'.")
     if isinstance(y0, xr.DataArray):
         if state not in y0.dims:
             raise ValueError(

@@ -1,5 +1,6 @@
 """How fast a method's error falls as its step gets shorter."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.apply import map_cells
 from gridtrend.ode.functions import Acceleration, make_system
 from gridtrend.ode.inputs import initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
@@ -166,9 +168,30 @@ def _last(rhs: Any, y0: Any, t: Any, method: str, resolution: int, options: dict
 
 def _distance(a: Any, b: Any, states: list[str], state: str) -> xr.DataArray:
     """Euclidean distance of two states."""
-    squares = [(a[name] - b[name]) ** 2 for name in states]
-    total: xr.DataArray = sum(squares[1:], squares[0])
-    return (total.sum(state, skipna=False) if state in total.dims else total) ** 0.5
+    both = [
+        one if isinstance(one, xr.DataArray) else xr.DataArray(one) for name in states for one in (a[name], b[name])
+    ]
+    within = any(state in one.dims for one in both)
+    if within:
+        both = [one if one.chunks is None else one.chunk({state: -1}) for one in xr.broadcast(*both)]
+    core_dims = [[state] if within else []] * len(both)
+    norm = functools.partial(_norm, within=within)
+    (distance,) = map_cells(norm, xr.align(*both, join="inner"), core_dims, [[]], [float], {})
+    return distance
+
+
+def _norm(*pairs: Any, within: bool) -> Any:
+    """Root of the sum of squares of the differences of pairs; over the last dimension too, if they have one of states."""
+    with np.errstate(all="ignore"):
+        differences = np.broadcast_arrays(
+            *(np.asarray(a - b, float) for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+        )
+        # In units of a power of two, squares neither overflow nor vanish.
+        largest = np.max([np.abs(d) for d in differences], axis=0)
+        largest = largest.max(-1, initial=0.0) if within else largest
+        power = np.frexp(np.where(np.isfinite(largest), largest, 0.0))[1]
+        total = sum(np.ldexp(d, -(power[..., None] if within else power)) ** 2 for d in differences)
+        return np.ldexp((total.sum(-1) if within else total) ** 0.5, power)
 
 
 def _rates(runs: list[xr.Dataset], exact: Any, states: list[str], state: str) -> xr.Dataset:

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_chunks
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.timeaxis import time_axis
 
@@ -236,8 +237,7 @@ def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) ->
     knots = clock.knots
     if not knots.size:
         return knots, 0
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"interpolation={interpolation!r} is not known; use 'previous' or 'linear'.")
+    choose("interpolation", interpolation, INTERPOLATIONS)
     # Forcing that holds until its next time holds after its last for as long as it did before.
     reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
     if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
+from gridtrend.grid.numbers import is_number
 from gridtrend.ode.functions import make_system
 from gridtrend.ode.inputs import check_events, check_names, initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
@@ -191,11 +192,11 @@ def _check_steps(method: Any, step: Any, max_step: Any, watching: bool) -> tuple
         )
     if step is None and not METHODS[method].adaptive:
         raise ValueError(f"method={method!r} takes steps of fixed length: give it, such as step=0.01.")
-    if step is not None and not (_is_number(step) and 0 < step < np.inf):
+    if step is not None and not (is_number(step) and 0 < step < np.inf):
         raise ValueError(f"step={step!r} is not a length of time; give a number above 0, in the unit of t.")
     if max_step is None:
         return step, np.inf
-    if not (_is_number(max_step) and 0 < max_step < np.inf):
+    if not (is_number(max_step) and 0 < max_step < np.inf):
         raise ValueError(f"max_step={max_step!r} is not a length of time; give a number above 0, in the unit of t.")
     if method == "linear" or not METHODS[method].adaptive:
         instead = "it takes none" if method == "linear" else "its length is step=..."
@@ -211,13 +212,9 @@ def check_method(method: Any) -> None:
         raise ValueError(f"method={method!r} is not known; use one of {', '.join(map(repr, METHODS))}.")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
 def _check_positive(**options: Any) -> None:
     for name, value in options.items():
-        if not _is_number(value) or not 0 < value < np.inf:
+        if not is_number(value) or not 0 < value < np.inf:
             raise ValueError(f"{name}={value!r} must be one number above 0.")
 
 

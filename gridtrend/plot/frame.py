@@ -49,6 +49,8 @@ def finish(ax: Axes, grid: Grid) -> None:
         low = max(low, 0.0) if grid.y.min() >= 0 else low
         ax.set_ylim((high, low) if grid.downward else (low, high))
     if grid.geographic:
+        if grid.outlines is not None and grid.outlines.west is not None:
+            ax.set_xlim(grid.outlines.west, grid.outlines.west + 360)
         south, north = ax.get_ylim()
         ax.set_ylim(max(south, -90), min(north, 90))
         width, height = inches(ax, grid.shape)

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from gridtrend.plot.cells import Outlines, outlines
+
 
 def coordinates(slope: xr.DataArray) -> tuple[str | None, str | None]:
     """Return the names of latitude and longitude, found by CF attributes or by name."""
@@ -39,6 +41,8 @@ class Grid:
     # Whether y is height, depth or pressure, and whether it grows downwards.
     vertical: bool = False
     downward: bool = False
+    # The areas of cells that do not lie side by side on longitude and latitude.
+    outlines: Outlines | None = None
 
     def arrange(self, data: Any) -> Any:
         """Return a DataArray or Dataset with its cells where they are drawn."""
@@ -48,7 +52,7 @@ class Grid:
     def aspect(self) -> float | Literal["auto"]:
         """Length of a unit of y over that of a unit of x."""
         if self.geographic:
-            middle = (self.y.min() + self.y.max()) / 2
+            middle = (np.nanmin(self.y) + np.nanmax(self.y)) / 2
             return float(1 / np.cos(np.radians(np.clip(middle, -75, 75))))
         unit_x, unit_y = (label.partition("(")[2] for label in self.labels)
         return 1.0 if unit_x == unit_y and not self.vertical else "auto"
@@ -56,7 +60,13 @@ class Grid:
     @property
     def proportion(self) -> float:
         """Height of the map over its width."""
-        return 0.6 if self.aspect == "auto" else float(self.aspect * np.ptp(self.y) / np.ptp(self.x))
+        if self.aspect == "auto":
+            return 0.6
+        if self.outlines is not None:
+            lowest, highest = (edge(self.outlines.corners, axis=(0, 1)) for edge in (np.min, np.max))
+            width = highest[0] - lowest[0] if self.outlines.west is None else 360.0
+            return float(self.aspect * (highest[1] - lowest[1]) / width)
+        return float(self.aspect * np.ptp(self.y) / np.ptp(self.x))
 
     @property
     def shape(self) -> float:
@@ -72,19 +82,17 @@ class Grid:
 def place(slope: xr.DataArray) -> Grid:
     """Return where the cells lie, on latitude and longitude if there are any."""
     lat, lon = coordinates(slope)
-    if lat is not None and lon is not None and all(_is_finite(slope[name]) for name in (lat, lon)):
+    if lat is not None and lon is not None and all(slope[name].dtype.kind in "iuf" for name in (lat, lon)):
         y, x = slope[lat].astype(float), slope[lon].astype(float)
-        if y.ndim == x.ndim == 1 and y.dims != x.dims:
+        if y.ndim == x.ndim == 1 and y.dims != x.dims and _is_finite(y) and _is_finite(x):
             (ys, rows), (xs, columns) = _sorted(y), _sorted(x, _unbroken)
             if len(np.unique(ys)) > 1 and len(np.unique(xs)) > 1:
                 order = _unlike_data(y.dims + x.dims, (rows, columns), slope)
                 return Grid(y.dims + x.dims, xs, ys, geographic=True, order=order)
-        if y.ndim == x.ndim == 2:
+        if set(y.dims) == set(x.dims) == set(slope.dims) and min(slope.shape) > 1:
             y, x = y.transpose(*slope.dims), x.transpose(*slope.dims)
-            longitude = _unbroken(x.values)
-            jump = max(np.abs(np.diff(longitude, axis=axis)).max() for axis in (0, 1))
-            if jump < 90:
-                return Grid(y.dims, longitude, y.values, geographic=True)
+            if (grid := _curvilinear(slope, x.values, y.values)) is not None:
+                return grid
     dims, axes = slope.dims, slope.cf.guess_coord_axis().cf.axes
     upright = _vertical(slope, dims, axes.get("Z", []))
     if dims[1] == upright or (dims[0] in axes.get("X", []) and dims[0] != upright):
@@ -93,6 +101,43 @@ def place(slope: xr.DataArray) -> Grid:
     order = _unlike_data(dims, (rows, columns), slope)
     downward = upright is not None and _counts_downwards(slope[upright])
     return Grid(dims, xs, ys, (x_label, y_label), order=order, vertical=upright is not None, downward=downward)
+
+
+def _curvilinear(slope: xr.DataArray, longitude: np.ndarray, latitude: np.ndarray) -> Grid | None:
+    """Cells on a longitude and latitude of two dimensions; None for a grid that is best seen as it is."""
+    placed = _placed(slope, longitude, latitude)
+    if np.unique(longitude[placed]).size < 2 or np.unique(latitude[placed]).size < 2:
+        return None
+    if np.isfinite(longitude + latitude).all():
+        unbroken = _unbroken(longitude)
+        if np.ptp(unbroken) < 360 and _side_by_side(unbroken) and _side_by_side(latitude):
+            return Grid(slope.dims, unbroken, latitude, geographic=True)
+    if lost := int((~placed & slope.notnull().values).sum()):
+        warnings.warn(f"{lost} cells have no latitude or longitude and are not drawn", stacklevel=5)
+    longitude, latitude = np.where(placed, longitude, np.nan), np.where(placed, latitude, np.nan)
+    areas = outlines(longitude, latitude)
+    # A polar projection shows its pole better than a map where that is a line.
+    if areas.polar and np.nanmin(latitude) * np.nanmax(latitude) > 0:
+        return None
+    return Grid(slope.dims, longitude, latitude, geographic=True, outlines=areas)
+
+
+def _side_by_side(places: np.ndarray) -> bool:
+    """Whether places go one way along each axis, without a jump."""
+    steps = [np.diff(places, axis=axis) for axis in (0, 1)]
+    return all((np.abs(step) < 90).all() and ((step >= 0).all() or (step <= 0).all()) for step in steps)
+
+
+def _placed(slope: xr.DataArray, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
+    """Which cells have a place; models that leave out land fill in one number for all of it, mostly 0."""
+    placed: np.ndarray = np.isfinite(longitude) & np.isfinite(latitude) & (np.abs(latitude) <= 90.001)
+    empty = slope.isnull().values
+    for axis in (0, 1):
+        same = (np.diff(longitude, axis=axis) == 0) & (np.diff(latitude, axis=axis) == 0)
+        before = np.concatenate([same, np.zeros_like(same.take([0], axis))], axis)
+        after = np.concatenate([np.zeros_like(same.take([0], axis)), same], axis)
+        placed &= ~(empty & (before | after))
+    return placed
 
 
 def _sorted(coordinate: xr.DataArray, turn: Any = np.asarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.plot.cells import draw_cells
 from gridtrend.plot.fields import find_prefix, period_of, trend_field
 from gridtrend.plot.frame import MISSING, finish, head, inches, new_axes, save
 from gridtrend.plot.grids import Grid, place
@@ -79,8 +80,9 @@ def trend_map(
     that there is more. Slopes of exactly zero are white. A slope per year is shown per decade if
     the record covers ten years or its length is unknown. Cells are drawn as areas, so that a global
     grid closes without a seam. Coastlines are drawn if cartopy and its natural-earth files are on
-    this machine; nothing is downloaded. Where a 2-D latitude and longitude has gaps or runs over a
-    pole, the grid's own axes are used.
+    this machine; nothing is downloaded. A 2-D latitude and longitude places each cell by itself, on
+    tripolar grids too; cells without a place are left out. A grid of one hemisphere that runs over
+    its pole is drawn on its own axes.
 
     Examples
     --------
@@ -121,9 +123,9 @@ def trend_map(
     if ax is None:
         ax = new_axes(grid, dpi)
     levels = _levels(values)
-    mesh = _draw(ax, grid, values, levels, cmap or _colours(field["slope"]))
+    mesh, corners, cell = _draw(ax, grid, values, levels, cmap or _colours(field["slope"]))
     _colour_bar(ax, grid, mesh, levels, label)
-    marks = _mark(ax, mesh, field, result.attrs)
+    marks = _mark(ax, mesh, corners, cell, field, result.attrs)
     finish(ax, grid)
     heading = f"Trend in {data_name(field['slope'], prefix)}" if title is None else title
     head(ax, heading, subtitle_of(result.attrs, period) if heading else "", marks)
@@ -148,7 +150,9 @@ def _levels(values: np.ndarray) -> np.ndarray:
     return np.asarray(steps.tick_values(-limit, limit))
 
 
-def _draw(ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: str) -> QuadMesh:
+def _draw(
+    ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: str
+) -> tuple[QuadMesh, np.ndarray, np.ndarray]:
     from matplotlib import colormaps
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
@@ -159,13 +163,8 @@ def _draw(ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: st
     limits = np.union1d(levels[levels != 0], [-zero, zero])
     # Both arrows or none: with one of them zero would leave the middle of the colours.
     beyond = np.nanmax(np.abs(values)) > levels[-1]
-    return ax.pcolormesh(
-        *(grid.x, grid.y, values),
-        cmap=shades.with_extremes(bad=MISSING),
-        norm=BoundaryNorm(limits, shades.N, extend="both" if beyond else "neither"),
-        shading="nearest",
-        rasterized=True,
-    )
+    norm = BoundaryNorm(limits, shades.N, extend="both" if beyond else "neither")
+    return draw_cells(ax, grid, values, cmap=shades.with_extremes(bad=MISSING), norm=norm)
 
 
 def _colour_bar(ax: Axes, grid: Grid, mesh: QuadMesh, levels: np.ndarray, label: str) -> None:
@@ -203,7 +202,9 @@ def _ticks(levels: np.ndarray, inches_along: float, high: bool) -> np.ndarray:
     return next((ticks for ticks in fitting if len(ticks) * each <= inches_along), levels[[0, middle, -1]])
 
 
-def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) -> list[Patch]:
+def _mark(
+    ax: Axes, mesh: QuadMesh, corners: np.ndarray, cell: np.ndarray, field: xr.Dataset, attrs: dict[Any, Any]
+) -> list[Patch]:
     """Hatch the cells without a significant trend; return what the legend has to explain."""
     from matplotlib.patches import Patch, PathPatch
     from matplotlib.path import Path as Outline
@@ -212,10 +213,8 @@ def _mark(ax: Axes, mesh: QuadMesh, field: xr.Dataset, attrs: dict[Any, Any]) ->
     legend = []
     tested = field.get("significant", field.get("trend"))
     if tested is not None:
-        corner: Any = mesh.get_coordinates()
-        around = [corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]]
         open_cells = known & ~tested.isin([-1, 1]).values
-        loops = np.stack([*around, around[0]], axis=2)[open_cells]
+        loops = corners[open_cells.ravel()[cell]][:, [0, 1, 2, 3, 0]]
         steps = [Outline.MOVETO, *3 * [Outline.LINETO], Outline.CLOSEPOLY]
         # One patch for all cells, unknown to limits and layout: far faster than one for each.
         hatched = PathPatch(

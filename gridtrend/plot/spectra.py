@@ -1,4 +1,4 @@
-"""Pictures of spectra: power through time and frequency, and the map of a band."""
+"""Pictures of spectra: power by frequency, through time and frequency, and the map of a band."""
 
 from __future__ import annotations
 
@@ -9,13 +9,118 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.plot.cells import draw_cells
 from gridtrend.plot.frame import MISSING, finish, head, new_axes, save
-from gridtrend.plot.grids import place
+from gridtrend.plot.grids import coordinates, place
 from gridtrend.plot.words import plain, typographic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+def spectrum_plot(
+    result: xr.Dataset,
+    *,
+    path: str | os.PathLike[str] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    dpi: float = 200,
+) -> Figure:
+    """Power by frequency, with the background of red noise and the level that it rarely exceeds.
+
+    Parameters
+    ----------
+    result : Dataset, shape (..., frequency, ...)
+        What `red_noise` returned, in memory, lazy or read back from a file. The mean over all cells that have a spectrum is
+        drawn, weighted by area where there is a latitude.
+    path, title, ax, dpi
+        As in `spectrogram_plot`.
+
+    Returns
+    -------
+    matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no power above zero.
+
+    Notes
+    -----
+    Both axes are logarithmic; frequency zero is left out. The level is one for single cells: the mean of many has a
+    narrower spread about the background.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import gridtrend as gt
+    >>> from gridtrend.plot import spectrum_plot
+    >>> noise = xr.DataArray(np.random.default_rng(0).normal(size=2000), dims="time", attrs={"units": "K"})
+    >>> figure = spectrum_plot(gt.red_noise(noise, window=100))
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['power', 'red noise', 'level: exceeded by red noise in 5 %']
+    """
+    from matplotlib.figure import Figure as NewFigure
+
+    spectra = result[["power", "background", "level"]].sortby("frequency")
+    spectra = spectra.isel(frequency=np.flatnonzero(spectra.frequency.values > 0)).compute()
+    mean, said = _mean_of_cells(spectra)
+    if not (mean["power"] > 0).any():
+        raise ValueError("there is no power above zero to draw; are all windows missing?")
+    if ax is None:
+        ax = NewFigure((7.0, 4.0), dpi=dpi, layout="compressed").add_subplot()
+    alpha = float(result.attrs.get("alpha", 0.05))
+    of_cells = " in a cell" if said else ""
+    level = f"level: exceeded by red noise in {100 * alpha:g} %{of_cells}"
+    lines: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("power", "power", {"color": "0.1", "linewidth": 1.2}),
+        ("background", "red noise", {"color": "tab:red", "linewidth": 1.0}),
+        ("level", level, {"color": "tab:red", "linewidth": 1.0, "linestyle": "--"}),
+    )
+    for output, label, style in lines:
+        ax.plot(mean.frequency.values, mean[output].values, label=label, **style)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel(_with_units("frequency", mean.frequency), fontsize=9)
+    name = str(result["power"].attrs.get("long_name", "power")).partition(" of ")
+    ax.set_ylabel(plain(_with_units(name[0], result["power"])), fontsize=9, parse_math=False)
+    periods = ax.secondary_xaxis("top", functions=(_inverse, _inverse))
+    periods.set_xlabel(_period_label(mean.frequency), fontsize=9)
+    for each in (ax, periods):
+        each.tick_params(which="both", labelsize=8)
+    legend = ax.legend(fontsize=8, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    heading = f"Spectrum of {name[2] or 'the data'}{said}" if title is None else title
+    ax.set_title(plain(heading), loc="left", fontsize=11, fontweight="bold", parse_math=False)
+    return _done(ax, path, dpi)
+
+
+def _mean_of_cells(spectra: xr.Dataset) -> tuple[xr.Dataset, str]:
+    """The mean over cells that have a spectrum, weighted by area if there is a latitude; and what it is the mean of."""
+    cells = [name for name in spectra["power"].dims if name != "frequency"]
+    count = int(spectra["power"].notnull().any("frequency").sum())
+    if count <= 1:
+        return spectra.mean(cells), ""
+    latitude, _ = coordinates(spectra["power"])
+    if latitude is None or not set(spectra[latitude].dims) <= set(cells):
+        return spectra.mean(cells), f", mean of {count:,} cells"
+    degrees = spectra[latitude].astype(float).fillna(90.0)
+    area = degrees.copy(data=np.cos(np.radians(degrees.values)).clip(0))
+    return spectra.weighted(area).mean(cells), f", mean of {count:,} cells by area"
+
+
+def _inverse(values: Any) -> Any:
+    """Frequencies as periods, and back; matplotlib asks for 0 too."""
+    with np.errstate(divide="ignore"):
+        return 1.0 / np.asarray(values, float)
+
+
+def _period_label(frequency: xr.DataArray) -> str:
+    units = str(frequency.attrs.get("units", ""))
+    return f"period ({units.removesuffix('-1').strip()}s)" if units.endswith("-1") else "period (steps)"
 
 
 def spectrogram_plot(
@@ -167,7 +272,7 @@ def band_power_map(
     if ax is None:
         ax = new_axes(grid, dpi)
     norm = BoundaryNorm(levels, colours.N, extend="both")
-    mesh = ax.pcolormesh(grid.x, grid.y, values, cmap=colours, norm=norm, shading="nearest", rasterized=True)
+    mesh, _, _ = draw_cells(ax, grid, values, cmap=colours, norm=norm)
     bar = ax.figure.colorbar(
         mesh,
         ax=ax,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.choices import choose
 from gridtrend.spectral.means import (
     apply_to,
     check_alpha,
@@ -16,7 +17,7 @@ from gridtrend.spectral.means import (
     with_count,
 )
 from gridtrend.spectral.sampling import Duration
-from gridtrend.spectral.setup import SCALINGS, choose, long_name, prepare
+from gridtrend.spectral.setup import SCALINGS, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.transforms import power_name
 

@@ -108,7 +108,9 @@ def red_noise_in_windows(weights: bytes, detrend: str | None) -> RedNoise:
             power -= 2 * (seen.conj() * cross).real.sum(axis=0)
             power += np.einsum("ik,ij,jk->k", seen.conj(), inner, seen).real
         power = np.maximum(power, 0.0)
-        shape = power / (power * (1 + double)).sum()
+        # Of windows as short as what detrending takes out, nothing is left.
+        total = (power * (1 + double)).sum()
+        shape = power / total if total > 0 else np.zeros_like(power)
         shapes.append(shape)
         observed.append((shape * (1 + double) * np.cos(angle)).sum())
     return RedNoise(np.array(shapes), np.array(observed))
@@ -120,7 +122,7 @@ def _directions(length: int, detrend: str | None) -> Array:
         return np.empty((0, length))
     t = np.arange(length) - (length - 1) / 2
     constant = np.full(length, length**-0.5)
-    return np.array([constant] if detrend == "constant" else [constant, t / np.sqrt((t * t).sum())])
+    return np.array([constant] if detrend == "constant" or length == 1 else [constant, t / np.sqrt((t * t).sum())])
 
 
 def _covariance_times(series: Array, lag1: float) -> Array:

@@ -10,7 +10,7 @@ from gridtrend.grid.cf import slope_units
 from gridtrend.grid.names import distinct
 from gridtrend.spectral import blocks
 from gridtrend.spectral.sampling import Duration
-from gridtrend.spectral.setup import Setup, long_name, prepare
+from gridtrend.spectral.setup import ENDS, Setup, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
 from gridtrend.spectral.tiles import detrend as take_trend
@@ -100,6 +100,7 @@ def band_power(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     low, high = _limits(setup, period, frequency)
     first, stop = _bins(setup, low, high)
@@ -212,6 +213,7 @@ def harmonic(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     steps = setup.sampling.steps("period", period)
     if not 2 < steps <= setup.recipe.length:

@@ -98,7 +98,7 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
             f"{spectrum.sizes[dim]} of {windows.count} windows. Set what is not wanted to zero instead of leaving it "
             "out."
         )
-    others = tuple(str(name) for name in spectrum.dims if name not in (dim, "frequency"))
+    others = tuple(name for name in spectrum.dims if name not in (dim, "frequency"))
     arranged = spectrum.transpose(*others, dim, "frequency")
     scaling = None if attrs["scaling"] == "none" else attrs["scaling"]
     factor = transform_factor(weights, recipe, float(attrs["sampling_step"]), scaling, attrs["phase"])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.numbers import is_number
 from gridtrend.spectral import blocks
 from gridtrend.spectral.setup import Blocks, Setup, long_name
 from gridtrend.spectral.tapers import effective_segments
@@ -40,7 +41,7 @@ def _described(da: xr.DataArray, attrs: dict[str, Any]) -> xr.DataArray:
 
 def check_alpha(alpha: Any) -> None:
     """Refuse what is not a significance level."""
-    if not isinstance(alpha, (int, float, np.integer, np.floating)) or not 0.0 < alpha < 1.0:
+    if not is_number(alpha) or not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha={alpha!r} is not a significance level; give a number between 0 and 1, such as 0.05.")
 
 

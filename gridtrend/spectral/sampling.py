@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import either, given
+from gridtrend.grid.numbers import LARGEST_WHOLE, is_number
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import no_times, time_axis, unknown_unit
 from gridtrend.grid.timeunits import DAYS, YEARS, unit_named
@@ -80,8 +82,8 @@ class Sampling:
             days = _days(name, length)
             return days * self._known(name, length, self.per_day)
         if not isinstance(length, str):
-            known = isinstance(length, (int, float, np.integer, np.floating)) and not isinstance(length, bool)
-            if not known or not np.isfinite(length):
+            known = is_number(length)
+            if not known or not abs(length) <= LARGEST_WHOLE:
                 said = f" ({type(length).__name__})" if not known else ""
                 raise ValueError(
                     f"{given(name, length)}{said} is not a length; give a number of samples, or a duration: '30D', '5Y'."
@@ -137,8 +139,7 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
     ValueError
         If there are fewer than two samples, if steps are not equal, or if a unit of time is asked for and unknown.
     """
-    if sampling not in SAMPLINGS:
-        raise ValueError(f"{given('sampling', sampling)} is not known; use one of {', '.join(map(repr, SAMPLINGS))}.")
+    choose("sampling", sampling, SAMPLINGS)
     size = da.sizes[dim]
     if size < 2:
         raise ValueError(f"dimension {dim!r} has {size} samples, and a frequency needs several.")

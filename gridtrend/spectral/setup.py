@@ -1,6 +1,6 @@
 """From what users ask for to what blocks need, and from blocks to named arrays: shared by all spectra."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,10 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array, package_version
-from gridtrend.grid.cf import data_name, slope_units
+from gridtrend.grid.cf import data_name, slope_units, unit_text
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dialect import either, given
+from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import described
 from gridtrend.spectral.fft import ROWS
 from gridtrend.spectral.sampling import Duration, Sampling, regular
@@ -17,6 +19,8 @@ from gridtrend.spectral.tapers import Taper, noise_bandwidth, taper_name, taper_
 from gridtrend.spectral.tiles import Recipe
 from gridtrend.spectral.windows import BOUNDARIES, Part, Windows, map_windows
 
+# Coordinates of windows.
+ENDS = ("window_start", "window_end")
 SIDES = ("onesided", "twosided")
 SCALINGS = (None, "spectrum", "density")
 DETRENDS = (None, "constant", "linear")
@@ -84,10 +88,12 @@ class Setup:
 
     def power_units(self, scaling: str | None) -> dict[str, str]:
         """`units` of a power, where those of the data are known."""
-        known = [array.attrs.get("units") for array in (self.arrays if len(self.arrays) > 1 else 2 * self.arrays)]
+        known = [
+            unit_text(array.attrs.get("units")) for array in (self.arrays if len(self.arrays) > 1 else 2 * self.arrays)
+        ]
         if any(units is None for units in known):
             return {}
-        product = _product([str(units) for units in known])
+        product = _product([units for units in known if units is not None])
         unit = self.sampling.unit if scaling == "density" and self.per != "1" else ""
         return {"units": f"{product} {unit}".strip().removeprefix("1 ") if unit else product}
 
@@ -107,7 +113,7 @@ class Blocks:
 
     setup: Setup
     pieces: list[Any]
-    others: tuple[str, ...]
+    others: tuple[Hashable, ...]
 
     def joined(self) -> Any:
         """All rows, one part after the other; lazy where the data are."""
@@ -127,9 +133,9 @@ class Blocks:
         if setup.dim in last:
             coords |= _window_times(setup)
         da = xr.DataArray(data, coords, (*self.others, *last), name, provenance(setup) | attrs)
-        order: list[str] = []
+        order: list[Any] = []
         for each in setup.arrays[0].dims:
-            order += sorted(last, key=lambda found: found == setup.dim) if each == setup.dim else [str(each)]
+            order += sorted(last, key=lambda found: found == setup.dim) if each == setup.dim else [each]
         return da.transpose(*order)
 
     def dataset(
@@ -163,12 +169,17 @@ def prepare(
     nan_policy: str = "propagate",
     sampling: str = "regular",
     per: str | None = None,
+    taken: Sequence[str] = (),
 ) -> Setup:
-    """Check all that users say of an analysis, and find what follows from it."""
+    """Check all that users say of an analysis, and find what follows from it.
+
+    Results have coordinates `taken` along `dim`, besides the frequency and the number of segments.
+    """
     for array in arrays:
         check_array(array, dim, kinds="biufc")
-        for name in ("frequency", "n_segments"):
-            if name in array.dims or name in array.coords:
+        along = {name for name, coord in array.coords.items() if dim in coord.dims}
+        for name in ("frequency", "n_segments", *taken):
+            if name in array.dims or (name in array.coords and not (name in taken and name in along)):
                 what = "dimension" if name in array.dims else "coordinate"
                 raise ValueError(
                     f"the data have a {what} {name!r} already; rename it"
@@ -208,16 +219,10 @@ def prepare(
     return Setup(arrays, dim, found, Windows(found.size, length, step, boundary), recipe, taper_name(taper))
 
 
-def choose(name: str, value: Any, known: Sequence[Any]) -> None:
-    """Refuse a choice that is not known."""
-    if not (value is None or isinstance(value, str)) or value not in known:
-        raise ValueError(f"{given(name, value)} is not known; use one of {', '.join(map(repr, known))}.")
-
-
 def _nfft(nfft: int | None, length: int) -> int:
     if nfft is None:
         return length
-    if not isinstance(nfft, (int, float, np.integer, np.floating)) or nfft % 1 != 0 or nfft < length:
+    if not is_whole(nfft, length):
         raise ValueError(
             f"nfft={nfft!r} is less than the window of {length} samples, or not a whole number; windows are only ever "
             f"extended with zeros: give at least {length}, or leave nfft out."

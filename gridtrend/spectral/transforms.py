@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.cf import unit_text
+from gridtrend.grid.choices import choose
 from gridtrend.spectral import blocks
 from gridtrend.spectral.sampling import Duration
-from gridtrend.spectral.setup import SCALINGS, Setup, choose, long_name, prepare
+from gridtrend.spectral.setup import ENDS, SCALINGS, Setup, long_name, prepare
 from gridtrend.spectral.tapers import Taper
 from gridtrend.spectral.tiles import Recipe
 from gridtrend.spectral.windows import Part
@@ -125,10 +127,11 @@ def sliding_fft(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     factor = transform_factor(setup.weights, setup.recipe, setup.sampling.step, scaling, phase)
     attrs = {"long_name": long_name("sliding Fourier transform", setup), "scaling": scaling or "none", "phase": phase}
-    units = da.attrs.get("units")
+    units = unit_text(da.attrs.get("units"))
     if units is not None and scaling != "density":
         attrs["units"] = units
     return windowed(setup, "spectrum", attrs, factor=factor, power=False)
@@ -212,6 +215,7 @@ def spectrogram(
         nan_policy=nan_policy,
         sampling=sampling,
         per=per,
+        taken=ENDS,
     )
     attrs = {"long_name": long_name(power_name(scaling), setup), "scaling": scaling or "none"}
     attrs |= setup.power_units(scaling)

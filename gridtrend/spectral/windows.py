@@ -5,7 +5,7 @@ the chunk in which it starts, and takes from later chunks what it lacks; a chunk
 So nothing is rechunked as a whole, and what is computed run by run does not depend on chunks, to the bit.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,7 +135,7 @@ def map_windows(
     size: int,
     dtype: Any,
     **parameters: Any,
-) -> tuple[list[Any], tuple[str, ...]]:
+) -> tuple[list[Any], tuple[Hashable, ...]]:
     """Run a block function over the windows along `dim` of one or several arrays of the same dimensions.
 
     Parameters
@@ -160,10 +160,10 @@ def map_windows(
     -------
     pieces : list of ndarray or dask array, each (..., rows, size)
         One for each part of the record, in order; lazy where an input is.
-    others : tuple of str
+    others : tuple of hashable
         The dimensions ahead.
     """
-    others = tuple(str(name) for name in arrays[0].dims if name != dim)
+    others = tuple(name for name in arrays[0].dims if name != dim)
     arrays = tuple(array.transpose(*others, dim) for array in arrays)
     if not any(array.chunks for array in arrays):
         (part,) = windows.parts((windows.size,), run)
@@ -176,7 +176,7 @@ def map_windows(
     lazy: Any = xr.unify_chunks(*(array.chunk() for array in arrays))
     *cells, along, row, last = range(len(others) + 3)
     pieces = []
-    for part in windows.parts(lazy[0].chunksizes[dim], run):
+    for part in windows.parts(lazy[0].variable.chunksizes[dim], run):
         used = slice(part.span.first, part.span.last)
         blocks: list[Any] = []
         for array in lazy:

@@ -2,10 +2,10 @@
 
 import xarray as xr
 
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend.change_search import find_change
 from gridtrend.trend.kernels import change_points as kernels
-from gridtrend.trend.options import choose
 
 P_VALUES = {"formula": 0, "simulated": 1}
 STATISTICS = {"range": kernels.RANGE, "u": kernels.U}

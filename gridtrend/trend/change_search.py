@@ -12,14 +12,14 @@ from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply, apply_function, check_array
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.dates import with_dates
+from gridtrend.grid.numbers import check_seed
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
-from gridtrend.trend.cycle import warn_of_cycle
+from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels
 from gridtrend.trend.options import check_alpha, check_draws, check_min_valid
 
 P_VALUE = Output("p_value", "p-value of the test for a change of {data}", attrs=(("valid_range", (0.0, 1.0)),))
 NAMES = ("statistic", "p_value", "change_time", "mean_before", "mean_after", "n_valid", "change")
-ANOMALIES = "take anomalies first, da.groupby('{dim}.month') - da.groupby('{dim}.month').mean()."
 _DRAWING = threading.Lock()
 
 
@@ -49,10 +49,10 @@ def find_change(
     check_array(da, dim)
     alpha = check_alpha(alpha)
     if simulations is not None:
-        simulations = check_draws("simulations", simulations, seed, alpha)
+        simulations, seed = check_draws("simulations", simulations, alpha), check_seed(seed)
     da = with_dates(da, dim, strict=False)
     axis = time_axis(da, dim, "step")
-    warn_of_cycle(da, dim, ANOMALIES.format(dim=dim))
+    warn_of_cycle(da, dim=dim, remedy=ANOMALIES)
     found = apply(kernels.change_point, da, dim=dim, axis=axis, test=test, min_valid=check_min_valid(min_valid))
     judged = apply_function(
         _judge,

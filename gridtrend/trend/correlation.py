@@ -3,9 +3,11 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
+from gridtrend.trend.cycle import ANOMALIES, CORRELATES, warn_of_cycle
 from gridtrend.trend.kernels import kendall as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_min_valid, choose
+from gridtrend.trend.options import ALTERNATIVES, check_min_valid
 
 VARIANTS = {"a": kernels.TAU_A, "b": kernels.TAU_B, "c": kernels.TAU_C}
 P_VALUES = {"asymptotic": kernels.ASYMPTOTIC, "exact": kernels.EXACT, "auto": kernels.AUTO}
@@ -80,6 +82,7 @@ def kendall_tau(
     """
     check_array(x, dim)
     check_array(y, dim)
+    warn_of_cycle(x, y, dim=dim, remedy=ANOMALIES, harm=CORRELATES)
     result = apply(
         kernels.kendall_tau,
         x,

@@ -20,6 +20,10 @@ RATIO, CHANCE, SHARE = 10.0, 1e-4, 0.2
 LEAST = 0.01
 # Such a share of the cells that have values must have one.
 CELLS = 0.2
+# What a cycle does to a test of whole series, and what to do where there is no seasonal form of the test.
+HIDES = "which hides trends from a test of the whole series"
+CORRELATES = "which hides other correlation, and correlates all records that have one"
+ANOMALIES = "take anomalies first, da.groupby('{dim}.month') - da.groupby('{dim}.month').mean()."
 
 
 class CycleWarning(UserWarning):
@@ -29,50 +33,64 @@ class CycleWarning(UserWarning):
     ----------
     python, command_line : str
         What to do, in a call and in options.
+    harm : str
+        What the cycle does to the test.
     """
 
-    def __init__(self, python: str, command_line: str):
-        problem = "the record has an annual cycle, which hides trends from a test of the whole series:"
-        super().__init__(f"{problem} {either(python, command_line)}")
+    def __init__(self, python: str, command_line: str, harm: str = HIDES):
+        super().__init__(f"the record has an annual cycle, {harm}: {either(python, command_line)}")
 
 
-def warn_of_cycle(da: xr.DataArray, dim: str, remedy: str = "") -> None:
-    """Warn where a record in memory has an annual cycle; lazy ones are not looked at.
+def warn_of_cycle(*records: xr.DataArray, dim: str, remedy: str = "", harm: str = HIDES) -> None:
+    """Warn, once, where a record in memory has an annual cycle; lazy ones are not looked at.
+
+    Every test of whole series calls it (`test_every_function_of_whole_series_speaks_of_a_cycle`).
 
     Parameters
     ----------
-    da : DataArray
+    *records : DataArray
+        What is tested.
     dim : str
         The dimension of time.
     remedy : str
         What to do instead; by default the seasonal test.
+    harm : str
+        What the cycle does to the test.
     """
+    for da in records:
+        if _in_memory(da) and da.size and not _is_yearly(da, dim):
+            da = with_dates(da, dim, strict=False)
+            months = calendar_months(da, dim) if dim in da.coords else None
+            if months is not None and _below_a_year(da, dim, months) and has_cycle(_some_cells(da, dim), months):
+                warn_caller(cycle_warning(da, dim, remedy.format(dim=dim), harm))
+                return
+
+
+def _in_memory(da: xr.DataArray) -> bool:
+    """Whether values are there, or are kept once they are read; what else is lazy would be read twice."""
     from xarray.core.indexing import MemoryCachedArray
 
-    # What else is lazy would be read twice.
-    if isinstance(da.variable._data, (np.ndarray, MemoryCachedArray)) and da.size and not _is_yearly(da, dim):
-        da = with_dates(da, dim, strict=False)
-        months = calendar_months(da, dim) if dim in da.coords else None
-        if months is not None and _below_a_year(da, dim, months) and has_cycle(_some_cells(da, dim), months):
-            warn_caller(cycle_warning(da, dim, remedy))
+    return isinstance(da.variable._data, (np.ndarray, MemoryCachedArray))
 
 
-def cycle_warning(da: xr.DataArray, dim: str, remedy: str = "") -> CycleWarning:
+def cycle_warning(da: xr.DataArray, dim: str, remedy: str = "", harm: str = HIDES) -> CycleWarning:
     """The warning for a record with an annual cycle, which names the test that fits its steps."""
     months = calendar_months(da, dim)
     assert months is not None
+    if remedy:
+        return CycleWarning(remedy, remedy, harm)
     if np.unique(months).size == months.size:
         return CycleWarning(
-            remedy or "compare each month with itself, gt.seasonal_mann_kendall(da).",
+            "compare each month with itself, gt.seasonal_mann_kendall(da).",
             "compare each month with itself, --method seasonal",
         )
     if n := phases_of_a_year(da, dim):
         return CycleWarning(
-            remedy or f"compare each step of the year with itself, gt.seasonal_mann_kendall(da, {dim!r}, period={n}).",
+            f"compare each step of the year with itself, gt.seasonal_mann_kendall(da, {dim!r}, period={n}).",
             f"compare each step of the year with itself, --method seasonal --period {n}",
         )
     return CycleWarning(
-        remedy or f"compare months with themselves, gt.seasonal_mann_kendall(da.resample({dim}='MS').mean(), {dim!r}).",
+        f"compare months with themselves, gt.seasonal_mann_kendall(da.resample({dim}='MS').mean(), {dim!r}).",
         "bring it to months first (for example with `cdo monmean`), and use --method seasonal",
     )
 
@@ -111,7 +129,7 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     """
     from scipy.special import fdtri
 
-    means, when = _monthly_means(np.asarray(values, float), months)
+    means, when = _monthly_means(_about_one(np.asarray(values, float)), months)
     spread = np.nanvar(np.where(np.isfinite(means).any(0), means, 0.0), axis=0)
     means = _without_line(means, when)
     valid = np.isfinite(means)
@@ -132,6 +150,12 @@ def has_cycle(values: Any, months: np.ndarray) -> bool:
     least = np.maximum(RATIO, fdtri(groups - 1, n - groups, 1 - CHANCE))
     share = 1.0 - (within / (n - groups)) / ((between + within) / (n - 1))
     return bool(np.mean((ratio > least) & (share > SHARE) & (between > LEAST * n * spread)) >= CELLS)
+
+
+def _about_one(values: np.ndarray) -> np.ndarray:
+    """Series in units of a power of two, so that their squares neither overflow nor vanish."""
+    largest = np.abs(np.where(np.isfinite(values), values, 0.0)).max(0, initial=0.0)
+    return np.asarray(np.ldexp(values, -np.frexp(largest)[1]))
 
 
 def _monthly_means(values: np.ndarray, months: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,10 @@ import xarray as xr
 
 from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function, check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend import multiple_tests, permutation
-from gridtrend.trend.options import check_alpha, choose
+from gridtrend.trend.options import check_alpha
 
 METHODS = {"bh": 0, "by": 1, "bky": 2, "walker": 3, "maxt": 4}
 NAMES = {
@@ -185,5 +186,5 @@ def _family(p: xr.DataArray, dim: Hashable | Sequence[Hashable] | None) -> list[
         dims = list(p.dims)
         p = p if dims else p.expand_dims("cell")
     for name in dims or ["cell"]:
-        check_array(p, str(name))
+        check_array(p, name)
     return dims

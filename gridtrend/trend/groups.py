@@ -9,18 +9,14 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array, check_chunks
+from gridtrend.grid.choices import choose
+from gridtrend.grid.numbers import check_flag
 from gridtrend.grid.timeaxis import TimeAxis, period, time_axis
+from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels import groups as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
-from gridtrend.trend.options import (
-    ALTERNATIVES,
-    P_VALUES,
-    check_alpha,
-    check_min_valid,
-    choose,
-    two_sided_quantile,
-)
+from gridtrend.trend.options import ALTERNATIVES, P_VALUES, check_alpha, check_min_valid, two_sided_quantile
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": TAU_A, "b": TAU_B}
@@ -72,6 +68,8 @@ def grouped_test(
 ) -> xr.Dataset:
     """The test of the sum over groups along `dim`, with names and attributes."""
     compatible = choose("compat", compat, COMPATIBLE)
+    correlated, slope = check_flag("correlated", correlated), check_flag("slope", slope)
+    continuity = check_flag("continuity", continuity)
     if compatible:
         # pymannkendall has no other: tau-a, Conover's intercept, and where groups depend on each other no continuity.
         tau, intercept, continuity, p_value = "a", "conover", not correlated, "normal"
@@ -89,15 +87,15 @@ def grouped_test(
         row=groups.row,
         when=groups.when,
         groups=groups.count,
-        correlated=bool(correlated),
-        listwise=compatible and bool(correlated),
+        correlated=correlated,
+        listwise=compatible and correlated,
         alpha=check_alpha(alpha),
-        continuity=float(bool(continuity)),
+        continuity=float(continuity),
         alternative=choose("alternative", alternative, ALTERNATIVES),
         variant=choose("tau", tau, TAUS),
         p_method=exact.NORMAL if correlated else p_method,
         min_valid=check_min_valid(min_valid),
-        with_slope=bool(slope),
+        with_slope=slope,
         per=groups.axis.per,
         quantile=two_sided_quantile(alpha),
         intercept_method=choose("intercept", intercept, INTERCEPTS),
@@ -108,7 +106,7 @@ def grouped_test(
         "alternative": alternative,
         "alpha": float(alpha),
         "p_value": p_value,
-        "continuity": str(bool(continuity)),
+        "continuity": str(continuity),
         "tau": f"tau-{tau}",
         "ties": "equal values",
         "min_valid": min_valid,
@@ -127,18 +125,20 @@ def over_test(
     check_array(da, dim)
     check_chunks(da, dim)
     dims = _sites(da, dim, over)
-    axis = time_axis(da, dim, "step" if options["compat"] else per)
+    compatible = choose("compat", options["compat"], COMPATIBLE)
+    axis = time_axis(da, dim, "step" if compatible else per)
+    warn_of_cycle(da, dim=dim, remedy=ANOMALIES)
     n, count = da.sizes[dim], math.prod(da.sizes[name] for name in dims)
     step = np.empty(n, np.int64)
     step[slice(None) if axis.order is None else axis.order] = np.arange(n)
     when = np.repeat(axis.values[step], count)
-    if options["compat"]:
+    if compatible:
         when = np.arange(n * count) / max(count, 1)
     groups = Groups(
         row=(np.arange(count) * n + step[:, None]).ravel(), when=when, count=count, axis=replace(axis, order=None)
     )
     result = grouped_test(_together(da, [dim, *dims]), _TOGETHER, groups, method, **options)
-    return result.assign_coords(period(da, dim)).assign_attrs(dimension=dim, over=" ".join(dims), n=n)
+    return result.assign_coords(period(da, dim)).assign_attrs(dimension=dim, over=" ".join(map(str, dims)), n=n)
 
 
 def _together(da: xr.DataArray, dims: list[str]) -> xr.DataArray:
@@ -153,11 +153,11 @@ def _together(da: xr.DataArray, dims: list[str]) -> xr.DataArray:
     return empty if da.chunks is None else empty.chunk()
 
 
-def _sites(da: xr.DataArray, dim: str, over: str | Sequence[str] | None) -> list[str]:
+def _sites(da: xr.DataArray, dim: str, over: Any) -> list[Any]:
     """The dimensions of `over`, each in one chunk."""
     if over is None:
-        over = [str(name) for name in da.dims if name != dim]
-    dims = [over] if isinstance(over, str) else list(over)
+        over = [name for name in da.dims if name != dim]
+    dims = list(over) if isinstance(over, list | tuple) else [over]
     missing = [name for name in dims if name not in da.dims or name == dim]
     if missing or len(set(dims)) < len(dims):
         found = ", ".join(repr(name) for name in da.dims if name != dim) or "none"
@@ -165,7 +165,7 @@ def _sites(da: xr.DataArray, dim: str, over: str | Sequence[str] | None) -> list
             f"over={over!r} names {', '.join(map(repr, missing or dims))}, and the dimensions other than {dim!r} are "
             f"{found}. Name each of those that hold the groups once: over=[...]."
         )
-    split = [name for name in dims if len(da.chunksizes.get(name, ())) > 1]
+    split = [name for name in dims if len(da.variable.chunksizes.get(name, ())) > 1]
     if split:
         chunks = ", ".join(f"{name!r}: -1" for name in [dim, *dims])
         raise ValueError(

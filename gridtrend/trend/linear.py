@@ -3,11 +3,12 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import linear as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, two_sided_quantile
 
 EFFECTIVE: dict[str | None, int] = {"ar1": kernels.AR1, None: kernels.ALL}
 
@@ -96,7 +97,7 @@ def linear_trend(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     result = apply(
         kernels.linear_trend,
         da,

@@ -1,9 +1,13 @@
 """The multivariate Mann-Kendall test: several variables together."""
 
+import numpy as np
 import xarray as xr
 
+from gridtrend.engine.wide import is_wide
+from gridtrend.grid.apply import in_float64
 from gridtrend.grid.cf import unit_text
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import check_flag
 from gridtrend.trend.groups import over_test
 from gridtrend.trend.variables import numeric_variables
 
@@ -117,7 +121,8 @@ def multivariate_mann_kendall(
     >>> int(result.s), round(float(result.p_value), 3)
     (27, 0.019)
     """
-    da = _stacked_variables(data, dim, over) if isinstance(data, xr.Dataset) else data
+    slope = check_flag("slope", slope)
+    da = _stacked_variables(data, dim, over, slope) if isinstance(data, xr.Dataset) else data
     return over_test(
         da,
         dim,
@@ -138,14 +143,21 @@ def multivariate_mann_kendall(
     )
 
 
-def _stacked_variables(ds: xr.Dataset, dim: str, over: str) -> xr.DataArray:
+def _stacked_variables(ds: xr.Dataset, dim: str, over: str, slope: bool) -> xr.DataArray:
     """The numeric variables that have `dim` along a new dimension; units are kept where all have the same."""
     names = numeric_variables(ds, dim)
+    if not isinstance(over, str):
+        raise TypeError(
+            f"over={over!r} is not the name of a dimension; give a word that no dimension of the Dataset has."
+        )
     if over in ds.dims:
         raise ValueError(f"the Dataset has a dimension {over!r} already. Name another for its variables: over=...")
     units = {unit_text(ds[name].attrs.get("units")) for name in names}
     # Without names and attributes, which may be of types that do not stand side by side.
     plain = {f"_{place}": ds[name].drop_attrs(deep=False) for place, name in enumerate(names)}
+    if not is_wide(np.result_type(*(da.dtype for da in plain.values()))):
+        # Whole numbers beside floating ones become float64, which may not hold them.
+        plain = {name: in_float64(da, dim, moved=not slope) if is_wide(da.dtype) else da for name, da in plain.items()}
     da = xr.Dataset(plain).to_array(over).rename(None)
     if da.chunks is not None:
         da = da.chunk({over: -1})

@@ -1,13 +1,10 @@
 """Arguments that many functions share, checked once: what users write, and what compiled code sees."""
 
 import math
-from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any, TypeVar
-
-import numpy as np
 
 from gridtrend.grid.dialect import given
+from gridtrend.grid.numbers import is_number, is_whole
 from gridtrend.trend.kernels import exact
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
@@ -22,26 +19,10 @@ ALTERNATIVES = {
 
 P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
 
-Choice = TypeVar("Choice")
 # The least level that quantiles are computed for.
 SMALLEST = 1e-300
-
-
-def is_number(value: Any) -> bool:
-    """Whether this is a real number."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.complexfloating)
-
-
-def is_whole(value: Any, least: float) -> bool:
-    """Whether this is a whole number, and no smaller than `least`."""
-    return is_number(value) and least <= value < math.inf and value == int(value)
-
-
-def choose(name: str, value: Any, choices: Mapping[Any, Choice]) -> Choice:
-    """What one of several named choices stands for."""
-    if not isinstance(value, str | None) or value not in choices:
-        raise ValueError(f"{given(name, value)} is not known; use one of {', '.join(map(repr, choices))}.")
-    return choices[value]
+# As many as compiled code counts: more valid values, or more draws, than any record has, or any process makes.
+MOST = 2**31 - 1
 
 
 def check_alpha(alpha: float) -> float:
@@ -55,21 +36,19 @@ def check_alpha(alpha: float) -> float:
 
 def check_min_valid(min_valid: int) -> int:
     """A number of valid values, at least 1."""
-    if not is_whole(min_valid, 1):
+    if not is_whole(min_valid, 1, MOST):
         raise ValueError(f"{given('min_valid', min_valid)} is not a number of values; give a whole number from 1 on.")
     return int(min_valid)
 
 
-def check_draws(name: str, draws: int, seed: int, alpha: float) -> int:
-    """A number of random draws that can show significance at level `alpha`, and a seed for them."""
+def check_draws(name: str, draws: int, alpha: float) -> int:
+    """A number of random draws that can show significance at level `alpha`."""
     # The smallest p-value is 1 / (draws + 1).
-    if not is_whole(draws, 1 / alpha - 1):
+    if not is_whole(draws, 1 / alpha - 1, MOST):
         raise ValueError(
             f"{name}={draws!r} cannot show significance at {alpha:g}; give a whole number, at least "
             f"{math.ceil(1 / alpha)}, better many more."
         )
-    if not is_whole(seed, 0):
-        raise ValueError(f"seed={seed!r} is not a seed; give a whole number from 0 on.")
     return int(draws)
 
 

@@ -3,12 +3,15 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array, common_steps
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import check_flag
 from gridtrend.grid.timeaxis import time_axis
+from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.groups import COMPATIBLE, TAUS
 from gridtrend.trend.kernels import partial as kernels
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid, choose
-from gridtrend.trend.slopes import finish_line, theil_sen
+from gridtrend.trend.options import ALTERNATIVES, check_alpha, check_min_valid
+from gridtrend.trend.slopes import finish_line, sen_line
 
 
 @distinct()
@@ -112,10 +115,11 @@ def partial_mann_kendall(
     """
     check_array(da, dim)
     check_array(covariate, dim)
-    compatible = choose("compat", compat, COMPATIBLE)
+    compatible, slope = choose("compat", compat, COMPATIBLE), check_flag("slope", slope)
     if compatible:
         tau, intercept, per = "a", "conover", "step"
     axis = time_axis(da, dim, per)
+    warn_of_cycle(da, covariate, dim=dim, remedy=ANOMALIES)
     result = apply(
         kernels.partial_mann_kendall,
         da,
@@ -142,7 +146,7 @@ def partial_mann_kendall(
     }
     if slope:
         both, level = (da, None) if compatible else common_steps(da, covariate, dim)
-        line = theil_sen(both, dim, alpha=alpha, per=per, intercept=intercept, ci=ci, min_valid=max(min_valid, 2))
+        line = sen_line(both, dim, axis, alpha=alpha, intercept=intercept, ci=ci, min_valid=max(min_valid, 2))
         if level is not None:
             line["intercept"] = (line["intercept"] + level).assign_attrs(line["intercept"].attrs)
         result = finish_line(result.assign({name: line[name].variable for name in line if name != "n_valid"}), ci)

@@ -9,6 +9,7 @@ import xarray as xr
 from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
 from gridtrend.grid.cf import output_attrs
+from gridtrend.grid.numbers import check_seed
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.normal import TWO_SIDED
@@ -20,7 +21,7 @@ def largest_of_field(
     da: xr.DataArray, dim: str, outputs: tuple[Output, ...], alpha: float, permutations: int, seed: int, min_valid: int
 ) -> xr.Dataset:
     """Compare every cell's |z| with the largest of the field under permutations: `outputs`, lazy if `da` is."""
-    permutations = check_draws("permutations", permutations, seed, alpha)
+    permutations, seed = check_draws("permutations", permutations, alpha), check_seed(seed)
     # Of all orders, the record's own included, at most so many may be as extreme as that of a significant cell.
     allowed = int(alpha * (permutations + 1))
     test = mann_kendall(da, dim, slope=False, continuity=False, min_valid=min_valid)

@@ -7,12 +7,12 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dates import are_dates
 from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.grid.timeunits import GREGORIAN_YEAR
-from gridtrend.trend.options import choose
 
 # Slots of a year, and the call that brings a record to one value a slot.
 CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}

@@ -8,9 +8,11 @@ import xarray as xr
 
 from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import is_number, is_whole
 from gridtrend.trend.kernels.normal import TWO_SIDED
-from gridtrend.trend.options import ALTERNATIVES, check_alpha, choose, is_number, is_whole
+from gridtrend.trend.options import ALTERNATIVES, check_alpha
 
 
 @distinct()

@@ -3,20 +3,14 @@
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import check_flag, check_seed, is_whole
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
-from gridtrend.trend.options import (
-    ALTERNATIVES,
-    P_VALUES,
-    check_alpha,
-    check_min_valid,
-    choose,
-    is_whole,
-    two_sided_quantile,
-)
+from gridtrend.trend.options import ALTERNATIVES, MOST, P_VALUES, check_alpha, check_min_valid, two_sided_quantile
 from gridtrend.trend.serial_correlation import INDEPENDENT, LAGGED, METHODS, OWN_SLOPE, Record, exact_p
 from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
 
@@ -203,15 +197,16 @@ def mann_kendall(
     """
     check_array(da, dim)
     judge = choose("method", method, METHODS)
+    slope, continuity = check_flag("slope", slope), check_flag("continuity", continuity)
     p_method = choose("p_value", p_value, P_VALUES)
     resampling = _check_method(method, p_value, lag, resamples, seed, compat)
     if compat:
         tau, per = "a", "step"
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     test = {
         "alpha": check_alpha(alpha),
-        "continuity": float(bool(continuity)),
+        "continuity": float(continuity),
         "alternative": choose("alternative", alternative, ALTERNATIVES),
         "variant": choose("tau", tau, TAUS),
         "min_valid": check_min_valid(min_valid),
@@ -237,7 +232,7 @@ def mann_kendall(
         "alternative": alternative,
         "alpha": float(alpha),
         "p_value": "resampled" if method == "block_bootstrap" else p_value,
-        "continuity": str(bool(continuity)),
+        "continuity": str(continuity),
         "tau": f"tau-{tau}",
         "ties": "equal values",
         "min_valid": min_valid,
@@ -265,12 +260,10 @@ def _check_method(
             f"{given('p_value', p_value)} needs independent values, and {given('method', method)} is for others; use "
             f"{given('p_value', 'normal')}, or one of the methods {', '.join(map(repr, INDEPENDENT))}."
         )
-    if not (is_whole(resamples, 1) and is_whole(seed, 0)):
-        raise ValueError(
-            f"resamples={resamples!r} and seed={seed!r}: give a whole number of replicates from 1 on, such as 2000, and "
-            "a whole number from 0 on."
-        )
-    if compat and choose("compat", compat, {"pymannkendall": True}) and method not in COMPATIBLE:
+    if not is_whole(resamples, 1, MOST):
+        raise ValueError(f"resamples={resamples!r} is not a number of replicates; give a whole number, such as 2000.")
+    check_seed(seed)
+    if choose("compat", compat, {None: False, "pymannkendall": True}) and method not in COMPATIBLE:
         raise ValueError(
             f"method={method!r} does not exist in {compat}; with compat={compat!r}, use one of "
             f"{', '.join(map(repr, COMPATIBLE))}."

@@ -4,12 +4,14 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
+from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
-from gridtrend.trend.groups import Groups, grouped_test
-from gridtrend.trend.options import is_whole
+from gridtrend.grid.timeunits import time_unit
+from gridtrend.trend.groups import COMPATIBLE, Groups, grouped_test
 from gridtrend.trend.phases import calendar_slots, positions
 
 
@@ -137,7 +139,8 @@ def seasonal_mann_kendall(
     (120, 0.5, 'm year-1')
     """
     check_array(da, dim)
-    groups = seasons(da, dim, period, "cycle" if compat else per)
+    compatible = choose("compat", compat, COMPATIBLE)
+    groups = seasons(da, dim, period, "cycle" if compatible else time_unit(per))
     result = grouped_test(
         da,
         dim,
@@ -157,7 +160,7 @@ def seasonal_mann_kendall(
     )
     if slope and groups.axis.unit == "step" and groups.axis.per == 1.0:
         for name in {"slope", "slope_lower", "slope_upper"} & set(result):
-            result[name].attrs["comment"] = f"change per cycle of {groups.count} steps"
+            result[name].attrs["comment"] = f"change per cycle of {period} steps"
         result.attrs["slope_per"] = "cycle"
     return result.assign_attrs(period=period)
 
@@ -187,6 +190,10 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
         if origin == f"{dim} = 0":
             when += ticks.values[:1] / length
     steps = np.arange(cycles)
+    if count > slot.size > 0:
+        # Seasons that no step falls into have nothing to compare.
+        found, season = np.unique(season, return_inverse=True)
+        count = found.size
     return Groups(season * cycles + cycle, when, count, TimeAxis(steps.astype(float), rate, unit, origin, None, steps))
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 from gridtrend.grid.apply import apply
 from gridtrend.grid.dialect import given
 from gridtrend.grid.notices import warn_caller
+from gridtrend.grid.numbers import is_whole
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.trend.kernels import (
     block_bootstrap,
@@ -23,7 +24,7 @@ from gridtrend.trend.kernels import (
     variance_corrections,
 )
 from gridtrend.trend.kernels.variance_corrections import LEADING
-from gridtrend.trend.options import is_whole, two_sided_quantile
+from gridtrend.trend.options import two_sided_quantile
 
 # Autocorrelations outside this band, in standard errors, are taken for real: 5 % of those of white noise are.
 BAND = two_sided_quantile(0.05)

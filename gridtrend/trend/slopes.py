@@ -5,12 +5,13 @@ from typing import Any
 import xarray as xr
 
 from gridtrend.grid.apply import apply, check_array
+from gridtrend.grid.choices import choose
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import siegel
 from gridtrend.trend.kernels import slopes as kernels
-from gridtrend.trend.options import check_alpha, check_min_valid, choose, two_sided_quantile
+from gridtrend.trend.options import check_alpha, check_min_valid, two_sided_quantile
 
 INTERCEPTS = {"conover": kernels.CONOVER, "joint": kernels.JOINT}
 LIMITS: dict[str | None, int] = {
@@ -96,7 +97,14 @@ def theil_sen(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
+    return sen_line(da, dim, axis, alpha=alpha, intercept=intercept, ci=ci, min_valid=min_valid)
+
+
+def sen_line(
+    da: xr.DataArray, dim: str, axis: TimeAxis, *, alpha: float, intercept: str, ci: str | None, min_valid: int
+) -> xr.Dataset:
+    """`theil_sen` of a record that was checked."""
     result = apply(
         kernels.theil_sen,
         da,
@@ -187,7 +195,7 @@ def siegel_slope(
     """
     check_array(da, dim)
     axis = time_axis(da, dim, per)
-    warn_of_cycle(da, dim)
+    warn_of_cycle(da, dim=dim)
     result = apply(
         siegel.siegel_slope,
         da,

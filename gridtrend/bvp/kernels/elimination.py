@@ -87,8 +87,9 @@ def factor(equations, box, left, factors, room, ahead):
 @unit
 def scale_rows(left, n_left, n):
     """Scale each row to a largest magnitude of 1, for pivots not to depend on how a condition is written."""
-    scales = np.ones((n_left, NARROW))
+    scales = np.empty((n_left, NARROW))
     for r in range(n_left):
+        store(scales, r, spread(1.0))
         for k in range(NARROW):
             size = 0.0
             for c in range(n):
@@ -183,8 +184,9 @@ def close(left, right, n, inverse, pivot):
     n_left = left.shape[0] // n
     work = np.empty((n, 2 * n))
     for k in range(NARROW):
-        work[:] = 0.0
         for r in range(n):
+            for c in range(2 * n):
+                work[r, c] = 0.0
             size = 0.0
             for c in range(n):
                 value = left[r * n + c, k] if r < n_left else right[(r - n_left) * n + c, k]

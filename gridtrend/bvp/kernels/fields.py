@@ -52,13 +52,16 @@ def fill(fields, n_nodes, side, first, used, tile):
 
 
 @unit
-def rows_of(fields, n_nodes):
+def rows_of(a_fields, q_fields, n_nodes):
     """Address and stride along cells of every node of every field."""
-    rows = np.empty((fields.shape[0] * n_nodes, 2), np.int64)
-    for e in range(fields.shape[0]):
-        for i in range(n_nodes):
-            rows[e * n_nodes + i, 0] = fields[e, ADDRESS] + i * fields[e, NODE]
-            rows[e * n_nodes + i, 1] = fields[e, CELL]
+    rows = np.empty(((a_fields.shape[0] + q_fields.shape[0]) * n_nodes, 2), np.int64)
+    row = 0
+    for fields in (a_fields, q_fields):
+        for e in range(fields.shape[0]):
+            for i in range(n_nodes):
+                rows[row, 0] = fields[e, ADDRESS] + i * fields[e, NODE]
+                rows[row, 1] = fields[e, CELL]
+                row += 1
     return rows
 
 

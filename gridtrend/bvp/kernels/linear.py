@@ -1,6 +1,7 @@
 """The kernel of linear problems y' = A y + q: one call solves all cells of a chunk."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,12 +33,7 @@ from gridtrend.bvp.kernels.elimination import close, factor, new_factors, scale_
 from gridtrend.bvp.kernels.fields import CELL, SIDE, TOGETHER, Ahead, fill, pour, rows_of, unaligned
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
-from gridtrend.engine.lanes import (
-    NARROW,
-    load_narrow,
-    store,
-    subtract,
-)
+from gridtrend.engine.lanes import NARROW, load_narrow, spread, store, subtract
 from gridtrend.engine.output import Output
 from gridtrend.engine.unit import unit
 
@@ -50,22 +46,48 @@ MOST_SWEEPS = 12
 SCHEME, REFINEMENT, CORRECTION, ASSESSMENT = range(4)
 
 
+class Sizes(NamedTuple):
+    """Numbers of states, of those that conditions are for, of conditions at the left end, of states for one of the user's."""
+
+    n: int
+    n_seen: int
+    n_left: int
+    parts: int
+    sweeps: int
+
+
 @kernel(
-    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(),(),(),(),"
-    "(interval,two),(interval),(interval,few),(interval),(interval,more),(interval),()",
-    "lllldlllllll" + "dldldll",
+    "(field,four),(field,four),(field,four),(field,four),(x),(row),(entry),(source),(interval,two),(interval),(interval,few),(interval),(interval,more),(interval)",
+    "lllldllldldldl",
     Output("error", "estimated error", dims=("state", "side")),
     Output("residual", "residual", dims=("state", "side")),
     Output("status", "status", dtype="i1", dims=("side",)),
 )
-def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sources, n, n_seen, n_left, parts,
-                 box_weights, box_first, weights, first, next_weights, next_first, sweeps,
-                 error, residual, status):  # fmt: skip
+def solve_linear(
+    a_fields,
+    q_fields,
+    end_fields,
+    y_fields,
+    x,
+    starts,
+    cols,
+    sources,
+    box_weights,
+    box_first,
+    weights,
+    first,
+    next_weights,
+    next_first,
+    sizes: Sizes,
+    out,
+):
     """Solve all cells.
 
     `sweeps` is how many an order takes, 0 for order 2; -1 leaves out the estimate of errors. `parts` is how many states
     make one of the user's: 2 for complex ones.
     """
+    n, n_seen, n_left, parts, sweeps = sizes
+    error, residual, status = out
     box, rule, following = Rule(box_weights, box_first), Rule(weights, first), Rule(next_weights, next_first)
     n_y = x.size * n
     # Right-hand sides that share a matrix follow each other, tile by tile.
@@ -77,7 +99,7 @@ def solve_linear(a_fields, q_fields, end_fields, y_fields, x, starts, cols, sour
     equations = Equations(x, a, starts, cols, q, sources, n, n_seen)
     shared = is_shared(a_fields) and is_shared(end_fields[: n * n])
     # What the next tiles need is asked for while these are at work.
-    rows = rows_of(np.concatenate((a_fields, q_fields)), x.size)
+    rows = rows_of(a_fields, q_fields, x.size)
     share = -(-rows.shape[0] // n_tiles) if n_tiles > 1 else 0
     group = n_tiles * NARROW
     for aligned in range(unaligned(y_fields) - group, status.shape[1], group):
@@ -122,12 +144,14 @@ def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags
         at_rest = purpose == SCHEME
         update(equations, factors, taken, at_rest, at_rest and swept, room.y if at_rest else room.d, room)
         # The conditions are met from here on.
-        room.carried[:] = 0.0
-        room.at_right[:] = 0.0
+        for row in range(room.carried.shape[0]):
+            store(room.carried, row, spread(0.0))
+        for row in range(room.at_right.shape[0]):
+            store(room.at_right, row, spread(0.0))
         if purpose == SCHEME:
             copy(room.size, room.scale)
             # NaN is not below anything: neighbours without a solution decide nothing.
-            purpose = REFINEMENT if (factors.pivot < SUSPICIOUS).any() else CORRECTION
+            purpose = REFINEMENT if _is_suspicious(factors.pivot) else CORRECTION
             if sweeps > 0 or purpose == REFINEMENT:
                 copy(room.y, room.kept)
                 flow(equations, room)
@@ -155,10 +179,21 @@ def iterate(equations, factors, box, rule, following, sweeps, swept, room, flags
         taken = box if purpose == REFINEMENT else rule if purpose == CORRECTION else following
 
 
+@inlined
+def _is_suspicious(pivot):
+    suspicious = False
+    for k in range(NARROW):
+        suspicious |= pivot[k] < SUSPICIOUS
+    return suspicious
+
+
 @unit
 def is_shared(fields):
     """Whether all cells have the same values."""
-    return not (fields[:, SIDE].any() or fields[:, CELL].any())
+    shared = True
+    for row in range(fields.shape[0]):
+        shared &= fields[row, SIDE] == 0 and fields[row, CELL] == 0
+    return shared
 
 
 @unit
@@ -182,10 +217,17 @@ def stiffness(equations, reach, rho):
             mean, half = reach[0, k] + reach[3, k], reach[0, k] - reach[3, k]
             rho[k] = mean + math.sqrt(half * half + 4.0 * reach[1, k] * reach[2, k])
         return
+    _stiffness_of_many(equations, reach, rho)
+
+
+@unit(deferred=True)
+def _stiffness_of_many(equations, reach, rho):
+    n = equations.n
     power, square = np.empty((n, n)), np.empty((n, n))
     for k in range(NARROW):
-        power[:] = 0.0
         for s in range(n):
+            for c in range(n):
+                power[s, c] = 0.0
             for e in range(equations.starts[s], equations.starts[s + 1]):
                 power[s, equations.cols[e]] = 2.0 * reach[e, k]
         rho[k] = _spectral_radius(power, square, n)
@@ -245,13 +287,17 @@ def doubt(equations, parts, corrected, room, flags):
     for s in range(n_seen):
         for k in range(NARROW):
             suspicious |= flags[k] == SOLVED and room.size[s, k] > LARGE * room.scale[s, k]
-    if not suspicious:
-        return
+    if suspicious:
+        _doubt_large_errors(equations, parts, room, flags)
+
+
+@unit(deferred=True)
+def _doubt_large_errors(equations, parts, room, flags):
     flow(equations, room)
     for k in range(NARROW):
         if flags[k] != SOLVED:
             continue
-        for s in range(0, n_seen, parts):
+        for s in range(0, equations.n_seen, parts):
             size, scale, through = 0.0, 0.0, 0.0
             for part in range(s, s + parts):
                 size = math.hypot(size, room.size[part, k])

@@ -8,6 +8,7 @@ Parameters of a network stand row below row, (parameter, cell): of each layer fi
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -178,20 +179,33 @@ def _solve(samples, lane, weights, room):
     return left * left / n
 
 
+class Training(NamedTuple):
+    """How a network is trained."""
+
+    lags: int
+    horizon: int
+    activation: int
+    epochs: int
+    rate: float
+    momentum: float
+    l2: float
+    seed: int
+    min_valid: int
+
+
 @kernel(
-    "(time,cell),(cell),(time,column),(parameter),(layer),(),(),(),(),(),(),(),(),()",
-    "TTddllllldddll",
+    "(time,cell),(cell),(time,column),(parameter),(layer)",
+    "TTddl",
     WEIGHTS,
     OFFSET,
     SCALE,
     RMSE,
     N_SAMPLES,
 )
-def fit_cells(
-    y, position, shared, limits, layers, lags, horizon, activation, epochs, rate, momentum, l2, seed, min_valid,
-    weights, offset, scale, rmse, n_samples,
-):  # fmt: skip
+def fit_cells(y, position, shared, limits, layers, training: Training, out):
     """Train a network for each cell, or solve for a linear model where there is no hidden layer and `epochs` is 0."""
+    lags, horizon, activation, epochs, rate, momentum, l2, seed, min_valid = training
+    weights, offset, scale, rmse, n_samples = out
     samples = new_samples(y.shape[0], shared, lags, horizon)
     tile, squares = np.empty((limits.size, LANES)), np.empty(LANES)
     room = np.empty((limits.size + 1, samples.valid.shape[0]))
@@ -220,9 +234,10 @@ def fit_cells(
                 weights[row, cell] = tile[row, lane] if enough else np.nan
 
 
-@kernel("(time,cell),(parameter,cell),(cell),(cell),(time,column),(layer),(),(),()", "TTTTdllll", PREDICTED)
-def predict_cells(y, weights, offset, scale, shared, layers, lags, horizon, activation, predicted):
+@kernel("(time,cell),(parameter,cell),(cell),(cell),(time,column),(layer)", "TTTTdl", PREDICTED)
+def predict_cells(y, weights, offset, scale, shared, layers, lags: int, horizon: int, activation: int, out):
     """Predict each value of each cell from those before it, where they are complete."""
+    (predicted,) = out
     samples = new_samples(y.shape[0], shared, lags, horizon)
     tile, units = np.empty((weights.shape[0], LANES)), np.zeros((layers.sum(), LANES))
     predicted[:] = np.nan

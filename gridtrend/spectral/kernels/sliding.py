@@ -11,17 +11,18 @@ from gridtrend.engine.output import Output
 
 
 @kernel(
-    "(time,cell),(wide,cell),(wide,cell),(wide),(wide),(taps),(bins),(),()",
-    "dddddddll",
+    "(time,cell),(wide,cell),(wide,cell),(wide),(wide),(taps),(bins)",
+    "ddddddd",
     Output("power", "sum of the power of all windows of {data}", dims=("bins",)),
 )
-def sliding_power(y, real, imaginary, cosine, sine, taps, start, hop, count, power):
+def sliding_power(y, real, imaginary, cosine, sine, taps, start, hop: int, count: int, out):
     """Sum of the power of windows that move by `hop` samples.
 
     `real` and `imaginary` are the transform of the first window without a taper, at `wide` frequencies: those wanted, and
     (taps - 1) / 2 more on either side, with which the taper, a sum of as many cosines, is applied to transforms instead of
     samples. `cosine` and `sine` turn each by one sample.
     """
+    (power,) = out
     wide, n_taps, bins = cosine.size, taps.size, start.size
     length = y.shape[0] - (count - 1) * hop
     re, im, total = np.empty(wide), np.empty(wide), np.empty(bins)

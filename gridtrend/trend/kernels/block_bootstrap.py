@@ -10,13 +10,13 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
 from gridtrend.trend.kernels.exact import append_series, new_kept, tail_p_value
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
-from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 
 LEADING = -1
 # Series of up to so many values have few distinct replicates, which tell too little of what chance can do.
@@ -81,8 +81,8 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
 
 
 @kernel(
-    "(time,cell),(cell),(cell),(cell),(time),(time),(),(),(),(),(),(),(),()",
-    "Tddddlddldllll",
+    "(time,cell),(cell),(cell),(cell),(time),(time)",
+    "Tddddl",
     outputs.VAR_S,
     outputs.Z,
     outputs.P_VALUE,
@@ -91,10 +91,24 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
     outputs.BLOCK_LENGTH,
 )
 def block_bootstrap(
-    y, line, score, variance, t, steps, alpha, continuity, alternative, bound, lags, resamples, seed, compress,
-    var_s, z, p_value, trend, variance_factor, block_length,
-):  # fmt: skip
+    y,
+    line,
+    score,
+    variance,
+    t,
+    steps,
+    alpha: float,
+    continuity: float,
+    alternative: int,
+    bound: float,
+    lags: int,
+    resamples: int,
+    seed: int,
+    compress: int,
+    out,
+):
     """The test of each cell against replicates of its detrended series."""
+    var_s, z, p_value, trend, variance_factor, block_length = out
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)

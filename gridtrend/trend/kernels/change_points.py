@@ -8,13 +8,11 @@ import math
 
 import numpy as np
 
-from gridtrend.engine.kernel import kernel
-from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.series import Room, series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.ranks import stable_order
-from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 from gridtrend.trend.kernels.units import power_of_two
 
 # Codes of `test`, as compiled code sees them.
@@ -126,35 +124,20 @@ CHANGE = Output(
 )
 
 
-@kernel(
-    "(time,cell),(time),(),()",
-    "Tdll",
+@series_kernel(
     Output("statistic", "statistic of the test for a change of {data}"),
     CHANGE_TIME,
     Output("mean_before", "mean of {data} up to the change", units="{units}"),
     Output("mean_after", "mean of {data} after the change", units="{units}"),
     outputs.N_VALID,
     CHANGE,
+    least=2,
 )
-def change_point(
-    y, t, test, min_valid,
-    statistic, change_time, mean_before, mean_after, n_valid, change,
-):  # fmt: skip
-    """The most likely change of each cell; `change` tells its direction whether it is significant or not."""
-    tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
-    series, times, sums, weights = np.empty(t.size), np.empty(t.size), np.empty(t.size), np.empty(t.size)
-    for first in range(0, y.shape[1], LANES):
-        used = fill_tile(y, first, tile, valid)
-        for k in range(used):
-            cell, m = first + k, valid_series(tile, t, k, series, times)
-            n_valid[cell], change[cell] = m, 0
-            statistic[cell] = change_time[cell] = mean_before[cell] = mean_after[cell] = np.nan
-            if m < max(min_valid, 2):
-                continue
-            found, place = test_series(series, m, test, sums, weights)
-            statistic[cell] = found
-            if found > 0.0:
-                change_time[cell] = times[place]
-                mean_before[cell] = part_mean(series, 0, place + 1)
-                mean_after[cell] = part_mean(series, place + 1, m)
-                change[cell] = -1 if sums[place] > 0.0 else 1
+def change_point(values, times, test: int, sums: Room, weights: Room):
+    """The most likely change of a series; the last result tells its direction whether it is significant or not."""
+    m = values.size
+    found, place = test_series(values, m, test, sums, weights)
+    if not found > 0.0:
+        return found, np.nan, np.nan, np.nan, 0
+    before, after = part_mean(values, 0, place + 1), part_mean(values, place + 1, m)
+    return found, times[place], before, after, -1 if sums[place] > 0.0 else 1

@@ -16,12 +16,12 @@ import numpy as np
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
-from gridtrend.trend.kernels.tiles import fill_tile, valid_series
 
 # Codes of `p_value`, as compiled code sees them.
 NORMAL, EXACT, AUTO = 0, 1, 2
@@ -148,13 +148,14 @@ def wants_exact(method, pairs):
 
 
 @kernel(
-    "(time,cell),(time),(),(),(),(),()",
-    "Tdddlll",
+    "(time,cell),(time)",
+    "Td",
     outputs.P_VALUE,
     outputs.TREND,
 )
-def exact_test(y, t, alpha, continuity, alternative, p_method, min_valid, p_value, trend):
+def exact_test(y, t, alpha: float, continuity: float, alternative: int, p_method: int, min_valid: int, out):
     """P of the Mann-Kendall test from the exact distribution of S given the ties, where `p_method` wants it."""
+    p_value, trend = out
     tile, scores = np.empty((t.size, LANES), y.dtype), new_scores()
     series, times = np.empty(t.size), np.empty(t.size)
     kept = new_kept(t.size)

@@ -27,7 +27,7 @@ from gridtrend.engine.lanes import (
     zero_count,
 )
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.tiles import blend, kth_smallest, neighbours
+from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, neighbours
 
 # Up to this many slopes a lane is listed as a whole; from a bracket, as many are.
 LIST = 512

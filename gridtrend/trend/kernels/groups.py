@@ -21,9 +21,10 @@ from gridtrend.trend.kernels.group_slopes import group_slopes
 from gridtrend.trend.kernels.mann_kendall import TAU_A
 from gridtrend.trend.kernels.normal import flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
+from gridtrend.trend.kernels.order_statistics import median
+from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.scores import new_scores, score_tile
 from gridtrend.trend.kernels.slopes import CONOVER, NO_LIMITS, ROUNDED
-from gridtrend.trend.kernels.tiles import median
 
 # What is summed over the groups of each lane: valid values, score, its variance, pairs, those that fall, those that are
 # tied, what tau divides by; and of the groups' own z without continuity their number, sum and sum of squares.
@@ -214,8 +215,8 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
 
 
 @kernel(
-    "(time,cell),(time),(time),(cycle),(),(),(),(),(),(),(),(),(),(),(),(),(),()",
-    "Tlddlllddlllllddll",
+    "(time,cell),(time),(time),(cycle)",
+    "Tldd",
     outputs.TAU,
     outputs.S,
     outputs.VAR_S,
@@ -236,16 +237,42 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
     outputs.TREND,
 )
 def grouped_test(
-    y, row, when, t, groups, correlated, listwise, alpha, continuity,
-    alternative, variant, p_method, min_valid, with_slope, per, quantile, intercept_method, ci,
-    tau, s, var_s, z, p_value, chi2_trend, chi2_homogeneity, p_homogeneity,
-    slope, intercept, slope_lower, slope_upper, n_valid, trend,
-):  # fmt: skip
+    y,
+    row,
+    when,
+    t,
+    groups: int,
+    correlated: int,
+    listwise: int,
+    p_method: int,
+    with_slope: int,
+    test: Test,
+    line: Line,
+    out,
+):
     """Sum of the Mann-Kendall tests of all groups, and the median slope within groups.
 
     Step i of `y` is row `row[i]` of `groups` series that stand one after the other, each with a row for each time of `t`;
     `when` is its time for the intercept. `listwise` tests complete cycles only.
     """
+    alpha, continuity, alternative, variant, min_valid = test
+    per, quantile, intercept_method, ci = line
+    (
+        tau,
+        s,
+        var_s,
+        z,
+        p_value,
+        chi2_trend,
+        chi2_homogeneity,
+        p_homogeneity,
+        slope,
+        intercept,
+        slope_lower,
+        slope_upper,
+        n_valid,
+        trend,
+    ) = out
     n = t.size
     tile, when_of_row = np.full((groups * n, LANES), np.nan), np.full(groups * n, np.nan)
     for i in range(row.size):

@@ -12,11 +12,11 @@ from gridtrend.engine.jit import inlined, jit
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, count_both_less, load, store, zero_count
 from gridtrend.engine.output import Output
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
 from gridtrend.trend.kernels.ranks import SHORT, count_inversions, new_sorting, sort_order, stable_order
-from gridtrend.trend.kernels.tiles import fill_tile
 
 # Codes of `variant` and `p_value`, as compiled code sees them.
 TAU_A, TAU_B, TAU_C = 0, 1, 2
@@ -196,14 +196,15 @@ def _keep_common(x, y, valid):
 
 
 @kernel(
-    "(time,cell),(time,cell),(),(),(),()",
-    "TTllll",
+    "(time,cell),(time,cell)",
+    "TT",
     Output("tau", "Kendall rank correlation of {data}", attrs=outputs.TAU.attrs),
     Output("p_value", "p-value of the Kendall rank correlation of {data}", attrs=outputs.P_VALUE.attrs),
     outputs.N_VALID,
 )
-def kendall_tau(x, y, variant, method, alternative, min_valid, tau, p_value, n_valid):
+def kendall_tau(x, y, variant: int, method: int, alternative: int, min_valid: int, out):
     """Rank correlation of `x` and `y` and its p-value; a step counts where both are valid."""
+    tau, p_value, n_valid = out
     n = x.shape[0]
     x_tile, y_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
     concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)

@@ -11,12 +11,12 @@ from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import lag_correlation, lay_out
 from gridtrend.trend.kernels.normal import flag
 from gridtrend.trend.kernels.student import t_p_value, t_quantile
-from gridtrend.trend.kernels.tiles import fill_tile
 from gridtrend.trend.kernels.units import power_of_two
 
 # Codes of `effective`, as compiled code sees them.
@@ -78,8 +78,8 @@ def independent_share(r):
 
 
 @kernel(
-    "(time,cell),(time),(time),(),(),(),(),(),()",
-    "Tdlddlldl",
+    "(time,cell),(time),(time)",
+    "Tdl",
     Output("slope", "least-squares slope of {data}", units="{slope}"),
     Output("intercept", "intercept of the least-squares line of {data}", units="{units}"),
     Output("stderr", "standard error of the least-squares slope of {data}", units="{slope}"),
@@ -92,10 +92,10 @@ def independent_share(r):
     outputs.TREND,
 )
 def linear_trend(
-    y, t, steps, per, alpha, alternative, effective, normal, min_valid,
-    slope, intercept, stderr, p_value, slope_lower, slope_upper, r1, n_effective, n_valid, trend,
-):  # fmt: skip
+    y, t, steps, per: float, alpha: float, alternative: int, effective: int, normal: float, min_valid: int, out
+):
     """Least-squares line of each cell, its uncertainty and its test."""
+    slope, intercept, stderr, p_value, slope_lower, slope_upper, r1, n_effective, n_valid, trend = out
     tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
     residuals, at = np.empty(t.size), np.empty(t.size, np.int64)
     length = steps[-1] + 1 if t.size else 0

@@ -10,12 +10,13 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag, p_value, z_score
+from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 from gridtrend.trend.kernels.slopes import slope_lines
-from gridtrend.trend.kernels.tiles import fill_tile
 
 # Codes of `tau`, as compiled code sees them.
 TAU_A, TAU_B = 0, 1
@@ -50,8 +51,8 @@ def _tau(s, n, ties, variant):
 
 
 @kernel(
-    "(time,cell),(time),(),(),(),(),()",
-    "Tdddlll",
+    "(time,cell),(time)",
+    "Td",
     outputs.TAU,
     outputs.S,
     outputs.VAR_S,
@@ -60,11 +61,10 @@ def _tau(s, n, ties, variant):
     outputs.N_VALID,
     outputs.TREND,
 )
-def mann_kendall(
-    y, t, alpha, continuity, alternative, variant, min_valid,
-    tau, s, var_s, z, p_value, n_valid, trend,
-):  # fmt: skip
+def mann_kendall(y, t, test: Test, out):
     """The test alone."""
+    alpha, continuity, alternative, variant, min_valid = test
+    tau, s, var_s, z, p_value, n_valid, trend = out
     tile, scores, tests = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((5, LANES))
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, scores.n_valid)
@@ -74,8 +74,8 @@ def mann_kendall(
 
 
 @kernel(
-    "(time,cell),(time),(),(),(),(),(),(),(),(),()",
-    "Tdddlllddll",
+    "(time,cell),(time)",
+    "Td",
     outputs.TAU,
     outputs.S,
     outputs.VAR_S,
@@ -88,11 +88,11 @@ def mann_kendall(
     outputs.N_VALID,
     outputs.TREND,
 )
-def mann_kendall_slope(
-    y, t, alpha, continuity, alternative, variant, min_valid, per, quantile, intercept_method, ci,
-    tau, s, var_s, z, p_value, slope, intercept, slope_lower, slope_upper, n_valid, trend,
-):  # fmt: skip
+def mann_kendall_slope(y, t, test: Test, line: Line, out):
     """The test and the Theil-Sen line from one pass over the data."""
+    alpha, continuity, alternative, variant, min_valid = test
+    per, quantile, intercept_method, ci = line
+    tau, s, var_s, z, p_value, slope, intercept, slope_lower, slope_upper, n_valid, trend = out
     tile, scores = np.empty((t.size, LANES), y.dtype), new_scores()
     tests, lines = np.empty((5, LANES)), np.empty((4, LANES))
     for first in range(0, y.shape[1], LANES):

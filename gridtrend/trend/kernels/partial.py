@@ -11,12 +11,12 @@ import numpy as np
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, add, count_both_less, count_less, load, store, subtract, zero_count
 from gridtrend.engine.output import Output
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.mann_kendall import TAU_A
 from gridtrend.trend.kernels.normal import flag, z_score
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
-from gridtrend.trend.kernels.tiles import fill_tile
 
 # Rows of `counts`: scores of both series, their untied pairs, and pairs in the same less those in opposite order.
 S_X, S_Y, PAIRS_X, PAIRS_Y, COMMON = 0, 1, 2, 3, 4
@@ -66,25 +66,24 @@ def keep_common(x, y, n_valid):
 
 
 @kernel(
-    "(time,cell),(time,cell),(),(),(),(),()",
-    "TTdllll",
+    "(time,cell),(time,cell)",
+    "TT",
     outputs.TAU,
     Output("s", "Mann-Kendall score S of {data}, given that of the covariate"),
     Output("var_s", "variance of the score S of {data} under no trend, given that of the covariate"),
     outputs.Z,
     outputs.P_VALUE,
     Output(
-        "rho", "correlation of the scores of {data} and of the covariate under no trend",
+        "rho",
+        "correlation of the scores of {data} and of the covariate under no trend",
         attrs=(("valid_range", (-1.0, 1.0)),),
     ),
     outputs.N_VALID,
     outputs.TREND,
-)  # fmt: skip
-def partial_mann_kendall(
-    x, y, alpha, alternative, variant, correct_ties, min_valid,
-    tau, s, var_s, z, p_value, rho, n_valid, trend,
-):  # fmt: skip
+)
+def partial_mann_kendall(x, y, alpha: float, alternative: int, variant: int, correct_ties: int, min_valid: int, out):
     """The test of `x` given `y`; without `correct_ties` the variance of either score is that of distinct values."""
+    tau, s, var_s, z, p_value, rho, n_valid, trend = out
     n = x.shape[0]
     first_tile, second_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
     valid, counts = np.empty(LANES, np.int64), np.zeros((5, LANES), np.int64)

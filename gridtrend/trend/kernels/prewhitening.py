@@ -13,6 +13,7 @@ from gridtrend.engine.jit import assign
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
@@ -23,7 +24,6 @@ from gridtrend.trend.kernels.autocorrelation import (
     residual_series,
     snap,
 )
-from gridtrend.trend.kernels.tiles import fill_tile
 from gridtrend.trend.kernels.units import power_of_two
 
 # How a series is whitened: as it is; after its trend is taken out, which is put back;
@@ -60,18 +60,19 @@ def restore_variance(x, m, white, count):
 
 
 @kernel(
-    "(time,cell),(cell),(time),(time),(),(),()",
-    "Tddldll",
+    "(time,cell),(cell),(time),(time)",
+    "Tddl",
     # Not called as a coordinate or the dimension of the data may be.
     Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
     Output("_level", "value that whitened {data} is counted from", units="{units}"),
     replace(outputs.AUTOCORRELATION, name="_r1"),
 )
-def whitened_series(y, line, t, steps, bound, mode, compress, _whitened, _level, _r1):
+def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, out):
     """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0.
 
     Whitened values are counted from the first value: adding it would round them.
     """
+    _whitened, _level, _r1 = out
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, white, kept = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)

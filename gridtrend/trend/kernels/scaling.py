@@ -12,11 +12,11 @@ import numpy as np
 from gridtrend.engine.jit import inlined, jit
 from gridtrend.engine.kernel import kernel, routine
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, mid_ranks, residual_series
 from gridtrend.trend.kernels.normal import retest
-from gridtrend.trend.kernels.tiles import fill_tile
 
 # The variance of S grows almost as a power of n, so that a table at these lengths serves all others to 0.1 %.
 LENGTHS = 2 ** np.arange(3, 8)
@@ -214,8 +214,8 @@ def exponent_of_residuals(x, m, tolerance, at, ranks, correlation, work):
 
 
 @kernel(
-    "(time,cell),(cell),(cell),(cell),(time),(time),(length,degree),(),(),(),()",
-    "Tddddldddld",
+    "(time,cell),(cell),(cell),(cell),(time),(time),(length,degree)",
+    "Tddddld",
     outputs.VAR_S,
     outputs.Z,
     outputs.P_VALUE,
@@ -224,13 +224,13 @@ def exponent_of_residuals(x, m, tolerance, at, ranks, correlation, work):
     outputs.HURST,
 )
 def scaling_test(
-    y, line, score, variance, t, steps, growth, alpha, continuity, alternative, bound,
-    var_s, z, p_value, trend, variance_factor, hurst,
-):  # fmt: skip
+    y, line, score, variance, t, steps, growth, alpha: float, continuity: float, alternative: int, bound: float, out
+):
     """The test of each cell again, with the variance of S under the Hurst exponent of the detrended series.
 
     An exponent within `bound` standard errors of that of white noise (eqs. 22, 23), or below it, changes nothing.
     """
+    var_s, z, p_value, trend, variance_factor, hurst = out
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)

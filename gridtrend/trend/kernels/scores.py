@@ -6,6 +6,7 @@ import numpy as np
 
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.ranks import (
     SHORT,
@@ -15,7 +16,6 @@ from gridtrend.trend.kernels.ranks import (
     sort_order,
     sorted_tie_sums,
 )
-from gridtrend.trend.kernels.tiles import valid_series
 
 # For each lane: valid values, pairs that rise, that fall, tied pairs, and the sum of the squares of
 # the number of equals after each value (the sum of the numbers themselves is that of tied pairs).

@@ -22,8 +22,8 @@ import numpy as np
 
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.unit import unit
+from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, neighbours
 from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
-from gridtrend.trend.kernels.tiles import blend, kth_smallest, median, neighbours
 
 # Slopes that are listed at most, whatever the length of the series.
 LIST = 2048

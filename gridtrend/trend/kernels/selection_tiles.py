@@ -23,10 +23,11 @@ from gridtrend.engine.lanes import (
     subtract_scaled,
     zero_count,
 )
+from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
+from gridtrend.trend.kernels.order_statistics import blend, neighbours
 from gridtrend.trend.kernels.selection import LIST as LIST_ALL
 from gridtrend.trend.kernels.selection import listed_slopes, series_slopes
-from gridtrend.trend.kernels.tiles import blend, neighbours, valid_series
 
 # Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
 SHORT = 380

@@ -10,15 +10,14 @@ import math
 import numpy as np
 
 from gridtrend.engine.jit import inlined
-from gridtrend.engine.kernel import kernel
-from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.series import series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
+from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.ranks import count_smaller, new_sorting, sort_order
 from gridtrend.trend.kernels.selection import scaled
 from gridtrend.trend.kernels.slopes import line_intercept
-from gridtrend.trend.kernels.tiles import fill_tile, median, valid_series
 
 # Up to this length all slopes are computed: sorting does not pay yet.
 DIRECT = 100
@@ -182,24 +181,13 @@ def _slopes_below(y, t, slope):
     return _crossings(key, order)
 
 
-@kernel(
-    "(time,cell),(time),(),(),()",
-    "Tddll",
+@series_kernel(
     Output("slope", "Siegel repeated-median slope of {data}", units="{slope}"),
     Output("intercept", "intercept of the Siegel repeated-median line of {data}", units="{units}"),
     outputs.N_VALID,
+    least=2,
 )
-def siegel_slope(y, t, per, intercept_method, min_valid, slope, intercept, n_valid):
-    """Repeated-median line of each cell."""
-    tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
-    series, times = np.empty(t.size), np.empty(t.size)
-    for first in range(0, y.shape[1], LANES):
-        used = fill_tile(y, first, tile, valid)
-        for k in range(used):
-            m = valid_series(tile, t, k, series, times)
-            n_valid[first + k] = m
-            slope[first + k] = intercept[first + k] = np.nan
-            if m >= max(min_valid, 2):
-                found = repeated_median(series[:m], times[:m])
-                slope[first + k] = found * per
-                intercept[first + k] = line_intercept(series, times, m, found, intercept_method)
+def siegel_slope(values, times, per: float, intercept_method: int):
+    """Repeated-median line of a series."""
+    slope = repeated_median(values, times)
+    return slope * per, line_intercept(values, times, values.size, slope, intercept_method)

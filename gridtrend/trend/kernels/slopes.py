@@ -9,15 +9,17 @@ import numpy as np
 
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
+from gridtrend.trend.kernels.order_statistics import median
+from gridtrend.trend.kernels.parameters import Line
 from gridtrend.trend.kernels.scores import (
     new_scores,
     score_tile,
     score_variance,
 )
 from gridtrend.trend.kernels.selection_tiles import tile_slopes
-from gridtrend.trend.kernels.tiles import fill_tile, median, valid_series
 
 # Codes of `intercept` and `ci`, as compiled code sees them.
 CONOVER, JOINT = 0, 1
@@ -77,19 +79,18 @@ def line_intercept(series, times, m, slope, method):
 
 
 @kernel(
-    "(time,cell),(time),(),(),(),(),()",
-    "Tdddlll",
+    "(time,cell),(time)",
+    "Td",
     outputs.SLOPE,
     outputs.INTERCEPT,
     outputs.SLOPE_LOWER,
     outputs.SLOPE_UPPER,
     outputs.N_VALID,
 )
-def theil_sen(
-    y, t, per, quantile, intercept_method, ci, min_valid,
-    slope, intercept, slope_lower, slope_upper, n_valid,
-):  # fmt: skip
+def theil_sen(y, t, min_valid: int, line: Line, out):
     """Theil-Sen line of each cell."""
+    per, quantile, intercept_method, ci = line
+    slope, intercept, slope_lower, slope_upper, n_valid = out
     tile, scores, lines = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((4, LANES))
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, scores.n_valid)

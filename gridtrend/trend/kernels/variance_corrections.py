@@ -15,6 +15,7 @@ import numpy as np
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import (
@@ -27,7 +28,6 @@ from gridtrend.trend.kernels.autocorrelation import (
     residual_series,
 )
 from gridtrend.trend.kernels.normal import retest
-from gridtrend.trend.kernels.tiles import fill_tile
 
 # Codes of the correction, and of lags that the data decide: the leading run of significant ones.
 HAMED_RAO, YUE_WANG = 0, 1
@@ -69,8 +69,8 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
 
 
 @kernel(
-    "(time,cell),(cell),(cell),(cell),(time),(time),(),(),(),(),(),(),()",
-    "Tddddlddlldll",
+    "(time,cell),(cell),(cell),(cell),(time),(time)",
+    "Tddddl",
     outputs.VAR_S,
     outputs.Z,
     outputs.P_VALUE,
@@ -79,10 +79,23 @@ def variance_factor_of(correction, spread, present, span, variance, m, lags, bou
     outputs.VARIANCE_FALLBACK,
 )
 def corrected_variance(
-    y, line, score, variance, t, steps, alpha, continuity, alternative, correction, bound, lags, compress,
-    var_s, z, p_value, trend, variance_factor, variance_fallback,
-):  # fmt: skip
+    y,
+    line,
+    score,
+    variance,
+    t,
+    steps,
+    alpha: float,
+    continuity: float,
+    alternative: int,
+    correction: int,
+    bound: float,
+    lags: int,
+    compress: int,
+    out,
+):
     """The test of each cell again, with the variance that serial correlation leaves to S."""
+    var_s, z, p_value, trend, variance_factor, variance_fallback = out
     n = t.size
     tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
     x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)

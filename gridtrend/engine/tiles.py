@@ -65,71 +65,10 @@ def valid_series(tile, t, k, values, times):
 
 
 @unit
-def kth_smallest(a, m, k):
-    """The value at position `k` of `a[:m]` when sorted; reorders `a` (Hoare's selection, O(m) expected)."""
-    low, high = 0, m - 1
-    while low < high:
-        x, y, z = a[low], a[(low + high) >> 1], a[high]
-        pivot = max(min(x, y), min(max(x, y), z))
-        i, j = low, high
-        while i <= j:
-            while a[i] < pivot:
-                i += 1
-            while a[j] > pivot:
-                j -= 1
-            if i <= j:
-                a[i], a[j] = a[j], a[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    return a[k]
-
-
-@unit
-def neighbours(a, m, rank):
-    """The values on both sides of fractional 1-based `rank` of `a[:m]` when sorted; reorders `a`.
-
-    Both are the same value where `rank` is whole.
-    """
-    below = math.floor(rank)
-    k = int(below) - 1
-    if m <= 32:
-        # Few values: sorted by insertion sooner than selected.
-        for i in range(1, m):
-            value = a[i]
-            j = i - 1
-            while j >= 0 and a[j] > value:
-                a[j + 1] = a[j]
-                j -= 1
-            a[j + 1] = value
-        return a[k], a[k if rank == below else k + 1]
-    low = kth_smallest(a, m, k)
-    if rank == below:
-        return low, low
-    # kth_smallest leaves everything behind position k no smaller than it: the next rank is their minimum.
-    high = a[k + 1]
-    for i in range(k + 2, m):
-        high = min(high, a[i])
-    return low, high
-
-
-@unit
-def blend(low, high, rank):
-    """Linear interpolation at fractional `rank` between the values of the ranks around it."""
-    weight = rank - math.floor(rank)
-    if weight == 0.0:
-        return low
-    return (1.0 - weight) * low + weight * high
-
-
-@unit
-def median(a, m):
-    """Median of `a[:m]`, m > 0; reorders `a`."""
-    rank = 0.5 * (m + 1)
-    low, high = neighbours(a, m, rank)
-    return blend(low, high, rank)
+def valid_steps(tile, steps, k, at):
+    """Copy the steps of the valid values of lane `k` to `at`."""
+    m = 0
+    for i in range(steps.size):
+        if not math.isnan(tile[i, k]):
+            at[m] = steps[i]
+            m += 1

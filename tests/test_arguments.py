@@ -1,0 +1,279 @@
+"""Arguments of any type, and names of any kind: all siblings have one notion of a number, a word, a flag and a name."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import gridtrend as gt
+from tests.cases import CASES, assert_same
+
+RNG = np.random.default_rng(0)
+FIELD = xr.DataArray(RNG.normal(size=(24, 3)), dims=("time", "x"), name="v")
+TABLE = FIELD.values
+DURATION = np.timedelta64(3, "D")
+NO_NUMBERS = [DURATION, np.timedelta64("NaT"), np.array([1, 2]), np.ones(1), "0.05", 1j, xr.DataArray(2)]
+
+
+def oscillation(y, c):
+    return {"u": y["v"], "v": -c["k"] * y["u"]}
+
+
+def decay(t, y, p):
+    return (-y.x,)
+
+
+def solve(z=None, **options):
+    z = np.linspace(0, 1, 9) if z is None else z
+    k = xr.DataArray(np.ones((9, 2)), {"z": z}, ("z", "x"))
+    return gt.bvp.solve(oscillation, {"k": k}, dim="z", left={"u": 0.0}, right={"u": 1.0}, **options)
+
+
+def integrate(**options):
+    return gt.ode.integrate(decay, xr.Dataset({"x": 1.0}), (0.0, 1.0), **{"method": "rk4", "step": 0.1} | options)
+
+
+def fit_cells(**options):
+    return gt.neural.fit_per_cell(FIELD, **{"min_valid": 5, "epochs": 1} | options)
+
+
+# --- numbers, words, flags --------------------------------------------------------------------------
+
+NUMBERS = {
+    "alpha": lambda value: gt.mann_kendall(FIELD, alpha=value),
+    "min_valid": lambda value: gt.linear_trend(FIELD, min_valid=value),
+    "power": lambda value: gt.trend.minimum_detectable_trend(20, power=value),
+    "n": lambda value: gt.trend.minimum_detectable_trend(value),
+    "alpha of a coherence": lambda value: gt.coherence(FIELD, FIELD, window=8, alpha=value),
+    "nfft": lambda value: gt.welch(FIELD, window=8, nfft=value),
+    "simulations": lambda value: gt.pettitt(FIELD, p_value="simulated", simulations=value),
+    "resamples": lambda value: gt.mann_kendall(FIELD, method="block_bootstrap", resamples=value),
+    "permutations": lambda value: gt.field_significance(FIELD, "time", method="maxt", permutations=value),
+    "seed": lambda value: gt.mann_kendall(FIELD, method="block_bootstrap", resamples=9, seed=value),
+    "seed of simulations": lambda value: gt.snht(FIELD, seed=value, simulations=99),
+    "seed of cells": lambda value: fit_cells(seed=value),
+    "seed of a network": lambda value: gt.neural.MLPRegressor(epochs=1, seed=value).fit(TABLE, TABLE[:, 0]),
+    "learning_rate": lambda value: fit_cells(learning_rate=value),
+    "batch": lambda value: gt.neural.MLPRegressor(epochs=1, batch=value).fit(TABLE, TABLE[:, 0]),
+    "max_iterations": lambda value: solve(max_iterations=value),
+    "order": lambda value: solve(order=value),
+    "rtol": lambda value: integrate(rtol=value),
+}
+WORDS = {
+    "method": lambda value: gt.mann_kendall(FIELD, method=value),
+    "compat": lambda value: gt.mann_kendall(FIELD, compat=value),
+    "compat of seasons": lambda value: gt.seasonal_mann_kendall(FIELD, period=3, compat=value),
+    "compat of sites": lambda value: gt.regional_mann_kendall(FIELD, over="x", compat=value),
+    "per": lambda value: gt.theil_sen(FIELD, per=value),
+    "per of seasons": lambda value: gt.seasonal_mann_kendall(FIELD, period=3, per=value),
+    "sampling": lambda value: gt.welch(FIELD, window=8, sampling=value),
+    "missing": lambda value: gt.bvp.steady_diffusion(
+        xr.DataArray(np.ones(9), {"z": np.linspace(0, 1, 9)}, "z"), dim="z", left={"u": 0.0}, right={"u": 1.0}, missing=value
+    ),
+    "interpolation": lambda value: integrate(
+        forcing=xr.DataArray([0.0, 1.0], {"time": [0.0, 1.0]}, "time", name="rain"), interpolation=value
+    ),
+    "model": lambda value: fit_cells(model=value),
+    "activation": lambda value: fit_cells(activation=value),
+    "optimizer": lambda value: gt.neural.MLPRegressor(epochs=1, optimizer=value).fit(TABLE, TABLE[:, 0]),
+    "loss": lambda value: gt.neural.fit_mlp(TABLE, TABLE, loss=value, epochs=1),
+}  # fmt: skip
+FLAGS = {
+    "slope": lambda value: gt.mann_kendall(FIELD, slope=value),
+    "continuity": lambda value: gt.mann_kendall(FIELD, continuity=value),
+    "correlated": lambda value: gt.regional_mann_kendall(FIELD, over="x", correlated=value),
+    "slope of a partial test": lambda value: gt.partial_mann_kendall(FIELD, FIELD[:, 0], slope=value),
+    "scale": lambda value: gt.neural.MLPRegressor(epochs=1, scale=value).fit(TABLE, TABLE[:, 0]),
+    "progress": lambda value: gt.neural.MLPRegressor(epochs=1, progress=value).fit(TABLE, TABLE[:, 0]),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_what_is_no_number_is_refused_by_name(name):
+    for value in NO_NUMBERS:
+        # Durations are whole numbers to NumPy, which compares them with nothing else.
+        with pytest.raises(ValueError, match=rf"{name.split()[0]}="):
+            NUMBERS[name](value)
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name.split()[0] not in ("n", "max_iterations", "rtol", "learning_rate", "batch")])  # fmt: skip
+def test_numbers_that_no_computer_counts_to_are_refused(name):
+    for value in (10**30, 1e308, np.inf):
+        with pytest.raises(ValueError, match=rf"{name.split()[0]}="):
+            NUMBERS[name](value)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_what_is_no_word_is_refused_by_name(name):
+    for value in (np.array([1, 2]), ["a"], {"a": 1}, 5, b"year", xr.DataArray([1, 2])):
+        with pytest.raises(ValueError, match=rf"{name.split()[0]}="):
+            WORDS[name](value)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_what_is_neither_on_nor_off_is_refused_by_name(name):
+    # Every text is true to Python, "False" too.
+    for value in ("False", np.array([1, 2]), 2, [], 0.5):
+        with pytest.raises(ValueError, match=rf"{name.split()[0]}=.* is neither True nor False"):
+            FLAGS[name](value)
+    for value in (0, np.bool_(True)):
+        FLAGS[name](value)
+
+
+def test_groups_are_named_by_dimensions():
+    for over in (5, np.bool_(True), np.int8(1), None):
+        with pytest.raises((TypeError, ValueError), match="over="):
+            gt.multivariate_mann_kendall(xr.Dataset({"a": FIELD}), over=over)
+        if over is not None:
+            with pytest.raises(ValueError, match="over="):
+                gt.regional_mann_kendall(FIELD, over=over)
+
+
+def test_more_seasons_than_steps_compare_nothing():
+    # By definition: no season has two values. Of so many, only those that occur are looked at.
+    expected = gt.seasonal_mann_kendall(FIELD, period=24)
+    for period in (25, 10**6, 2**62):
+        result = gt.seasonal_mann_kendall(FIELD, period=period)
+        assert (result.s == 0).all()
+        for name in ("tau", "s", "var_s", "z", "p_value", "n_valid"):
+            np.testing.assert_array_equal(result[name], expected[name], err_msg=name)
+    with pytest.raises(ValueError, match="period="):
+        gt.seasonal_mann_kendall(FIELD, period=10**30)
+
+
+# --- names, chunks, magnitudes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [7, ("a", 1), ""], ids=repr)
+@pytest.mark.parametrize("lazy", [False, True], ids=["eager", "lazy"])
+def test_dimensions_may_be_called_by_anything(name, lazy):
+    plain = xr.DataArray(RNG.normal(size=(24, 3, 2)), dims=("time", "x", "site"))
+
+    def renamed(da):
+        return da.rename(x=name)
+
+    given = renamed(plain).chunk({name: 1}) if lazy else renamed(plain)
+    whole = renamed(plain).chunk() if lazy else renamed(plain)
+    p, q = abs(plain) % 1, abs(given) % 1
+    for found, expected in [
+        (gt.welch(given, window=8), gt.welch(plain, window=8)),
+        (gt.sliding_fft(given, window=8), gt.sliding_fft(plain, window=8)),
+        (gt.inverse_sliding_fft(gt.sliding_fft(given, window=8)), gt.inverse_sliding_fft(gt.sliding_fft(plain, window=8))),
+    ]:  # fmt: skip
+        np.testing.assert_array_equal(found.compute().values, expected.values)
+    for found, expected in [
+        (gt.regional_mann_kendall(whole, over=[name]), gt.regional_mann_kendall(plain, over=["x"])),
+        (gt.regional_mann_kendall(whole), gt.regional_mann_kendall(plain)),
+        (gt.field_significance(q), gt.field_significance(p)),
+        (gt.field_significance(q, [name]), gt.field_significance(p, ["x"])),
+        (gt.red_noise(given, window=8), gt.red_noise(plain, window=8)),
+        (gt.neural.fit_per_cell(given, min_valid=5, epochs=1), gt.neural.fit_per_cell(plain, min_valid=5, epochs=1)),
+    ]:
+        for variable in expected.data_vars:
+            assert found[variable].dims == tuple(name if dim == "x" else dim for dim in expected[variable].dims)
+        if "weights" not in expected:
+            # Networks start from numbers that follow from the order of the names.
+            assert_same(found.compute(), renamed(expected) if "x" in expected.dims else expected)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_chunks_of_coordinates_are_no_matter(case):
+    da = xr.DataArray(RNG.normal(size=(24, 4)).round(1), dims=("time", "x"))
+    area = xr.DataArray(np.ones((24, 4)), dims=("time", "x")).chunk(time=5, x=3)
+    assert_same(case(da.chunk(x=2).assign_coords(area=area)).compute(), case(da))
+
+
+@pytest.mark.parametrize("first", [-1.0, -90.0, 0.0])
+def test_a_mesh_may_begin_below_zero_in_chunks_too(first):
+    # The name of a task is made of the text of what is called, and dask splits it at "-".
+    z = first + np.linspace(0, 1, 9)
+    k = xr.DataArray(np.ones((9, 2)), {"z": z}, ("z", "x"))
+    plain, lazy = ({"dim": "z", "left": {"u": -0.4}, "right": {"u": 1.0}} for _ in range(2))
+    assert_same(
+        gt.bvp.steady_diffusion(k.chunk(x=1), -1.0, **lazy).compute(), gt.bvp.steady_diffusion(k, -1.0, **plain)
+    )
+    lazily = gt.bvp.solve(oscillation, {"k": k.chunk(x=1)}, **lazy).compute()
+    assert_same(lazily, gt.bvp.solve(oscillation, {"k": k}, **plain))
+
+
+@pytest.mark.parametrize("shape", [(9, 0), (9, 0, 3)])
+def test_problems_without_cells_have_no_solutions(shape):
+    k = xr.DataArray(np.ones(shape), {"z": np.linspace(0, 1, 9)}, ("z", "x", "y")[: len(shape)])
+    out = gt.bvp.solve(oscillation, {"k": k}, dim="z", left={"u": 0.0}, right={"u": 1.0})
+    assert out.status.shape == shape[1:]
+    assert out.residual.size == 0
+
+
+def test_a_model_in_chunks_predicts_as_in_memory():
+    model = gt.neural.fit_per_cell(FIELD, min_valid=5, epochs=2)
+    expected = gt.neural.predict_per_cell(FIELD, model)
+    for size in (1, 2):
+        found = gt.neural.predict_per_cell(FIELD.chunk(x=1), model.chunk(parameter=size, x=1))
+        np.testing.assert_array_equal(found.compute(), expected)
+
+
+@pytest.mark.parametrize("shape", [(24, 0), (0, 2)])
+def test_windows_of_nothing_in_chunks(shape):
+    series = xr.DataArray(np.ones(shape), dims=("time", "x"))
+    if not shape[0]:
+        with pytest.raises(ValueError, match="0 steps"):
+            gt.neural.windows(series.chunk(), 1)
+        return
+    for found, expected in zip(gt.neural.windows(series.chunk(), 3), gt.neural.windows(series, 3), strict=True):
+        assert found.chunks is not None
+        assert found.shape == expected.shape
+
+
+@pytest.mark.parametrize("size", [1.0, 2.0**40, 1e300])
+@pytest.mark.parametrize("lazy", [False, True], ids=["eager", "lazy"])
+def test_rates_of_states_of_any_size(size, lazy):
+    # By hand: decay is linear, so that errors and rates do not depend on the size but for a factor.
+    start = xr.Dataset({"x": ("cell", size * np.array([1.0, -2.0]))})
+    found = gt.ode.convergence_rate(decay, start.chunk(cell=1) if lazy else start, (0.0, 1.0), method="rk4").compute()
+    expected = gt.ode.convergence_rate(decay, xr.Dataset({"x": ("cell", [1.0, -2.0])}), (0.0, 1.0), method="rk4")
+    np.testing.assert_allclose(found.rate, expected.rate, rtol=1e-2)
+    assert np.isfinite(found.error).all()
+
+
+def test_a_cycle_is_seen_at_any_magnitude():
+    time = xr.date_range("2000-01", periods=120, freq="MS")
+    wave = xr.DataArray(np.cos(np.arange(120) * np.pi / 6), {"time": time}, "time")
+    for size in (1e-310, 1.0, 1e307):
+        with pytest.warns(UserWarning, match="annual cycle"):
+            gt.theil_sen(size * wave)
+
+
+def test_the_middle_of_times_near_the_largest_numbers():
+    times = np.array([-1.5e308, 0.0, 1e300, 1.5e308])
+    da = xr.DataArray(np.arange(4.0), {"time": times}, "time")
+    assert float(gt.kendall_tau(da, da).time) == 0.0
+    infinite = da.assign_coords(time=[-np.inf, 0.0, 1.0, np.inf])
+    assert np.isnan(gt.kendall_tau(infinite, infinite).time)
+
+
+def test_units_of_a_network_are_words_or_none():
+    for units, expected in (({"a": 1}, None), (1, "1"), (b"mm", "mm"), ("degC", "K")):
+        result = gt.neural.fit_per_cell(FIELD.assign_attrs(units=units), min_valid=5, epochs=1)
+        assert result.scale.attrs.get("units") == expected
+        assert gt.spectrogram(FIELD.assign_attrs(units=units), window=8).attrs.get("units") == (
+            {"mm": "mm2", "K": "K2"}.get(expected, expected)
+        )
+
+
+def test_windows_too_short_for_red_noise_are_refused():
+    for window in (1, 2):
+        for detrend in ("constant", "linear"):
+            with pytest.raises(ValueError, match="too short for an autocorrelation"):
+                gt.red_noise(FIELD, window=window, detrend=detrend)
+
+
+@pytest.mark.parametrize("name", ["window_start", "window_end", "frequency"])
+def test_coordinates_called_like_those_of_windows_are_refused(name):
+    for value in (1.0, ("x", np.arange(3.0))):
+        for function, options in (
+            (gt.sliding_fft, {}), (gt.spectrogram, {}), (gt.band_power, {"period": (2, 5)}), (gt.harmonic, {"period": 4}),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match=f"coordinate '{name}' already; rename it"):
+                function(FIELD.assign_coords({name: value}), window=8, **options)
+    # A series of windows is a series as others: its own windows are gone.
+    power = gt.band_power(FIELD, window=8, hop=1, period=(2, 5))
+    assert gt.sliding_fft(power, window=4).window_start.shape == (7,)
