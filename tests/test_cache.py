@@ -85,14 +85,14 @@ def names(folder):
 
 def files_of(folder, name):
     """Return the files of a kernel, or of a function that kernels share."""
-    found = sorted(folder.glob(f"gridtrend.trend.kernels.{name}-*.bin"))
+    found = sorted(folder.glob(f"{name}-*.bin"))
     assert found, names(folder)
     return found
 
 
-KERNEL = "mann_kendall.mann_kendall"
+KERNEL = "gridtrend.trend.kernels.mann_kendall.mann_kendall"
 # Called by the kernel, and by many others.
-SHARED = "tiles.fill_tile"
+SHARED = "gridtrend.engine.tiles.fill_tile"
 
 
 def test_a_second_process_compiles_nothing(warm):
