@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from gridtrend.engine import cache, kept, trusted
 from gridtrend.engine.reach import reached
+from gridtrend.grid.numbers import is_whole
 
 __all__ = ["precompile"]
 
@@ -91,7 +92,8 @@ def precompile(
     Raises
     ------
     ValueError
-        If a name is that of no function with kernels; those that have some are listed.
+        If a name is that of no function with kernels (those that have some are listed), or if `processes` is no whole
+        number from 1 on.
     OSError
         If there is no folder to keep them in, or if others can write it.
     RuntimeError
@@ -109,11 +111,13 @@ def precompile(
     2
     """
     started = time.monotonic()
+    if processes is not None and not is_whole(processes, 1):
+        raise ValueError(f"processes={processes!r}: give a whole number of processes from 1 on, such as 2.")
     tasks = _tasks(named(functions, everything=everything))
     folder, owners = kept.own_folder(make=True), trusted.owners()
     before = kept.contents(folder, owners).files
     total = len(tasks)
-    _carry_out(tasks, min(processes or _cores(), total), report or (lambda *_: None))
+    _carry_out(tasks, min(int(processes or _cores()), total), report or (lambda *_: None))
     after = kept.contents(folder, owners)
     return Precompiled(total, after.files - before, time.monotonic() - started, folder, after.size)
 
@@ -181,9 +185,11 @@ def _carry_out(tasks: "collections.deque[_Task]", processes: int, report: Callab
     outcomes: queue.SimpleQueue[_Task | Exception] = queue.SimpleQueue()
     total = len(tasks)
     report("compiling", 0, total)
-    # From both ends: neighbours share functions, which two processes would compile at the same time.
-    workers = [_Worker(tasks.pop if number % 2 else tasks.popleft, outcomes) for number in range(processes)]
+    workers: list[_Worker] = []
     try:
+        for number in range(processes):
+            # From both ends: neighbours share functions, which two processes would compile at the same time.
+            workers.append(_Worker(tasks.pop if number % 2 else tasks.popleft, outcomes))
         for done in range(1, total + 1):
             outcome = outcomes.get()
             if isinstance(outcome, Exception):

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "grid": {"engine"},
     **{name: {"engine", "grid"} for name in SIBLINGS},
     **{name: {"engine", "grid"} | SIBLINGS for name in FRONTS},
-    "ahead": {"engine", "io"} | SIBLINGS,
+    "ahead": {"engine", "grid", "io"} | SIBLINGS,
     "cli": {"engine", "grid", "ahead"} | SIBLINGS | FRONTS,
     "__main__": {"cli"},
     "attach": set(),

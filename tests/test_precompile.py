@@ -131,6 +131,12 @@ def test_an_unknown_name_is_refused_with_those_that_are_known(name):
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("processes", [0, -1, 1.5, "2", True])
+def test_a_number_of_processes_that_is_none_is_refused(processes):
+    with pytest.raises(ValueError, match="give a whole number of processes from 1 on"):
+        gridtrend.precompile("welch", processes=processes)
+
+
 def test_all_and_names_exclude_each_other():
     assert "--all compiles the kernels of all functions" in command("precompile", "--all", "welch", code=2)
 
