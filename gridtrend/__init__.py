@@ -14,6 +14,7 @@ from gridtrend.attach import attach_accessors
 
 if TYPE_CHECKING:
     from gridtrend import accessor, bvp, neural, ode, spectral, trend
+    from gridtrend.ahead import precompile
     from gridtrend.io import open_grid, write
     from gridtrend.spectral import (
         band_power,
@@ -64,6 +65,7 @@ __all__ = [
     "open_grid",
     "partial_mann_kendall",
     "pettitt",
+    "precompile",
     "red_noise",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
@@ -80,7 +82,7 @@ __all__ = [
 
 # Modules that are names of the package, and those that its functions come from.
 _MODULES = ("accessor", "bvp", "neural", "ode", "spectral", "trend")
-_SOURCES = ("trend", "spectral", "io")
+_SOURCES = ("trend", "spectral", "io", "ahead")
 
 attach_accessors()
 

@@ -75,42 +75,92 @@ def warm(tmp_path_factory):
 
 @pytest.fixture
 def kept(warm, tmp_path):
-    """Return a copy of the warm folder's one file, to be damaged."""
-    (only,) = warm.iterdir()
-    copy = tmp_path / only.name
-    copy.write_bytes(only.read_bytes())
-    return copy
+    """Return a copy of the warm folder, to be damaged."""
+    return Path(shutil.copytree(warm, tmp_path / "kept"))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def files_of(folder, name):
+    """Return the files of a kernel, or of a function that kernels share."""
+    found = sorted(folder.glob(f"{name}-*.bin"))
+    assert found, names(folder)
+    return found
+
+
+KERNEL = "gridtrend.trend.kernels.mann_kendall.mann_kendall"
+# Called by the kernel, and by many others.
+SHARED = "gridtrend.engine.tiles.fill_tile"
 
 
 def test_a_second_process_compiles_nothing(warm):
     assert compilations(start(warm)) == 0
 
 
-def test_one_signature_of_one_kernel_is_one_file(warm):
-    assert [path.name.startswith("gridtrend.trend.kernels.mann_kendall.") for path in warm.iterdir()] == [True]
+def test_one_signature_of_a_function_is_one_file(warm):
+    assert len(files_of(warm, KERNEL)) == len(files_of(warm, SHARED)) == 1
+    assert all(re.fullmatch(r"gridtrend\.[\w.]+-[0-9a-f]{32}\.bin", name) for name in names(warm))
+
+
+def damaged(change):
+    return lambda file: file.write_bytes(change(file.read_bytes()))
 
 
 DAMAGES = {
-    "truncated": lambda content: content[: len(content) // 2],
-    "empty": lambda content: b"",
-    "digest_only": lambda content: content[:32],
-    "flipped_bit": lambda content: content[:-500] + bytes([content[-500] ^ 1]) + content[-499:],
-    "foreign": lambda content: b"not machine code, not even a pickle",
+    "truncated": damaged(lambda content: content[: len(content) // 2]),
+    "empty": damaged(lambda content: b""),
+    "digest_only": damaged(lambda content: content[:32]),
+    "header_only": damaged(lambda content: content.partition(b"\n")[0]),
+    "flipped_bit": damaged(lambda content: content[:-500] + bytes([content[-500] ^ 1]) + content[-499:]),
+    "flipped_bit_of_the_header": damaged(lambda content: content[:40] + bytes([content[40] ^ 1]) + content[41:]),
+    "foreign": damaged(lambda content: b"not machine code, not even a pickle"),
+    "removed": lambda file: file.unlink(),
 }
 
 
-def test_a_damaged_file_is_compiled_again_and_replaced(kept):
-    kept.write_bytes(DAMAGES["flipped_bit"](kept.read_bytes()))
-    assert compilations(start(kept.parent)) > 0
-    assert compilations(start(kept.parent)) == 0
-    assert [path.name for path in kept.parent.iterdir()] == [kept.name]
+@pytest.mark.parametrize("name", [KERNEL, SHARED])
+def test_a_damaged_file_is_compiled_again_and_replaced(kept, name):
+    before = names(kept)
+    (file,) = files_of(kept, name)
+    DAMAGES["flipped_bit"](file)
+    assert compilations(start(kept)) > 0
+    assert compilations(start(kept)) == 0
+    assert names(kept) == before
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", [KERNEL, SHARED, "*"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_no_damage_of_any_kind_does_harm(kept, damage):
-    kept.write_bytes(DAMAGES[damage](kept.read_bytes()))
-    assert compilations(start(kept.parent)) > 0
+def test_no_damage_of_any_kind_does_harm(kept, damage, name):
+    before = names(kept)
+    for file in files_of(kept, name):
+        DAMAGES[damage](file)
+    assert compilations(start(kept)) > 0
+    assert compilations(start(kept)) == 0
+    assert names(kept) == before
+
+
+def test_the_file_of_another_function_under_this_name_is_not_taken(kept):
+    kernel, shared = *files_of(kept, KERNEL), *files_of(kept, SHARED)
+    shared.write_bytes(kernel.read_bytes())
+    assert compilations(start(kept)) > 0
+
+
+UNREADABLE = {
+    "folder": (lambda file: (file.unlink(), file.mkdir()), "is not a regular file"),
+    "link": (lambda file: (file.unlink(), file.symlink_to("nowhere")), "is a symbolic link"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_function_whose_file_cannot_be_read_is_compiled_again(kept, kind):
+    change, why = UNREADABLE[kind]
+    (file,) = files_of(kept, SHARED)
+    change(file)
+    assert compilations(start(kept), rf"compiled kernels are not kept \(.*{why}.*\): .*\n") > 0
 
 
 def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
@@ -123,10 +173,11 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
 
 
 def test_machines_of_two_kinds_share_a_folder(kept):
-    assert compilations(start(kept.parent, NUMBA_CPU_NAME="generic")) > 0
-    assert len(list(kept.parent.iterdir())) == 2
-    assert compilations(start(kept.parent)) == 0
-    assert compilations(start(kept.parent, NUMBA_CPU_NAME="generic")) == 0
+    before = names(kept)
+    assert compilations(start(kept, NUMBA_CPU_NAME="generic")) > 0
+    assert len(names(kept)) == 2 * len(before)
+    assert compilations(start(kept)) == 0
+    assert compilations(start(kept, NUMBA_CPU_NAME="generic")) == 0
 
 
 def test_only_what_a_kernel_is_compiled_from_makes_it_compile_again(warm, tmp_path):
@@ -152,18 +203,18 @@ def test_the_key_covers_every_module_that_a_kernel_calls():
     child = CHILD[: CHILD.rindex("print(")] + "print(*{name for name in compiled if name.startswith('gridtrend')})"
     environment = os.environ | {"GRIDTREND_CACHE_DIR": os.devnull, "PYTHONPATH": ROOT}
     ran = subprocess.run([sys.executable, "-c", child], env=environment, text=True, capture_output=True, check=True)
-    names = set(ran.stdout.split())
-    assert "gridtrend.trend.kernels.scores" in names
-    assert names <= reached("gridtrend.engine.kernel", "gridtrend.trend.kernels.mann_kendall")
+    modules = set(ran.stdout.split())
+    assert "gridtrend.trend.kernels.scores" in modules
+    assert modules <= reached("gridtrend.engine.unit", "gridtrend.trend.kernels.mann_kendall")
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [4, pytest.param(12, marks=pytest.mark.slow)])
 def test_processes_that_start_together_on_an_empty_folder_are_all_right(tmp_path, count):
     processes = [start(tmp_path) for _ in range(count)]
     for process in processes:
         compilations(process)
     # No half-written file stays behind, and what is there is sound.
-    assert [path.suffix for path in tmp_path.iterdir()] == [".bin"]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".bin"}
     assert compilations(start(tmp_path)) == 0
 
 

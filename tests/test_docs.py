@@ -10,11 +10,12 @@ import gridtrend as gt
 from gridtrend.trend.field_tests import OUTPUTS
 
 README = Path(__file__).parents[1] / "README.md"
-# Files are read and written by functions that have no papers and no outputs to describe.
+# Functions that read and write files, or compile, have no papers and no outputs to describe.
 FUNCTIONS = [
     name
     for name in gt.__all__
-    if inspect.isfunction(getattr(gt, name)) and not getattr(gt, name).__module__.startswith("gridtrend.io")
+    if inspect.isfunction(getattr(gt, name))
+    and not getattr(gt, name).__module__.startswith(("gridtrend.io", "gridtrend.ahead"))
 ]
 SECTIONS = ["Parameters", "Returns", "Raises", "Notes", "References", "Examples"]
 

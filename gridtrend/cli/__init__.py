@@ -1,4 +1,4 @@
-"""The command line: `gridtrend trend | spectrum | info | plot | demo`."""
+"""The command line: `gridtrend trend | spectrum | info | plot | demo | precompile | cache`."""
 
 import os
 import signal

@@ -3,7 +3,7 @@
 import click
 
 from gridtrend import __version__
-from gridtrend.cli import demo, info, plot, spectrum, trend
+from gridtrend.cli import demo, info, kernels, plot, spectrum, trend
 from gridtrend.cli.terminal import Group
 
 
@@ -13,5 +13,5 @@ def cli() -> None:
     """Is it changing, by how much, and how sure are we? Trends for every cell of a gridded record."""
 
 
-for command in (trend.trend, spectrum.spectrum, info.info, plot.plot, demo.demo):
+for command in (trend.trend, spectrum.spectrum, info.info, plot.plot, demo.demo, kernels.precompile, kernels.cache):
     cli.add_command(command)

@@ -141,12 +141,17 @@ def say(lines: Sequence[object], *, err: bool = False) -> None:
 
 def note(message: object) -> None:
     """Tell something that does not stop the run."""
-    click.echo(f"gridtrend: note: {_one_line(message)}", err=True)
+    # In place of the line of `Progress`, which is drawn again below.
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    click.echo(f"{start}gridtrend: note: {_one_line(message)}", err=True)
 
 
 @contextlib.contextmanager
 def notes(quiet: bool) -> Iterator[None]:
-    """Show warnings and lines of the log as notes, each once; those about code are not for users, whoever wants them shown."""
+    """Show warnings and lines of the log as notes, each once; those about code are not for users, whoever wants them shown.
+
+    Lines that only inform, such as those about a compiler, are for whoever waits at a terminal.
+    """
     said = set()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -156,11 +161,14 @@ def notes(quiet: bool) -> Iterator[None]:
             note(text)
 
     log = logging.getLogger("gridtrend")
-    handler = logging.Handler(logging.WARNING)
+    level = logging.INFO if sys.stderr.isatty() and not quiet else logging.WARNING
+    handler = logging.Handler(level)
     handler.emit = lambda record: show(record.getMessage(), UserWarning)  # type: ignore[method-assign]
     with warnings.catch_warnings(), contextlib.ExitStack() as stack:
         log.addHandler(handler)
         stack.callback(log.removeHandler, handler)
+        stack.callback(log.setLevel, log.level)
+        log.setLevel(min(level, log.getEffectiveLevel()))
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show

@@ -3,7 +3,7 @@
 numba's own file cache keeps one index for all signatures of a function; processes that write it at the same time can
 pair a signature with another's machine code (numba issue 4807). Here nothing is shared: a file holds one signature of
 one kernel, its name is the digest of everything that the machine code depends on, it appears by an atomic rename, and
-it starts with the digest of its name and its own bytes. Two processes that compile at once write the same file twice; a
+it starts with the digest of its name and its own bytes, and with a line that tells what it depends on. Two processes that compile at once write the same file twice; a
 reader sees a whole file or none; whatever cannot be read is compiled again; a folder that cannot be written costs time
 only, and one line of the log.
 
@@ -14,6 +14,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import json
 import logging
 import os
 import pickle
@@ -26,12 +27,14 @@ from typing import Any
 import llvmlite
 import numba
 
-from gridtrend.engine import trusted
+from gridtrend.engine import notice, trusted
 
 # What a file holds is named by this number: versions of gridtrend that write other files keep theirs.
-_FORMAT = 3
+_FORMAT = 4
 _DIGEST_SIZE = hashlib.sha256().digest_size
 _PACKAGE = Path(__file__).parents[1]
+# Modules that kernels import, and that have no part in machine code.
+_NO_PART = (__name__, notice.__name__)
 _NOT_KEPT = (
     "compiled kernels are not kept (%s): every process compiles them again. GRIDTREND_CACHE_DIR can name a folder that "
     "only you can write"
@@ -104,7 +107,7 @@ def reached(*modules: str) -> set[str]:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found and module != __name__:
+        if module not in found and module not in _NO_PART:
             found.add(module)
             waiting += _imported(module)
     return found
@@ -201,25 +204,30 @@ class MachineCode:
         self._modules = modules
         self._pack, self._unpack = pack, unpack
 
-    def _file(self, signature: Any, codegen: Any) -> str:
-        digest = hashlib.sha256(_source_digest(*self._modules))
-        machine = (numba.__version__, llvmlite.__version__, platform.python_version())
-        for part in (_FORMAT, self._name, signature, *machine, *codegen.magic_tuple()):
-            digest.update(str(part).encode() + b"\0")
-        return f"{self._name}-{digest.hexdigest()[:32]}.bin"
+    def _header(self, signature: Any, codegen: Any) -> bytes:
+        """What the machine code depends on, as one line: the first line of its file, whose name is the digest of it."""
+        machine = [str(part) for part in codegen.magic_tuple()]
+        return json.dumps(
+            {"name": self._name, "signature": str(signature), "machine": machine} | _version(tuple(self._modules))
+        ).encode()
+
+    def _file(self, header: bytes) -> str:
+        return f"{self._name}-{hashlib.sha256(header).hexdigest()[:32]}.bin"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any | None:
         """The compiled function, or None where there is no sound file of it."""
         target_context.refresh()
-        file = self._file(signature, target_context.codegen())
+        header = self._header(signature, target_context.codegen())
+        file = self._file(header)
         for content in (_own(file), _shared(file)):
-            digest, payload = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
-            if _digest(file, payload) == digest:
+            found, payload = _sound(file, content)
+            if found == header:
                 try:
                     return self._unpacked(payload, target_context)
                 except Exception as error:  # noqa: BLE001
                     # Compiling again is always right.
                     _warn_once(_NOT_BYTES, error)
+        notice.compiling()
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
@@ -231,9 +239,10 @@ class MachineCode:
         except Exception as error:  # noqa: BLE001
             _warn_once(_NOT_BYTES, error)
             return
-        file = self._file(signature, result.codegen)
+        header = self._header(signature, result.codegen)
+        file, body = self._file(header), header + b"\n" + payload
         with _warned(_NOT_KEPT):
-            trusted.write(folder(), file, _digest(file, payload) + payload)
+            trusted.write(folder(), file, _digest(file, body) + body)
 
     def _packed(self, result: Any) -> bytes:
         """A compiled function as bytes. How numba does that is private to it, and may be renamed in any version."""
@@ -251,9 +260,34 @@ class MachineCode:
         return CompileResult._rebuild(target_context, *pickle.loads(code))  # type: ignore[no-untyped-call]
 
 
-def _digest(file: str, payload: bytes) -> bytes:
+def _version(modules: tuple[str, ...]) -> dict[str, Any]:
+    """What the machine code of some modules depends on, whatever the machine and the types."""
+    versions = [numba.__version__, llvmlite.__version__, platform.python_version()]
+    return {"format": _FORMAT, "versions": versions, "modules": modules, "source": _source_digest(*modules).hex()}
+
+
+def is_of_this_version(file: str, content: bytes) -> bool:
+    """Whether this version of gridtrend, in this environment, can use a file: on this machine or on one of another kind."""
+    header, _ = _sound(file, content)
+    try:
+        told = json.loads(header)
+        # As it was written: a tuple comes back as a list.
+        wanted = json.loads(json.dumps(_version(tuple(told["modules"]))))
+        return all(told[key] == value for key, value in wanted.items())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return False
+
+
+def _sound(file: str, content: bytes) -> tuple[bytes, bytes]:
+    """Header and payload of a file; nothing where it is damaged."""
+    digest, body = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+    header, _, payload = body.partition(b"\n") if _digest(file, body) == digest else (b"", b"", b"")
+    return header, payload
+
+
+def _digest(file: str, body: bytes) -> bytes:
     """Digest of what a file holds, and of its name: another kernel's machine code under this name is not sound."""
-    return hashlib.sha256(file.encode() + b"\0" + payload).digest()
+    return hashlib.sha256(file.encode() + b"\0" + body).digest()
 
 
 def _own(file: str) -> bytes:

@@ -27,6 +27,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from gridtrend.engine import notice
 from gridtrend.engine.jit import entry
 from gridtrend.engine.output import Output
 from gridtrend.engine.unit import UnitFailed, compile_kept, failure_of
@@ -218,10 +219,13 @@ class Routine:
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it; arrays must be of the declared types and contiguous."""
-        if self._compiled is None:
-            with _LOCK:
-                self._compiled = self._compiled or _from_here(self.body, self.signature)
-        return _run(self._compiled, *arguments)
+        return _run(self._compiled or self.compiled(), *arguments)
+
+    def compiled(self) -> Any:
+        """The machine code, compiled (or read from disk) at the first call in a process."""
+        with _LOCK:
+            self._compiled = self._compiled or _from_here(self.body, self.signature)
+        return self._compiled
 
 
 def routine(signature: str) -> Callable[[Callable[..., Any]], Routine]:
@@ -243,7 +247,8 @@ def machine_code(dispatcher: Any, signature: Any, name: str, *modules: str) -> A
 def _run(compiled: Any, *arguments: Any) -> Any:
     """Call machine code; what stopped the compilation of a deferred unit is raised as it was."""
     try:
-        return compiled(*arguments)
+        with notice.running(f"{compiled.__module__}.{compiled.__qualname__}"):
+            return compiled(*arguments)
     except UnitFailed as error:
         failure = failure_of(error)
     raise failure

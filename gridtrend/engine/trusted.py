@@ -55,12 +55,15 @@ def read(folder: Path, name: str, trusted: frozenset[int]) -> bytes:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise Untrusted(f"'{path}' is a symbolic link: remove it") from None
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Untrusted(f"'{path}' is not a regular file: remove it")
         _require(path, status, trusted)
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def write(folder: Path, name: str, content: bytes) -> None:

@@ -25,6 +25,7 @@ from numba.core import cgutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from gridtrend.engine import notice
 from gridtrend.engine.cache import MachineCode
 from gridtrend.engine.jit import jit
 
@@ -40,6 +41,14 @@ class UnitFailed(Exception):
 def failure_of(error: UnitFailed) -> BaseException:
     """The exception that stopped the compilation: of the compiler, or an interrupt."""
     return _FAILURES.pop(str(error), error)
+
+
+def make_deferred() -> None:
+    """Compile the deferred units of all that this process has compiled or read so far, and those which they call."""
+    while waiting := [compiled for compiled in _KNOWN.values() if compiled.unit.deferred and compiled._made is None]:
+        for compiled in waiting:
+            with global_compiler_lock:
+                compiled.make()
 
 
 class Unit:
@@ -197,7 +206,8 @@ def compile_kept(dispatcher: Any, given: Any, name: str, *modules: str) -> Any:
             "numba.config.DISABLE_JIT) turns that off. Unset it, and start Python anew."
         )
     dispatcher._cache = MachineCode(name, (__name__, *modules), pack=_calls, unpack=_restore)
-    dispatcher.compile(given)
+    with notice.waiting(name):
+        dispatcher.compile(given)
     dispatcher.disable_compile()
     (compiled,) = dispatcher.overloads.values()
     return compiled

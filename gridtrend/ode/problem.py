@@ -9,6 +9,7 @@ import cloudpickle
 import numpy as np
 
 from gridtrend.engine.kernel import cells_first, cells_last, machine_code
+from gridtrend.engine.notice import running
 from gridtrend.ode import userfunction
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels import methods
@@ -201,7 +202,8 @@ class Problem:
                 self.system.check_unchanged()
                 loop = METHODS[self.method].build(self.system.parts(self.method))
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
-                _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
+                with running("gridtrend.ode.solve.integrate"):
+                    _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
         return _LOOPS[key]
 
 

@@ -36,6 +36,9 @@ def slider(recipe: Recipe, transform: Callable[[Recipe], Callable[[Array], Array
     short = recipe.hop <= LONGEST_HOP and recipe.length >= SHORTEST_WINDOW
     if taps is None or not short or not recipe.one_sided or recipe.detrend == "linear" or recipe.nfft != recipe.length:
         return None
+    # Here, so that whoever transforms whole windows does not wait for numba.
+    from gridtrend.spectral.kernels.sliding import sliding_power
+
     reach, length = taps.size // 2, recipe.length
     wide = np.arange(-reach, recipe.bins + reach) % length
     mirrored = wide > length // 2
