@@ -56,7 +56,6 @@ def slider(recipe: Recipe, transform: Callable[[Recipe], Callable[[Array], Array
         count = tile.windows[0].shape[1]
         series = tile.series[0][:, : (count - 1) * recipe.hop + length]
         # The only kernel of spectra: whoever does not need it does not wait for numba.
-        from gridtrend.spectral.kernels.sliding import sliding_power
 
         return np.asarray(sliding_power(series, real, imaginary, hop=recipe.hop, count=count, **options))
 
