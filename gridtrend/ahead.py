@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from gridtrend.engine import cache, kept, trusted
 from gridtrend.engine.reach import reached
-from gridtrend.grid.numbers import is_whole
+from gridtrend.grid.checks import is_whole
 
 __all__ = ["precompile"]
 
