@@ -305,10 +305,10 @@ def test_ten_thousand_series_of_white_noise_have_no_missing_answer():
         ({"method": "hamed_rao", "lag": 0}, "whole number from 1 on, or 'all'"),
         ({"method": "yue_wang", "lag": "every"}, "whole number from 1 on, or 'all'"),
         ({"method": "block_bootstrap", "resamples": 0}, "such as 2000"),
-        ({"method": "block_bootstrap", "seed": -1}, "from 0 on"),
+        ({"method": "block_bootstrap", "seed": -1}, "from 0 to 2"),
         ({"method": "hamed_rao", "p_value": "exact"}, "needs independent values"),
         ({"method": "3pw", "compat": "pymannkendall"}, "does not exist in pymannkendall"),
-        ({"compat": "R"}, "compat='R' is not known; use one of 'pymannkendall'"),
+        ({"compat": "R"}, "compat='R' is not known; use one of None, 'pymannkendall'"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_what_does(options, message):

@@ -10,6 +10,7 @@ from typing import Any
 # More names than these say less than one.
 _MOST_NAMES = 4
 _PACKAGE = __name__.partition(".")[0]
+_ENGINE = f"{_PACKAGE}.engine."
 
 
 def reached(function: Any) -> dict[int, Any]:
@@ -35,7 +36,8 @@ def _within(value: Any) -> Iterator[Any]:
         yield from value.values()
     elif isinstance(value, list | tuple):
         yield from value
-    elif ".kernels." in _module(value) or isinstance(value, types.ModuleType):
+    elif ".kernels." in _module(value) or isinstance(value, types.ModuleType) or _module(value).startswith(_ENGINE):
+        # The engine keeps tables of all that has been compiled, whoever needed it.
         return
     elif isinstance(value, types.FunctionType):
         yield getattr(value, "__wrapped__", None)

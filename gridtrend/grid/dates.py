@@ -93,6 +93,12 @@ def are_dates(variable: Any) -> bool:
     return isinstance(variable.dtype, np.dtype) and variable.dtype.kind == "M"
 
 
+def of_one_calendar(values: np.ndarray) -> bool:
+    """Whether objects are all dates of one calendar, so that they have an order."""
+    kinds = {(getattr(value, "calendar", None), getattr(value, "has_year_zero", None)) for value in values.flat}
+    return len(kinds) == 1 and (None, None) not in kinds
+
+
 def _with_dates_aside(data: Labelled, dim: Hashable) -> Labelled:
     """Dates of a coordinate of another name, such as XTIME(Time) and time_centered(time_counter)."""
     found = {}

@@ -14,7 +14,7 @@ import xarray as xr
 
 from gridtrend.engine.output import Output
 from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
-from gridtrend.grid.dates import is_missing, mixed, with_dates
+from gridtrend.grid.dates import is_missing, mixed, of_one_calendar, with_dates
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
 from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, time_unit
@@ -131,8 +131,7 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     values = da[dim].values
     # Of objects, all must be dates of one calendar to have a first and a last.
     if values.dtype.kind == "O":
-        kinds = {(getattr(value, "calendar", None), getattr(value, "has_year_zero", None)) for value in values}
-        if len(kinds) != 1 or (None, None) in kinds:
+        if not of_one_calendar(values):
             return {}
     elif values.dtype.kind not in "Mmiuf":
         return {}

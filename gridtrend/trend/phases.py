@@ -8,7 +8,7 @@ import xarray as xr
 
 from gridtrend.grid.calendars import YEAR_LENGTH
 from gridtrend.grid.checks import choose
-from gridtrend.grid.dates import are_dates
+from gridtrend.grid.dates import are_dates, of_one_calendar
 from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import TimeAxis
@@ -186,7 +186,7 @@ def _no_step(da: xr.DataArray, dim: str, count: int) -> Refusal:
 
 def calendar_months(da: xr.DataArray, dim: str) -> np.ndarray | None:
     """Calendar month of each step, counted from January of the year 0; None where the coordinate has no dates."""
-    if not are_dates(da[dim]):
+    if not are_dates(da[dim]) or (da[dim].dtype.kind == "O" and not of_one_calendar(da[dim].values)):
         return None
     return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
 

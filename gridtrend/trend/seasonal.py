@@ -138,7 +138,9 @@ def seasonal_mann_kendall(
     """
     check_array(da, dim)
     compatible = choose("compat", compat, COMPATIBLE)
-    groups = seasons(da, dim, period, "cycle" if compatible or per == "cycle" else time_unit(per))
+    groups = seasons(
+        da, dim, period, "cycle" if compatible or (isinstance(per, str) and per == "cycle") else time_unit(per)
+    )
     result = grouped_test(
         da,
         dim,
