@@ -188,7 +188,9 @@ def calendar_months(da: xr.DataArray, dim: str) -> np.ndarray | None:
     """Calendar month of each step, counted from January of the year 0; None where the coordinate has no dates."""
     if not are_dates(da[dim]) or (da[dim].dtype.kind == "O" and not of_one_calendar(da[dim].values)):
         return None
-    return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
+    # Missing dates have no month; whoever needs all of them looks for those.
+    with np.errstate(invalid="ignore"):
+        return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
 
 
 def _monthly(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
