@@ -2,10 +2,10 @@
 
 numba's own file cache keeps one index for all signatures of a function; processes that write it at the same time can
 pair a signature with another's machine code (numba issue 4807). Here nothing is shared: a file holds one signature of
-one kernel, its name is the digest of everything that the machine code depends on, it appears by an atomic rename, and
-it starts with the digest of its name and its own bytes, and with a line that tells what it depends on. Two processes that compile at once write the same file twice; a
-reader sees a whole file or none; whatever cannot be read is compiled again; a folder that cannot be written costs time
-only, and one line of the log.
+one kernel, its name is the digest of everything that the machine code depends on, and it appears by an atomic rename. It
+starts with a digest of its name and its own bytes, and with a line that says what it depends on. Two processes that compile
+at once write the same file twice; a reader sees a whole file or none; whatever cannot be read is compiled again; a folder
+that cannot be written costs time only, and one line of the log.
 
 Whoever can write such a file runs code as its reader: `trusted` says which files are read.
 """
@@ -154,8 +154,14 @@ def _source_digest(*modules: str) -> bytes:
     """Digest of the source of all that a kernel in these modules can reach."""
     digest = hashlib.sha256()
     for module in sorted(reached(*modules)):
-        digest.update(f"{module}\0{ast.dump(_source(module))}\0".encode())
+        digest.update(_dumped(module))
     return digest.digest()
+
+
+@functools.cache
+def _dumped(module: str) -> bytes:
+    """A module as text, once in a process: every start asks for it in the digests of many kernels."""
+    return f"{module}\0{ast.dump(_source(module))}\0".encode()
 
 
 _warned_of: set[str] = set()
@@ -219,8 +225,8 @@ class MachineCode:
         target_context.refresh()
         header = self._header(signature, target_context.codegen())
         file = self._file(header)
-        for content in (_own(file), _shared(file)):
-            found, payload = _sound(file, content)
+        for read in (_own, _shared):
+            found, payload = _sound(file, read(file))
             if found == header:
                 try:
                     return self._unpacked(payload, target_context)

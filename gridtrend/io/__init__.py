@@ -1,12 +1,12 @@
 """From files and to files: open inputs, find what is in them, plan the reading, write results.
 
-`inputs` opens what is in `netcdf` files and in a `zarrstore` (from `remote` systems too) or says what `formats` they are
-of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and variables,
-`places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` that the work takes and the
-`machine` has, and `read` carries that out; `metadata`
-describes results, `targets` says where they may be written, `sources` what lazy ones are computed from, `outputs` writes
-them in `workspaces`, `regions` computes them piece by piece and the `ledger` knows which are done, by `fingerprints` of the
-inputs; `marker` proves what gridtrend wrote, `exchange` puts it in place of what was there; `errors` are what goes wrong.
+`inputs` opens what is in `netcdf` files and in a `zarrstore` (from `remote` systems too) or says what `formats` they
+are of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and
+variables, `places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` that the work takes and the
+`machine` has, and `read` carries that out; `metadata` describes results, `targets` says where they may be written,
+`sources` what lazy ones are computed from, `outputs` writes them in `workspaces`, `regions` computes them piece by
+piece and the `ledger` knows which are done, by `fingerprints` of the inputs; `marker` proves what gridtrend wrote,
+`exchange` puts it in place of what was there; `errors` are what goes wrong.
 """
 
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
