@@ -296,3 +296,22 @@ def test_coordinates_called_like_those_of_windows_are_refused(name):
     # A series of windows is a series as others: its own windows are gone.
     power = gt.band_power(FIELD, window=8, hop=1, period=(2, 5))
     assert gt.sliding_fft(power, window=4).window_start.shape == (7,)
+
+
+def test_what_stands_where_one_name_belongs_is_refused_by_name():
+    da = xr.DataArray(np.random.default_rng(0).normal(size=(24, 3)), dims=("time", "x"))
+    for call, named in (
+        (lambda: gt.regional_mann_kendall(da, over=np.array(["x", "x"])), "over="),
+        (lambda: gt.regional_mann_kendall(da, over=[np.array(["x", "x"])]), "over="),
+        (lambda: gt.harmonic(da, window=10, period=5, taper=()), "taper="),
+        (lambda: gt.ode.integrate(lambda t, y, p: (-y.x,), {"x": 1.0}, (0.0, 1.0), interpolation=np.ones(2)), "interp"),
+    ):
+        with pytest.raises(ValueError, match=named):
+            call()
+
+
+def test_an_order_of_any_number_type_is_that_order():
+    x = xr.DataArray(np.linspace(0, 1, 9), dims="x")
+    found = [gt.bvp.steady_diffusion(1.0 + x.assign_coords(x=x), 1.0, dim="x", left={"u": 0.0}, right={"u": 1.0}, order=n)
+             for n in (2, np.float32(2.0))]  # fmt: skip
+    xr.testing.assert_identical(*found)

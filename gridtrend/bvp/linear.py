@@ -119,7 +119,7 @@ def solve_linear(
     >>> bool(abs(out["T"] - exact).max() < 2e-5), int(out.status)
     (True, 0)
     """
-    check_order(order)
+    order = check_order(order)
     choose("missing", missing, MISSING)
     states = state_names(A, q or {}, left, right)
     equations = state_names(A, q or {}, None, None)
@@ -148,10 +148,11 @@ def solve_linear(
     return dataset(results, states, slots.arrays, dim, order, nodes.lowered(order))
 
 
-def check_order(order: int) -> None:
-    """Refuse an order that there is no scheme of."""
+def check_order(order: int) -> int:
+    """An order that there is a scheme of."""
     if not is_number(order) or order not in ORDERS:
         raise ValueError(f"order={order!r} is not known; choose from {', '.join(map(str, ORDERS))}.")
+    return int(order)
 
 
 def state_names(

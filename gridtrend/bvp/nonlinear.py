@@ -98,7 +98,7 @@ def solve(
     >>> round(float(out.u[16]), 9), int(out.status)
     (0.140539214, 0)
     """
-    check_order(order)
+    order = check_order(order)
     if not is_whole(max_iterations, 1):
         raise ValueError(f"max_iterations={max_iterations!r} is not a number of steps; give a whole number from 1 on.")
     if not isinstance(coeffs, Mapping):

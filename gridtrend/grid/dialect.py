@@ -60,4 +60,6 @@ def given(name: str, value: Any, *, option: str | None = None) -> str:
     if not _on_command_line:
         return f"{name}={value!r}"
     written = ":".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    # None is a word there.
+    written = "none" if value is None else written
     return f"--{(option or name).replace('_', '-')} {written}"

@@ -162,6 +162,7 @@ class Schedule:
 
 def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interpolation: str) -> Schedule:
     """Lay out a run from `t[0]` to `t[1]`."""
+    choose("interpolation", interpolation, INTERPOLATIONS)
     start, end = _span(clock, t)
     saved = _moments(clock.numbers("save_at", save_at), start, end) if save_at is not None else np.array([end])
     knots, first_knot = _needed_knots(clock, start, end, interpolation)
@@ -236,7 +237,6 @@ def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) ->
     knots = clock.knots
     if not knots.size:
         return knots, 0
-    choose("interpolation", interpolation, INTERPOLATIONS)
     # Forcing that holds until its next time holds after its last for as long as it did before.
     reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
     if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):

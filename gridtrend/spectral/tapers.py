@@ -51,7 +51,7 @@ def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
         asked = _with_parameters(taper)
         with np.errstate(all="ignore"):
             weights = np.asarray(get_window(asked, length), float)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
         reason = f" ({str(error).rstrip('.')})"
         raise ValueError(
             f"{given('taper', taper)} is not known{either(reason, '')}. Use 'boxcar', 'hann', 'hamming', "

@@ -1,7 +1,7 @@
 """What seasonal, regional and multivariate tests share: series in groups, one test of their sum."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,7 +157,7 @@ def _sites(da: xr.DataArray, dim: str, over: Any) -> list[Any]:
     if over is None:
         over = [name for name in da.dims if name != dim]
     dims = list(over) if isinstance(over, list | tuple) else [over]
-    missing = [name for name in dims if name not in da.dims or name == dim]
+    missing = [name for name in dims if not isinstance(name, Hashable) or name not in da.dims or name == dim]
     if missing or len(set(dims)) < len(dims):
         found = ", ".join(repr(name) for name in da.dims if name != dim) or "none"
         raise ValueError(
