@@ -360,4 +360,7 @@ def chunked(rng, value, dim, *, coordinates):
 
 
 def listed(value):
-    return value if isinstance(value, list | tuple) else [value]
+    """The names in a name, a list or an array of names, or a list of these."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return [name for each in value for name in listed(each)]
+    return [value]

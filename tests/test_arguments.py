@@ -65,6 +65,7 @@ WORDS = {
     "compat of sites": lambda value: gt.regional_mann_kendall(FIELD, over="x", compat=value),
     "per": lambda value: gt.theil_sen(FIELD, per=value),
     "per of seasons": lambda value: gt.seasonal_mann_kendall(FIELD, period=3, per=value),
+    "per of spectra": lambda value: gt.welch(FIELD, window=8, per=value),
     "sampling": lambda value: gt.welch(FIELD, window=8, sampling=value),
     "missing": lambda value: gt.bvp.steady_diffusion(
         xr.DataArray(np.ones(9), {"z": np.linspace(0, 1, 9)}, "z"), dim="z", left={"u": 0.0}, right={"u": 1.0}, missing=value
@@ -85,6 +86,51 @@ FLAGS = {
     "scale": lambda value: gt.neural.MLPRegressor(epochs=1, scale=value).fit(TABLE, TABLE[:, 0]),
     "progress": lambda value: gt.neural.MLPRegressor(epochs=1, progress=value).fit(TABLE, TABLE[:, 0]),
 }
+
+
+WHOLE = {
+    "min_valid": lambda n: gt.mann_kendall(FIELD, min_valid=n),
+    "min_valid of seasons": lambda n: gt.seasonal_mann_kendall(FIELD, period=3, min_valid=n),
+    "min_valid of a line": lambda n: gt.linear_trend(FIELD, min_valid=n),
+    "min_valid of a slope": lambda n: gt.theil_sen(FIELD, min_valid=n),
+    "min_valid of a median": lambda n: gt.siegel_slope(FIELD, min_valid=n),
+    "min_valid of two": lambda n: gt.kendall_tau(FIELD, FIELD[:, 0], min_valid=n),
+    "min_valid of a covariate": lambda n: gt.partial_mann_kendall(FIELD, FIELD[:, 0], min_valid=n),
+    "min_valid of a change": lambda n: gt.pettitt(FIELD, min_valid=n),
+    "lag": lambda n: gt.mann_kendall(FIELD, method="hamed_rao", lag=n),
+    "period": lambda n: gt.seasonal_mann_kendall(FIELD, period=n),
+    "resamples": lambda n: gt.mann_kendall(FIELD, method="block_bootstrap", resamples=20 * n, seed=n),
+    "simulations": lambda n: gt.snht(FIELD, simulations=50 * n, seed=n),
+    "permutations": lambda n: gt.field_significance(FIELD, "time", method="maxt", permutations=50 * n, seed=n),
+    "nfft": lambda n: gt.welch(FIELD, window=8, nfft=8 * n),
+    "window": lambda n: gt.sliding_fft(FIELD, window=4 * n, hop=n),
+    "order": lambda n: solve(order=n),
+    "max_iterations": lambda n: solve(max_iterations=n),
+    "max_steps": lambda n: integrate(max_steps=50 * n),
+    "length": lambda n: gt.neural.windows(FIELD[:, 0], n, horizon=n)[0],
+    "length of a table": lambda n: gt.neural.windows(TABLE, n, horizon=n)[0],
+    "lags": lambda n: gt.neural.lagged(TABLE[:, 0], n, n, harmonics=n)[0],
+    "truncate": lambda n: gt.neural.rnn_gradients(TABLE, TABLE[:, :1], *RNN, truncate=n)[1].W,
+    "hidden": lambda n: gt.neural.fit_rnn(TABLE[None], TABLE[None], hidden=n, epochs=n, batch=n, seed=n)[0].W,
+    "steps": lambda n: gt.neural.RNN(2, epochs=1).fit(TABLE[None], TABLE[None]).forecast(n, start=TABLE),
+    "cells": lambda n: fit_cells(lags=n, horizon=n, harmonics=n, period=6, epochs=n, min_valid=n, seed=n),
+}
+RNN = np.ones((2, 3)), np.ones((2, 2)), np.ones((1, 2))
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint64, np.float32, float])
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_of_any_type_are_that_number(name, kind):
+    # By definition. Provenance keeps them as Python's own, which all formats of files hold.
+    expected, found = WHOLE[name](2), WHOLE[name](kind(2))
+    if isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(found, expected)
+    else:
+        xr.testing.assert_identical(found, expected)
+        told = {key: value for key, value in found.attrs.items() if isinstance(value, int | float | np.generic)}
+        assert {key: type(value) for key, value in told.items()} == {
+            key: type(expected.attrs[key]) for key in told if key in expected.attrs
+        }
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -315,3 +361,35 @@ def test_an_order_of_any_number_type_is_that_order():
     found = [gt.bvp.steady_diffusion(1.0 + x.assign_coords(x=x), 1.0, dim="x", left={"u": 0.0}, right={"u": 1.0}, order=n)
              for n in (2, np.float32(2.0))]  # fmt: skip
     xr.testing.assert_identical(*found)
+
+
+def test_messages_of_other_libraries_steer_no_terminal():
+    odd = "na\u00efve\x1b[2J"
+    for call in (
+        lambda: gt.welch(FIELD, window=8, taper=odd),
+        lambda: gt.kendall_tau(FIELD.assign_coords({odd: ("x", range(3))}).set_xindex(odd), FIELD.assign_coords({odd: ("x", range(1, 4))}).set_xindex(odd)),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"\\x1b") as caught:
+            call()
+        assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["eager", "lazy"])
+def test_states_without_cells_have_no_rates_and_no_drift(lazy):
+    start = xr.Dataset({name: xr.DataArray(np.ones((2, 0)), dims=("lat", "lon")) for name in ("u", "v")})
+    start = start.chunk() if lazy else start
+    rates = gt.ode.convergence_rate(decay, start[["u"]].rename(u="x"), (0.0, 1.0), method="rk4").compute()
+    assert rates.error_constant.shape == (2, 0)
+    run = gt.ode.integrate(lambda t, y, p: (y.v, -y.u), start, (0.0, 1.0), method="rk4", step=0.1, save_at=[0.0, 1.0])
+    drift = gt.ode.energy_drift(lambda y, p: y.u**2 + y.v**2, run).compute()
+    assert drift.max_drift.shape == (2, 0)
+
+
+def test_one_cell_in_chunks_warns_of_nothing():
+    # dask's own arrays without dimensions hold whatever memory holds: fill it with what no whole number is.
+    junk = [np.full(1, value) for value in (np.nan, 1e300, np.inf) for _ in range(1000)]
+    del junk
+    start = xr.Dataset({"x": xr.DataArray(1.33e300).chunk()})
+    for _ in range(20):
+        gt.ode.integrate(decay, start, (0.0, 1.0), method="rk4", step=0.5)
+        gt.mann_kendall(FIELD[:, 0].chunk())

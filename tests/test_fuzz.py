@@ -184,6 +184,10 @@ def reference_trial(seed, number):
         with warnings.catch_warnings(record=True):
             warnings.simplefilter("always")
             assert_matches_reference(case, case(kept).compute(), kept.compute(), t)
+    except ValueError as error:
+        # Steps of a cycle are counted on a regular axis only.
+        if t is None or "no step in common" not in str(error):
+            return f"reference_trial({seed}, {number}) of {case}: {error!r:.1500}\n    {kept!r:.1500}"
     except Exception as error:  # noqa: BLE001
         return f"reference_trial({seed}, {number}) of {case}: {error!r:.1500}\n    {kept!r:.1500}"
     except AssertionError as error:

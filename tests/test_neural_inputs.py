@@ -1,6 +1,7 @@
 """What users hand to networks: tables, columns, sparse and object arrays, phases of cycles, files of models."""
 
 import io
+import itertools
 import zipfile
 
 import numpy as np
@@ -222,3 +223,39 @@ def test_values_that_are_too_large_are_told(name):
     X = X if name == "RNN" else X[..., 0]
     with pytest.raises(ValueError, match="too large to be squared"):
         getattr(neural, name)(epochs=1).fit(X, np.arange(20) % 2)
+
+
+@pytest.mark.parametrize("values", [[np.nan] * 3, [0.0, np.nan, 2.0], [np.inf] * 3, [7.0] * 3])
+def test_coordinates_that_are_missing_infinite_or_equal_are_at_no_step(values):
+    steps = xr.DataArray(np.sin(np.arange(60.0)), {"time": np.arange(60.0)}, "time")
+    model = neural.fit_per_cell(steps, model="linear", lags=2, harmonics=1, period=6)
+    for model_of in (model, model.assign_attrs(origin_step=0.0), model.assign_attrs(origin_step=np.nan)):
+        with pytest.raises(ValueError, match="time"):
+            neural.predict_per_cell(steps[:3].assign_coords(time=values), model_of)
+
+
+# --- empty and infinite arrays --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [each for each in itertools.product((0, 2), repeat=5) if 0 in each])
+def test_a_recurrent_network_of_no_size_computes_nothing_and_learns_nothing(sizes):
+    batch, time, features, hidden, outputs = sizes
+    x, U, W, V = (
+        np.zeros(shape) for shape in ((batch, time, features), (hidden, features), (hidden, hidden), (outputs, hidden))
+    )
+    states, out = neural.rnn_forward(x, U, W, V)
+    assert states.shape == (batch, time, hidden)
+    assert out.shape == (batch, time, outputs)
+    for shape in ((batch, outputs), (batch, time, outputs)):
+        with pytest.raises(ValueError, match=r"^[xyUV] has shape .*0.*: there is nothing to learn from"):
+            neural.rnn_gradients(x, np.zeros(shape), U, W, V)
+        with pytest.raises(ValueError, match=r"^hidden=0 is not a size|nothing to learn from"):
+            neural.fit_rnn(x, np.zeros(shape), hidden=hidden, epochs=1)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e308])
+def test_infinite_values_spread_through_a_recurrent_network_as_in_arithmetic(value):
+    for x, weight in ((value, 2.0), (2.0, value)):
+        _, out = neural.rnn_forward([[x], [x]], [[1.0]], [[2.0]], [[weight]], activation="identity")
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(out[:, 0], np.array([x, 2.0 * x + x]) * weight)

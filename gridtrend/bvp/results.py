@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.apply import package_version
+from gridtrend.grid.dialect import quoted
 
 ORDERS = (2, 4, 6)
 # Of what stands beside the states.
@@ -86,7 +87,7 @@ def check_alike(arrays: Sequence[xr.DataArray]) -> None:
         xr.align(*arrays, join="exact", copy=False)
     except ValueError as error:
         raise ValueError(
-            f"the coefficients do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together first: "
+            f"the coefficients do not have the same coordinates ({quoted(error)}). Bring them together first: "
             "xarray.align, or da.interp_like."
         ) from None
 

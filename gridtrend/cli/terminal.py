@@ -7,7 +7,6 @@ import signal
 import sys
 import threading
 import time
-import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
@@ -15,12 +14,11 @@ from typing import IO, Any
 import click
 
 from gridtrend.grid import dialect
+from gridtrend.grid.dialect import printable
 
 # netCDF4 swallows a KeyboardInterrupt that arrives in its compiled code: remember that there was one.
 _interrupted = threading.Event()
 INTERRUPTED = "interrupted; no unfinished file was left behind"
-# Unicode categories of controls, directions of writing, separators of lines, and of what no text may hold.
-STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 # So many names are listed; of more, the first ones.
 MOST_NAMES = 6
 
@@ -103,22 +101,6 @@ def _with_notes(message: str, error: BaseException) -> str:
 
 def _one_line(message: object) -> str:
     return printable(" ".join(str(message).split()))
-
-
-def printable(text: object) -> str:
-    r"""Text from files and arguments, with everything that would steer a terminal written as an escape.
-
-    Examples
-    --------
-    >>> printable("K\x1b[2J\n")
-    'K\\x1b[2J\\x0a'
-    """
-    return "".join(_escaped(c) if unicodedata.category(c) in STEERING else c for c in str(text))
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def apply(
         parameters["t"] = axis.values
         if axis.order is not None:
             arrays = tuple(array.isel({dim: axis.order}, missing_dims="ignore") for array in arrays)
-    results = xr.apply_ufunc(
+    results = _apply_ufunc(
         kernel,
         *arrays,
         input_core_dims=[_names(block.core_dims, dim) for block in kernel.blocks],
@@ -173,7 +174,7 @@ def apply_function(
         result = apply_function(function, *renamed, outputs=outputs, like=like, family=named, **parameters)
         return result.rename({word: name for name, word in words.items() if word in result.dims})
     families = [[name for name in family if name in array.dims] for array in arrays]
-    results = xr.apply_ufunc(
+    results = _apply_ufunc(
         function,
         *(
             array.chunk(dict.fromkeys(whole, -1)) if whole and array.chunks is not None else array
@@ -206,7 +207,7 @@ def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[x
     """
     level = None
     if is_wide(first.dtype):
-        first, level = xr.apply_ufunc(
+        first, level = _apply_ufunc(
             _counted, first, input_core_dims=[[dim]], output_core_dims=[[dim], []],
             dask="parallelized", output_dtypes=[float, float], keep_attrs=True,
         )  # fmt: skip
@@ -228,7 +229,7 @@ def in_float64(array: xr.DataArray, dim: str, *, moved: bool) -> xr.DataArray:
     check_chunks(array, dim)
     if not array.size:
         return array.astype(float)
-    result: xr.DataArray = xr.apply_ufunc(
+    result: xr.DataArray = _apply_ufunc(
         _differences if moved else _held,
         array,
         input_core_dims=[[dim]],
@@ -259,6 +260,17 @@ def _counted(series: Any) -> tuple[Any, Any]:
     return values, np.zeros(series.shape[:-1]) if first is None else first
 
 
+def _apply_ufunc(function: Any, *arrays: Any, **options: Any) -> Any:
+    """`xarray.apply_ufunc`, without a warning while dask makes its graph.
+
+    To know the types of results, dask casts an array without dimensions that nobody has written values to: whatever lies in
+    that memory may not fit a whole number.
+    """
+    lazy = any(array.chunks is not None for array in arrays)
+    with np.errstate(invalid="ignore") if lazy else nullcontext():
+        return xr.apply_ufunc(function, *arrays, **options)
+
+
 def map_cells(
     function: Any,
     arrays: Sequence[xr.DataArray],
@@ -271,7 +283,7 @@ def map_cells(
 
     The function must pickle by name or by value, and its results depend on each cell alone.
     """
-    results = xr.apply_ufunc(
+    results = _apply_ufunc(
         _call,
         *arrays,
         input_core_dims=core_dims,

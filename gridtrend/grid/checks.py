@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.dialect import either, given
+from gridtrend.grid.dialect import either, given, quoted
 
 Choice = TypeVar("Choice")
 # The largest whole number that compiled code and files hold.
@@ -83,7 +83,7 @@ def check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
         xr.align(*arrays, join="exact", copy=False)
     except ValueError as error:
         raise ValueError(
-            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
+            f"the two arrays do not have the same coordinates ({quoted(error)}). Bring them together "
             "first: x, y = xarray.align(x, y)."
         ) from None
 

@@ -5,11 +5,14 @@ for the one who is there: `gridtrend ...` says so once, for its process; everyth
 """
 
 import contextlib
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 # Of the process, and no context variable: the threads of dask, where some checks run, do not inherit those.
 _on_command_line = False
+# Unicode categories of controls, directions of writing, separators of lines, and of what no text may hold.
+STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @contextlib.contextmanager
@@ -63,3 +66,30 @@ def given(name: str, value: Any, *, option: str | None = None) -> str:
     # None is a word there.
     written = "none" if value is None else written
     return f"--{(option or name).replace('_', '-')} {written}"
+
+
+def printable(text: object) -> str:
+    r"""Text from files and arguments, with everything that would steer a terminal written as an escape.
+
+    Examples
+    --------
+    >>> printable("K\x1b[2J\n")
+    'K\\x1b[2J\\x0a'
+    """
+    return "".join(_escaped(c) if unicodedata.category(c) in STEERING else c for c in str(text))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def quoted(error: Exception) -> str:
+    r"""The first line of another library's message, which may repeat any text that it was given.
+
+    Examples
+    --------
+    >>> quoted(ValueError("no window 'hann\x1b'.\n See the manual"))
+    "no window 'hann\\x1b'"
+    """
+    return printable(next(iter(str(error).splitlines()), "").rstrip("."))

@@ -12,6 +12,7 @@ from gridtrend.grid.apply import apply
 from gridtrend.grid.cf import slope_units, temperature_kind, unit_text
 from gridtrend.grid.checks import check_array, choose
 from gridtrend.grid.dates import are_dates, with_dates
+from gridtrend.grid.dialect import quoted
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.kernels.cells import fit_cells, predict_cells
@@ -159,9 +160,9 @@ def fit_per_cell(
         limits=_limits(layers),
         **parameters,
         epochs=int(epochs) if model == "mlp" else 0,
-        rate=learning_rate,
-        momentum=momentum,
-        l2=l2,
+        rate=float(learning_rate),
+        momentum=float(momentum),
+        l2=float(l2),
         seed=int(seed),
         min_valid=int(min_valid),
     )
@@ -170,9 +171,11 @@ def fit_per_cell(
         if units is not None:
             result[name].attrs |= {"units": units} | temperature_kind(units, "{slope}")
     training = (
-        {"epochs": epochs, "learning_rate": learning_rate, "momentum": momentum, "l2": l2} if model == "mlp" else {}
+        {"epochs": int(epochs)} | {"learning_rate": float(learning_rate), "momentum": float(momentum), "l2": float(l2)}
+        if model == "mlp"
+        else {}
     )
-    return result.assign_attrs(attrs | training | {"min_valid": min_valid})
+    return result.assign_attrs(attrs | training | {"min_valid": int(min_valid)})
 
 
 def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> xr.DataArray:
@@ -252,7 +255,7 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
         xr.align(da.isel({dim: 0}, drop=True), *arrays, join="exact", copy=False)
     except ValueError as error:
         raise ValueError(
-            f"the data and the model are on different grids ({str(error).splitlines()[0]}); predict on the grid of the training."
+            f"the data and the model are on different grids ({quoted(error)}); predict on the grid of the training."
         ) from None
     result = apply(predict_cells, da, *arrays, dim=dim, axis=axis, shared=shared, **parameters)
     predicted = result["predicted"].assign_attrs(model=f"{model.attrs['model']}, {parameters['lags']} lags")

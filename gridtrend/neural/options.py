@@ -20,6 +20,13 @@ def check_whole(name: str, value: Any) -> int:
     return int(value)
 
 
+def check_positive(name: str, value: Any) -> int:
+    """A number of steps, at least 1."""
+    if check_whole(name, value) < 1:
+        raise ValueError(f"{name}={value!r} is not a number of steps; give a whole number from 1 on.")
+    return int(value)
+
+
 def check_penalty(l2: Any) -> float:
     """A penalty of large weights."""
     if not 0 <= check_number("l2", l2) < math.inf:

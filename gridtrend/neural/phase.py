@@ -1,5 +1,6 @@
 """Where in a cycle of so many steps a record stands: counted from the first step of the training."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +83,9 @@ def _steps(coordinate: xr.DataArray, attrs: Mapping[str, Any]) -> float | None:
         values = coordinate.values.astype(float) - float(first)
     if values.size > 1 and not np.isclose(np.median(np.diff(values)), float(step), rtol=1e-3):
         return None
-    return float(values[0] / float(step))
+    # Missing, infinite and equal coordinates are at no step.
+    number = float(values[0] / float(step)) if step else math.nan
+    return number if math.isfinite(number) else None
 
 
 def _days(coordinate: xr.DataArray, since: str) -> np.ndarray:

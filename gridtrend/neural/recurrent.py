@@ -5,6 +5,7 @@ The same U, W and V serve every step. W is square because it leads from the hidd
 
 from typing import NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from gridtrend.neural.options import check_pair, check_whole
@@ -18,7 +19,7 @@ from gridtrend.neural.recurrent_network import (
     check_targets,
     check_truncate,
 )
-from gridtrend.neural.shapes import Array, check_finite, check_shapes
+from gridtrend.neural.shapes import Array, check_finite, check_not_empty, check_shapes
 from gridtrend.neural.training import History, Options, minimise
 
 
@@ -94,7 +95,8 @@ def rnn_forward(
     """
     network, sequences, start, single = check_given(x, U, W, V, b, c, h0, activation)
     states = network.run(sequences, start)[1:].transpose(1, 0, 2)
-    outputs = states @ network.V.T + network.c
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = states @ network.V.T + network.c
     return (states[0], outputs[0]) if single else (states, outputs)
 
 
@@ -136,7 +138,7 @@ def rnn_gradients(
     TypeError
         If an array is not of real numbers.
     ValueError
-        If shapes do not fit, values are missing, or `truncate` is less than 1.
+        If shapes do not fit, an array is empty, values are missing, or `truncate` is less than 1.
 
     Notes
     -----
@@ -157,6 +159,7 @@ def rnn_gradients(
     """
     network, sequences, start, single = check_given(x, U, W, V, b, c, h0, activation)
     targets = check_targets(y, sequences, len(network.V), single)
+    check_not_empty(x=sequences, y=targets, U=network.U, V=network.V)
     check_finite(x=sequences, y=targets)
     network.truncate = check_truncate(truncate)
     loss = network(sequences, targets, start)

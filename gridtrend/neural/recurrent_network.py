@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridtrend.neural.kernels.layers import activate_sum, differentiate, squared_error
-from gridtrend.neural.options import check_whole
+from gridtrend.neural.options import check_positive
 from gridtrend.neural.parameters import activation_code, views
-from gridtrend.neural.shapes import Array, as_floats, check_finite, check_shapes
+from gridtrend.neural.shapes import Array, as_floats, check_finite, check_not_empty, check_shapes
 
 AXES = {
     "x": "batch time features",
@@ -193,14 +193,11 @@ def check_samples(x: Any, y: Any) -> tuple[Array, Array]:
             f"y has shape {targets.shape}, and (samples, outputs) at the last step or (samples, time, outputs) is needed. "
             "A single output is an axis of size 1: y[:, numpy.newaxis]."
         )
-    if not sequences.size:
-        raise ValueError(f"x has shape {sequences.shape}: there is nothing to learn from.")
+    check_not_empty(x=sequences, y=targets)
     check_finite(x=sequences, y=targets)
     return sequences, check_targets(targets, sequences, targets.shape[-1])
 
 
 def check_truncate(truncate: int | None) -> int | None:
     """A number of steps, or none."""
-    if truncate is not None and check_whole("truncate", truncate) < 1:
-        raise ValueError(f"truncate={truncate!r} is not a number of steps; give a whole number from 1 on.")
-    return truncate
+    return None if truncate is None else check_positive("truncate", truncate)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from gridtrend.grid.checks import check_flag
 from gridtrend.neural.estimators import Estimator, explained
-from gridtrend.neural.options import check_pair, check_whole
+from gridtrend.neural.options import check_pair, check_positive
 from gridtrend.neural.recurrent import fit_rnn, rnn_forward
 from gridtrend.neural.recurrent_network import RNNParameters
 from gridtrend.neural.saving import read_model, write_model
@@ -141,8 +141,7 @@ class RNN(Estimator):
             If the network's outputs are not its inputs, or `start` does not fit.
         """
         self._check_fitted()
-        if check_whole("steps", steps) < 1:
-            raise ValueError(f"steps={steps!r}: a forecast has at least one step.")
+        steps = check_positive("steps", steps)
         outputs, features = len(self.parameters_.V), self.parameters_.U.shape[1]
         if outputs != features:
             raise ValueError(

@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from gridtrend.grid.dialect import quoted
 from gridtrend.neural.shapes import check_finite
 
 T = TypeVar("T")
@@ -111,7 +112,7 @@ def read_model(
                 return build(settings, arrays)
         except (ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, *_DAMAGED) as error:
             raise ValueError(
-                f"{os.fspath(path)} is no model that gridtrend saved, or it is damaged ({error}). Save it again: "
+                f"{os.fspath(path)} is no model that gridtrend saved, or it is damaged ({quoted(error)}). Save it again: "
                 "model.save(path)."
             ) from None
     if found != kind:

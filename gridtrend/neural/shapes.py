@@ -49,6 +49,13 @@ def _numbers(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array.astype(np.float64)
 
 
+def check_not_empty(**arrays: Array) -> None:
+    """Refuse arrays with an axis of size 0: a loss of no values, or of no parameters, has no derivatives."""
+    for name, array in arrays.items():
+        if not array.size:
+            raise ValueError(f"{name} has shape {array.shape}: there is nothing to learn from.")
+
+
 def check_finite(**arrays: Array) -> None:
     """Refuse missing and infinite values: one of them makes every weight NaN."""
     for name, array in arrays.items():

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from gridtrend.neural.options import check_number, check_whole
+from gridtrend.neural.options import check_number, check_positive, check_whole
 from gridtrend.neural.shapes import Array, as_array, as_floats
 
 
@@ -54,6 +54,7 @@ def windows(series: Any, length: int, horizon: int = 1, *, dim: str = "time") ->
     >>> X.shape, y.shape
     ((150, 50, 1), (150, 1))
     """
+    length, horizon = check_positive("length", length), check_positive("horizon", horizon)
     if isinstance(series, xr.DataArray):
         return _labelled_windows(series, length, horizon, dim)
     values = (
@@ -71,9 +72,6 @@ def windows(series: Any, length: int, horizon: int = 1, *, dim: str = "time") ->
 
 def _windows(values: Any, length: int, horizon: int) -> tuple[Any, Any]:
     """Windows of values (time, features), of whatever kind of array they are."""
-    for name, value in (("length", length), ("horizon", horizon)):
-        if check_whole(name, value) < 1:
-            raise ValueError(f"{name}={value!r} is not a number of steps; give a whole number from 1 on.")
     n_samples = len(values) - length - horizon + 1
     if n_samples < 1:
         raise ValueError(
@@ -150,6 +148,7 @@ def lagged(
     (array([[2., 1.],
            [3., 2.]]), array([3., 4.]))
     """
+    lags, horizon = check_positive("lags", lags), check_positive("horizon", horizon)
     values = as_floats("series", series)
     if values.ndim != 1:
         raise ValueError(f"series has shape {values.shape}, and (time,) is needed. For grids there is fit_per_cell.")
@@ -160,7 +159,7 @@ def lagged(
 
 def cycle(steps: npt.ArrayLike, harmonics: int, period: float) -> Array:
     """Cosine and sine of the harmonics of a period at each step, shape (steps, 2 harmonics)."""
-    check_whole("harmonics", harmonics)
+    harmonics = check_whole("harmonics", harmonics)
     if not 0 < check_number("period", period) < np.inf:
         raise ValueError(f"period={period!r} is not a number of steps above 0.")
     angle = 2 * np.pi * np.asarray(steps, np.float64)[:, None] * np.arange(1, harmonics + 1) / period

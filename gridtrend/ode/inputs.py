@@ -5,6 +5,8 @@ from typing import Any
 
 import xarray as xr
 
+from gridtrend.grid.dialect import quoted
+
 Arrays = dict[str, xr.DataArray]
 
 
@@ -41,7 +43,7 @@ def _array(name: str, key: Any, value: Any) -> xr.DataArray:
     try:
         array = value if isinstance(value, xr.DataArray) else xr.DataArray(_variable(value))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} {key!r} is no array: {str(error).splitlines()[0]}") from None
+        raise TypeError(f"{name} {key!r} is no array: {quoted(error)}") from None
     if array.dtype.kind not in "biuf":
         found = next(iter(array.values.flat), None) if array.dtype == object and array.chunks is None else None
         what = f"{array.dtype}" + (f" ({type(found).__name__})" if found is not None else "")

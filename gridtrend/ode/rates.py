@@ -225,7 +225,9 @@ def _fitted(found: xr.Dataset, order: int) -> xr.Dataset:
     slope = (deviation * (level - level.mean("resolution"))).sum("resolution") / (deviation**2).sum("resolution").where(
         several
     )
-    finest = found.step == found.step.where(resolved).min("resolution")
+    # The last of those that are resolved: steps get shorter along the resolutions. Not the minimum of their steps, which
+    # dask refuses to take where there are no cells.
+    finest = resolved & (resolved.cumsum("resolution") == resolved.sum("resolution"))
     constant = (found.error / found.step**order).where(finest).sum("resolution")
     return (
         found[["error"]]

@@ -8,6 +8,7 @@ import xarray as xr
 
 from gridtrend.grid.checks import check_chunks, choose
 from gridtrend.grid.dates import with_dates
+from gridtrend.grid.dialect import quoted
 from gridtrend.grid.timeaxis import time_axis
 
 INTERPOLATIONS = ("previous", "linear")
@@ -59,7 +60,7 @@ class Clock:
             numbers = self._date_numbers(values)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"{name} holds {values.tolist()}, which are no dates: {error}. Write them as '2001-01-31'."
+                f"{name} holds {values.tolist()}, which are no dates: {quoted(error)}. Write them as '2001-01-31'."
             ) from None
         if not np.isfinite(numbers).all():
             raise ValueError(f"{name} holds missing dates; give dates that are known.")

@@ -255,7 +255,7 @@ def coherence(
     >>> round(float(gt.coherence(signal, signal + noise, window=600, hop=60).mean()), 2)
     0.5
     """
-    check_alpha(alpha)
+    alpha = check_alpha(alpha)
     setup = prepare(
         x,
         y,

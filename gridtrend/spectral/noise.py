@@ -101,7 +101,7 @@ def red_noise(
     >>> round(float(result.lag1), 1), bool((result.power > result.level).mean() < 0.1)
     (0.7, True)
     """
-    check_alpha(alpha)
+    alpha = check_alpha(alpha)
     setup = prepare(
         da,
         dim=dim,

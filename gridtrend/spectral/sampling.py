@@ -148,7 +148,8 @@ def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str |
     if dim in da.coords:
         coordinate = da[dim] if axis.order is None else da[dim].isel({dim: axis.order})
     if axis.unit in ("", "step"):
-        if per not in (None, "step"):
+        # Compared as a word: an array is no word, and equals nothing.
+        if per is not None and not (isinstance(per, str) and per == "step"):
             unit = unit_named(per)
             raise no_times(dim, unit) if coordinate is None else unknown_unit(coordinate, dim, unit)
         step = _equal_step(axis.values, dim, coordinate, np.nan)

@@ -10,7 +10,7 @@ import xarray as xr
 from gridtrend.grid.apply import package_version
 from gridtrend.grid.cf import data_name, slope_units, unit_text
 from gridtrend.grid.checks import check_array, choose, is_whole
-from gridtrend.grid.dialect import either, given
+from gridtrend.grid.dialect import either, given, quoted
 from gridtrend.grid.timeaxis import described
 from gridtrend.spectral.fft import ROWS
 from gridtrend.spectral.sampling import Duration, Sampling, regular
@@ -235,7 +235,7 @@ def _alike(arrays: tuple[xr.DataArray, ...], dim: str) -> tuple[xr.DataArray, ..
         arrays = xr.align(*arrays, join="exact", copy=False)
     except ValueError as error:
         raise ValueError(
-            f"the two arrays do not have the same coordinates ({str(error).splitlines()[0]}). Bring them together "
+            f"the two arrays do not have the same coordinates ({quoted(error)}). Bring them together "
             "first: x, y = xarray.align(x, y)."
         ) from None
     alike = xr.broadcast(*arrays)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.grid.dialect import either, given
+from gridtrend.grid.dialect import either, given, quoted
 
 _ONES = ("boxcar", "box", "ones", "rect", "rectangular")
 
@@ -52,7 +52,7 @@ def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
         with np.errstate(all="ignore"):
             weights = np.asarray(get_window(asked, length), float)
     except (ValueError, TypeError, IndexError) as error:
-        reason = f" ({str(error).rstrip('.')})"
+        reason = f" ({quoted(error)})"
         raise ValueError(
             f"{given('taper', taper)} is not known{either(reason, '')}. Use 'boxcar', 'hann', 'hamming', "
             "'blackmanharris', 'tukey:0.25', 'kaiser:8' or another "

@@ -67,7 +67,7 @@ def find_change(
     judged["change"].attrs |= {"alpha": alpha, "comment": f"p_value < {alpha:g}"}
     told = {**found, **judged, "change_time": _times(found["change_time"], da, dim, axis)}
     result = xr.Dataset({name: told[name] for name in NAMES}, found.coords, found.attrs)
-    attrs = {"method": method, "alpha": alpha, "min_valid": min_valid}
+    attrs = {"method": method, "alpha": alpha, "min_valid": int(min_valid)}
     if simulations is None:
         return result.assign_attrs(attrs, p_value="formula")
     return result.assign_attrs(attrs, p_value="simulated", simulations=simulations, seed=seed)

@@ -98,5 +98,5 @@ def kendall_tau(
         tau=f"tau-{variant}",
         p_value=p_value,
         alternative=alternative,
-        min_valid=min_valid,
+        min_valid=int(min_valid),
     )

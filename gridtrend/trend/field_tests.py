@@ -156,7 +156,7 @@ def field_significance(
         if not isinstance(time, str):
             raise ValueError(f"dim={dim!r} is not one dimension to permute; with method='maxt' give one: dim='time'.")
         result = permutation.largest_of_field(p, time, OUTPUTS, level, permutations, seed, min_valid)
-        attrs |= {"permutations": permutations, "seed": seed, "dimension": time, "min_valid": min_valid}
+        attrs |= {"permutations": int(permutations), "seed": int(seed), "dimension": time, "min_valid": int(min_valid)}
     else:
         if method != "walker":
             level = attrs["alpha_fdr"] = check_alpha(level if alpha_fdr is None else alpha_fdr)

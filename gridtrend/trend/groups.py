@@ -108,7 +108,7 @@ def grouped_test(
         "continuity": str(continuity),
         "tau": f"tau-{tau}",
         "ties": "equal values",
-        "min_valid": min_valid,
+        "min_valid": int(min_valid),
     }
     if compat:
         attrs["compatible_with"] = compat

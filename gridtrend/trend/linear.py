@@ -120,5 +120,5 @@ def linear_trend(
         n_effective="lag-1 autocorrelation of the residuals (Santer et al. 2008)" if effective else "all valid values",
         slope_per=axis.unit or "unit of the coordinate",
         intercept=f"at {axis.origin}",
-        min_valid=min_valid,
+        min_valid=int(min_valid),
     )

@@ -141,7 +141,7 @@ def partial_mann_kendall(
         "continuity": "False",
         "tau": f"tau-{tau}",
         "ties": "not corrected for" if compatible else "equal values",
-        "min_valid": min_valid,
+        "min_valid": int(min_valid),
     }
     if slope:
         both, level = (da, None) if compatible else common_steps(da, covariate, dim)

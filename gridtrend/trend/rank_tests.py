@@ -243,7 +243,7 @@ def mann_kendall(
         "continuity": str(continuity),
         "tau": f"tau-{tau}",
         "ties": "equal values",
-        "min_valid": min_valid,
+        "min_valid": int(min_valid),
     }
     if slope:
         result = finish_line(result, ci)
@@ -278,7 +278,7 @@ def _check_method(
         )
     used: dict[str, str | int] = {"compatible_with": compat} if compat else {}
     if method in LAGGED:
-        used["lag"] = "default" if lag is None else lag
+        used["lag"] = "default" if lag is None else lag if isinstance(lag, str) else int(lag)
     if method == "block_bootstrap":
-        used |= {"resamples": resamples, "seed": seed}
+        used |= {"resamples": int(resamples), "seed": int(seed)}
     return used

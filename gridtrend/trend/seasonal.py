@@ -138,6 +138,7 @@ def seasonal_mann_kendall(
     """
     check_array(da, dim)
     compatible = choose("compat", compat, COMPATIBLE)
+    period = period if isinstance(period, str) else _whole_number(period)
     groups = seasons(
         da, dim, period, "cycle" if compatible or (isinstance(per, str) and per == "cycle") else time_unit(per)
     )
@@ -174,7 +175,7 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
         count, slot = calendar_slots(da, dim, period)
         length = ticks.per
     else:
-        count = _whole_number(period)
+        count = period
         slot, length = positions(da, dim, ticks, count)
         length *= count
     first = int(min(slot, default=0))

@@ -120,7 +120,7 @@ def sen_line(
         {
             "method": "Theil-Sen slope",
             "alpha": check_alpha(alpha),
-            "min_valid": min_valid,
+            "min_valid": int(min_valid),
         }
         | line_attrs(axis, intercept)
     )
@@ -207,7 +207,7 @@ def siegel_slope(
     )
     result["slope"].attrs["ancillary_variables"] = "n_valid"
     return result.assign_attrs(
-        {"method": "Siegel repeated-median slope", "min_valid": min_valid} | line_attrs(axis, intercept)
+        {"method": "Siegel repeated-median slope", "min_valid": int(min_valid)} | line_attrs(axis, intercept)
     )
 
 
