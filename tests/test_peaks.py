@@ -53,9 +53,7 @@ def test_a_run_stays_below_its_limit(tmp_path, layout, out):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "layout", ["one map a chunk", "one chunk", "contiguous", "58,000 steps", "40 variables", "netCDF-3", "Zarr 3"]
-)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_run_that_compiles_stays_below_its_limit(tmp_path, layout):
     check_peak(tmp_path, layout, ".nc", "--no-slope", "--threads", "2", limit=500e6, cold=True)
 
