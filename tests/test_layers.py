@@ -62,8 +62,8 @@ HOMES = {
     # Only scikit-learn asks for its own tags.
     "sklearn": {"neural/estimators.py"},
 }
-
-modules = pytest.mark.parametrize("module", MODULES, ids=str)
+# Parameters of a function that is not public: what travels together is one named tuple.
+MOST_PARAMETERS = 18
 
 
 def room(module):
@@ -71,19 +71,31 @@ def room(module):
     return module.parts[0].removesuffix(".py")
 
 
+def dotted(module):
+    """Return the name that a module is imported by."""
+    return ".".join(["gridtrend", *module.with_suffix("").parts]).removesuffix(".__init__")
+
+
 @functools.cache
 def tree(module):
     return ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
 
 
-def imports(source):
+def imports(source, *, typing=True):
     """Yield the dotted name of everything that a module imports, at any depth of its functions."""
-    for node in ast.walk(source):
+    for node in ast.iter_child_nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif typing or not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            yield from imports(node, typing=typing)
+
+
+@functools.cache
+def packages(module):
+    return frozenset(name.split(".")[0] for name in imports(tree(module)))
 
 
 def rooms_imported(module):
@@ -93,57 +105,92 @@ def rooms_imported(module):
             yield rest.split(".")[0]
 
 
-@modules
-def test_every_module_belongs_to_a_known_room(module):
-    assert room(module) in MAY_IMPORT
+def wrong(rule):
+    """Names of the modules that break a rule."""
+    return [module.as_posix() for module in MODULES if not rule(module)]
 
 
-@modules
-def test_imports_point_one_way(module):
-    allowed = MAY_IMPORT[room(module)] | {room(module)}
+def test_every_module_belongs_to_a_known_room():
+    assert not wrong(lambda module: room(module) in MAY_IMPORT)
+
+
+def test_imports_point_one_way():
     # The version is a plain string, and harmless from everywhere.
-    assert set(rooms_imported(module)) - {"__version__"} <= allowed
+    assert not wrong(
+        lambda module: set(rooms_imported(module)) - {"__version__"} <= MAY_IMPORT[room(module)] | {room(module)}
+    )
 
 
-@modules
+def circles(graph):
+    """Names that can be reached from themselves."""
+    reached = {name: set(others) for name, others in graph.items()}
+    for through in graph:
+        for others in reached.values():
+            if through in others:
+                others |= reached[through]
+    return sorted(name for name in graph if name in reached[name])
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    names = {dotted(module) for module in MODULES}
+    graph = {}
+    for module in MODULES:
+        found = {
+            name if name in names else name.rpartition(".")[0] for name in imports(tree(module), typing=False)
+        } & names
+        # Of the whole package, files ask for its version alone.
+        graph[dotted(module)] = found - {"gridtrend", dotted(module)}
+    assert not circles(graph)
+
+
 @pytest.mark.parametrize("package", HOMES)
-def test_a_foreign_package_has_one_home(package, module):
-    at_home = module.as_posix() in HOMES[package] or room(module) in HOMES[package]
-    if not at_home:
-        assert package not in {name.split(".")[0] for name in imports(tree(module))}
+def test_a_foreign_package_has_one_home(package):
+    home = HOMES[package]
+    assert not wrong(
+        lambda module: package not in packages(module) or module.as_posix() in home or room(module) in home
+    )
 
 
-@modules
-def test_only_one_module_calls_apply_ufunc(module):
-    attributes = {node.attr for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)}
-    names = {name.split(".")[-1] for name in imports(tree(module))}
-    assert ("apply_ufunc" in attributes | names) == (module.as_posix() == "grid/apply.py")
+def test_only_one_module_calls_apply_ufunc():
+    def names(module):
+        attributes = {node.attr for node in ast.walk(tree(module)) if isinstance(node, ast.Attribute)}
+        return attributes | {name.split(".")[-1] for name in imports(tree(module))}
+
+    assert wrong(lambda module: "apply_ufunc" not in names(module)) == ["grid/apply.py"]
 
 
-@modules
-def test_no_module_is_a_drawer_for_odds_and_ends(module):
+def test_no_module_is_a_drawer_for_odds_and_ends():
     drawers = {"utils", "util", "helpers", "helper", "common", "misc", "core", "tools"}
-    assert not {part.removesuffix(".py") for part in module.parts} & drawers
+    assert not wrong(lambda module: not {part.removesuffix(".py") for part in module.parts} & drawers)
 
 
-@modules
-def test_a_module_holds_one_concept(module):
+def test_a_module_holds_one_concept():
     # One concept is one file, of whatever size it needs; beyond this there is more than one.
-    assert len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= 500
+    assert not wrong(lambda module: len((PACKAGE / module).read_text(encoding="utf-8").splitlines()) <= 500)
 
 
-def bodies(source):
-    """Yield each function and the number of lines of its body, without its docstring."""
+def functions(source):
+    """Yield the name of each function, the lines of its body without the docstring, and how many parameters it has."""
     for node in ast.walk(source):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node, clean=False) else node.body
-            if body:
-                yield node.name, body[-1].end_lineno - body[0].lineno + 1
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            given = node.args
+            yield node.name, lines, len(given.posonlyargs) + len(given.args) + len(given.kwonlyargs)
 
 
-@modules
-def test_a_function_fits_on_a_screen(module):
-    assert not [(name, lines) for name, lines in bodies(tree(module)) if lines > 60]
+def test_a_function_fits_on_a_screen():
+    assert not wrong(lambda module: all(lines <= 60 for _, lines, _ in functions(tree(module))))
+
+
+def test_only_public_functions_have_many_parameters():
+    public = set(gridtrend.__all__).union(*(getattr(gridtrend, name).__all__ for name in sorted(SIBLINGS)))
+    assert not [
+        f"{module.as_posix()}: {name} has {count}"
+        for module in MODULES
+        for name, _, count in functions(tree(module))
+        if count > MOST_PARAMETERS and name not in public
+    ]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +214,10 @@ def test_an_import_does_not_wait_for_what_it_does_not_need(module, foreign):
 def test_the_rules_see_what_they_forbid():
     source = ast.parse("def f():\n    import numba\n    from gridtrend.trend import options\n")
     assert list(imports(source)) == ["numba", "gridtrend.trend.options"]
-    assert list(bodies(source)) == [("f", 2)]
+    assert list(functions(source)) == [("f", 2, 0)]
+    guarded = ast.parse("if TYPE_CHECKING:\n    import numba\nimport dask\n")
+    assert list(imports(guarded, typing=False)) == ["dask"]
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
 
 
 def test_help_and_import_stay_quick():

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import click
 
+from gridtrend.cli.signals import stopping_signals
 from gridtrend.grid import dialect
 from gridtrend.grid.dialect import printable
 
@@ -197,13 +198,10 @@ class Progress:
 
 def stop_on_signals() -> None:
     """End a run on SIGTERM, or when the terminal is closed, as on Ctrl-C: cleaned up, with one line."""
-    from gridtrend.cli import stopping_signals
 
     def interrupt(signum: int, frame: Any) -> None:
         _interrupted.set()
         raise KeyboardInterrupt
 
-    for signum in stopping_signals():
-        # A process started in the background may have been told to ignore Ctrl-C.
-        if signal.getsignal(signum) is not signal.SIG_IGN:
-            signal.signal(signum, interrupt)
+    for each in stopping_signals():
+        signal.signal(each, interrupt)

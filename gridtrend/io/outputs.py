@@ -13,7 +13,7 @@ from gridtrend.io.exchange import exchange_folders, move, replace_file, sync
 from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
 from gridtrend.io.netcdf import NETCDF_LOCK
-from gridtrend.io.reading import Report
+from gridtrend.io.progress import Report
 from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, require_replaceable, why_not_writable
 from gridtrend.io.workspaces import Workspace, workspace

@@ -6,7 +6,7 @@ import gc
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from gridtrend.grid.dialect import given
 from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.files import PIECE_BYTES, pieces
 from gridtrend.io.plan import Plan, disk_chunks
+from gridtrend.io.progress import Report
 
 if TYPE_CHECKING:
     from gridtrend.io.ledger import Ledger
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 SLAB_BYTES = PIECE_BYTES
 # How hard a copy is packed: fast, as it is written and read once.
 PACKING = 1
-
-Report = Callable[[str, int, int], None]
 
 
 def read(

@@ -25,7 +25,7 @@ from gridtrend.grid.dialect import either
 from gridtrend.io.errors import RunError, storing
 from gridtrend.io.ledger import Ledger
 from gridtrend.io.plan import edges
-from gridtrend.io.reading import Report
+from gridtrend.io.progress import Report
 
 # Regions that a cluster is given at a time: enough for a thousand workers, and a graph of some megabytes.
 WINDOW = 4096
