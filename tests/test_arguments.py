@@ -1,5 +1,7 @@
 """Arguments of any type, and names of any kind: all siblings have one notion of a number, a word, a flag and a name."""
 
+import inspect
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -153,6 +155,56 @@ def test_what_is_no_word_is_refused_by_name(name):
     for value in (np.array([1, 2]), ["a"], {"a": 1}, 5, b"year", xr.DataArray([1, 2])):
         with pytest.raises(ValueError, match=rf"{name.split()[0]}="):
             WORDS[name](value)
+
+
+CALLS = {
+    gt.mann_kendall: (FIELD,),
+    gt.theil_sen: (FIELD,),
+    gt.siegel_slope: (FIELD,),
+    gt.kendall_tau: (FIELD, FIELD[:, 0]),
+    gt.linear_trend: (FIELD,),
+    gt.pettitt: (FIELD,),
+    gt.snht: (FIELD,),
+    gt.buishand: (FIELD,),
+    gt.field_significance: (abs(FIELD) % 1,),
+    gt.seasonal_mann_kendall: (FIELD, "time"),
+    gt.regional_mann_kendall: (FIELD, "time"),
+    gt.multivariate_mann_kendall: (xr.Dataset({"a": FIELD, "b": FIELD}), "time"),
+    gt.partial_mann_kendall: (FIELD, FIELD[:, 0]),
+    **dict.fromkeys((gt.sliding_fft, gt.spectrogram, gt.welch, gt.red_noise), (FIELD,)),
+    **dict.fromkeys((gt.band_power, gt.harmonic), (FIELD,)),
+    **dict.fromkeys((gt.coherence, gt.cross_spectrum), (FIELD, FIELD)),
+    gt.ode.integrate: (decay, xr.Dataset({"x": 1.0}), (0.0, 1.0)),
+    gt.ode.convergence_rate: (decay, xr.Dataset({"x": 1.0}), (0.0, 1.0)),
+    gt.neural.fit_per_cell: (FIELD,),
+    gt.neural.fit_mlp: (TABLE, (TABLE[:, 0] > 0).astype(int)),
+    gt.neural.fit_rnn: (TABLE[None], TABLE[None]),
+    gt.neural.rnn_forward: (TABLE[:, :1], [[1.0]], [[0.5]], [[2.0]]),
+    gt.trend.minimum_detectable_trend: (30,),
+}
+NEEDED = {gt.seasonal_mann_kendall: {"period": 3}, gt.band_power: {"period": (2, 5)}, gt.harmonic: {"period": 4}}
+# Names of dimensions, and variables of the user's.
+ANY_WORD = {"dim", "state", "over"}
+
+
+def words():
+    """Each option of each function whose default is a word, or that takes words beside None."""
+    for function in CALLS:
+        for name, option in inspect.signature(function).parameters.items():
+            if (isinstance(option.default, str) or name in ("lag", "per", "detrend", "ci")) and name not in ANY_WORD:
+                yield pytest.param(function, name, id=f"{function.__name__}-{name}")
+
+
+@pytest.mark.parametrize(("function", "name"), list(words()))
+def test_every_option_that_is_a_word_is_refused_by_name_when_it_is_none(function, name):
+    needed = NEEDED.get(function, {})
+    if "window" in inspect.signature(function).parameters:
+        needed = needed | {"window": 8}
+    if name == "lag":
+        needed = {"method": "hamed_rao"}
+    for value in (np.array([1, 2]), ["a"], {"a": 1}, b"year", xr.DataArray([1, 2]), len, "no such word"):
+        with pytest.raises((TypeError, ValueError), match=rf"{name}(=| is an array)"):
+            function(*CALLS[function], **needed | {name: value})
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -393,3 +445,48 @@ def test_one_cell_in_chunks_warns_of_nothing():
     for _ in range(20):
         gt.ode.integrate(decay, start, (0.0, 1.0), method="rk4", step=0.5)
         gt.mann_kendall(FIELD[:, 0].chunk())
+
+
+@pytest.mark.parametrize("period", [2, 12, "month", "season"])
+@pytest.mark.parametrize("kind", ["dates", "cftime", "numbers", "nothing"])
+def test_records_without_steps_have_no_seasons_to_compare(period, kind):
+    times = {
+        "dates": {"time": np.empty(0, "datetime64[ns]")},
+        "cftime": {"time": np.empty(0, object)},
+        "numbers": {"time": np.empty(0)},
+        "nothing": {},
+    }[kind]
+    da = xr.DataArray(np.empty((0, 3)), times, ("time", "x"))
+    if kind != "dates" and not isinstance(period, int):
+        with pytest.raises(ValueError, match="'time'"):
+            gt.seasonal_mann_kendall(da, period=period)
+        return
+    result = gt.seasonal_mann_kendall(da, period=period)
+    assert np.isnan(result.p_value).all()
+    assert not result.n_valid.any()
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["eager", "lazy"])
+def test_columns_that_do_not_conduct_have_no_solution_and_no_warning(lazy):
+    k = xr.DataArray([[1.0, 0.0, np.nan, np.inf]] * 5, {"z": np.linspace(0, 1, 5)}, ("z", "x"))
+    out = gt.bvp.steady_diffusion(k.chunk(x=1) if lazy else k, dim="z", left={"u": 0.0}, right={"u": 1.0}).compute()
+    np.testing.assert_allclose(out.u[:, 0], np.linspace(0, 1, 5), atol=1e-14)
+    assert out.status[0] == 0
+    assert (out.status[1:3] != 0).all()
+
+
+@pytest.mark.parametrize("band", [np.array(3), 3.0, "2Y", [1], np.ones((3, 2)), None, len])
+def test_a_band_has_two_ends(band):
+    for name in ("period", "frequency"):
+        with pytest.raises(ValueError, match=r"(period|frequency)="):
+            gt.band_power(FIELD, window=8, **{name: band})
+
+
+@pytest.mark.parametrize("lag", [len, "a", 2.5, [1], np.array([1, 2]), -1, None])
+def test_a_lag_is_a_number_of_steps(lag):
+    for method in ("hamed_rao", "block_bootstrap"):
+        if lag is None:
+            gt.mann_kendall(FIELD, method=method, lag=lag, resamples=20)
+            continue
+        with pytest.raises(ValueError, match="lag="):
+            gt.mann_kendall(FIELD, method=method, lag=lag, resamples=20)

@@ -1,12 +1,14 @@
 """Steady diffusion, one column per cell."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from gridtrend.bvp.conditions import Condition, Coupled, Value
 from gridtrend.bvp.linear import solve_linear
+from gridtrend.grid.apply import map_cells
 
 
 def steady_diffusion(
@@ -92,7 +94,8 @@ def steady_diffusion(
             raise TypeError(f"{name} holds {value.dtype}, and numbers are needed. Convert it with .astype(float).")
         if not isinstance(value, xr.DataArray) and (np.ndim(value) or np.asarray(value).dtype.kind not in "biufc"):
             raise TypeError(f"{name} is {type(value).__name__}; a number or an xarray.DataArray is expected.")
-    A: dict[tuple[str, str], Value] = {("u", "flux"): -1.0 / k.astype(np.result_type(k.dtype, float))}
+    (resistance,) = map_cells(_resistance, [k], [[]], [[]], [np.result_type(k.dtype, float)], {})
+    A: dict[tuple[str, str], Value] = {("u", "flux"): resistance}
     if isinstance(decay, xr.DataArray) or decay != 0.0:
         A["flux", "u"] = -1.0 * decay
     return solve_linear(
@@ -106,3 +109,9 @@ def steady_diffusion(
         breaks=breaks,
         missing=missing,
     )
+
+
+def _resistance(k: Any) -> Any:
+    """-1 / k. Where k is zero or missing, the cell has no solution, which its status says: no warning is needed."""
+    with np.errstate(all="ignore"):
+        return -1.0 / k.astype(np.result_type(k.dtype, float))

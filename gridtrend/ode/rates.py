@@ -94,7 +94,8 @@ def convergence_rate(
     1.01
     """
     resolutions = _checked(resolutions)
-    methods = [method] if isinstance(method, str) else list(method)
+    several = isinstance(method, Sequence | np.ndarray) and not isinstance(method, str)
+    methods: list[Any] = list(method) if several else [method]
     for one in methods:
         check_method(one)
         if one == "linear":
@@ -112,7 +113,7 @@ def convergence_rate(
         .pipe(_fitted, METHODS[one].order)
         for one in methods
     ]
-    if isinstance(method, str):
+    if not several:
         return found[0].assign_attrs(method=method)
     return xr.concat(found, "scheme", coords="minimal", compat="override", join="override").assign_coords(
         method=methods

@@ -7,6 +7,7 @@ import xarray as xr
 
 from gridtrend.grid.apply import map_cells, package_version
 from gridtrend.grid.checks import is_number
+from gridtrend.grid.timeunits import unit_named
 from gridtrend.ode.functions import make_system
 from gridtrend.ode.inputs import check_events, check_names, initial_state, name_of, variables
 from gridtrend.ode.kernels.methods import METHODS
@@ -149,7 +150,7 @@ def integrate(
     watched, levels = check_events(events, tuple(states), {*constants, *series, "status", "n_steps"})
     step, max_step = _check_steps(method, step, max_step, bool(watched))
     _check_positive(rtol=rtol, atol=atol, max_steps=max_steps)
-    clock = make_clock(series, per)
+    clock = make_clock(series, unit_named(per))
     schedule = make_schedule(clock, t, save_at, step, interpolation)
     names = [*levels, "status", "n_steps"] + ([name_of(y0)] if isinstance(y0, xr.DataArray) else [])
     names += [name for name in states if name not in names or not isinstance(y0, xr.DataArray)]

@@ -245,7 +245,7 @@ def _limits(setup: Setup, period: Any, frequency: Any) -> tuple[float, float]:
     if (period is None) == (frequency is None):
         raise ValueError("say which band: period=('2Y', '7Y'), or frequency=(lowest, highest); one of the two.")
     name, band = ("period", period) if frequency is None else ("frequency", frequency)
-    if not isinstance(band, (tuple, list, np.ndarray)) or len(band) != 2:
+    if not isinstance(band, (tuple, list, np.ndarray)) or np.shape(band)[:1] != (2,):
         raise ValueError(f"{name}={band!r} is not a band; give its two ends, such as period=('2Y', '7Y').")
     if frequency is not None:
         ends = [_frequency(end) for end in band]

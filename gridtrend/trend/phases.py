@@ -196,7 +196,7 @@ def calendar_months(da: xr.DataArray, dim: str) -> np.ndarray | None:
 def _monthly(da: xr.DataArray, dim: str, months: np.ndarray) -> bool:
     """Whether no two values share a month, and all stand in the same part of theirs."""
     day = da[dim].dt.day.values
-    return np.unique(months).size == months.size and day.max() - day.min() <= 3
+    return months.size > 0 and np.unique(months).size == months.size and day.max() - day.min() <= 3
 
 
 def _common_step(differences: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from gridtrend.grid.checks import (
     check_min_valid,
     check_seed,
     choose,
+    is_number,
     is_whole,
 )
 from gridtrend.grid.dialect import given
@@ -278,7 +279,7 @@ def _check_method(
         )
     used: dict[str, str | int] = {"compatible_with": compat} if compat else {}
     if method in LAGGED:
-        used["lag"] = "default" if lag is None else lag if isinstance(lag, str) else int(lag)
+        used["lag"] = "default" if lag is None else int(lag) if is_number(lag) else lag
     if method == "block_bootstrap":
         used |= {"resamples": int(resamples), "seed": int(seed)}
     return used

@@ -132,7 +132,7 @@ def hamed_rao(record: Record) -> xr.Dataset:
 
 def yue_wang(record: Record) -> xr.Dataset:
     """Variance by Yue & Wang 2004."""
-    if record.lag == "all" and not record.compat:
+    if isinstance(record.lag, str) and record.lag == "all" and not record.compat:
         warn_caller(
             f"{given('lag', 'all')} sums the autocorrelations of every lag, which is no consistent estimate: the sum comes to "
             "nearly -1/2 for any series, so that persistence is not corrected for. Leave lag out (first lag), or use "
@@ -219,7 +219,7 @@ def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
 
 def _lags(record: Record, default: int, least: int = 1) -> int:
     """The number of lags to look at."""
-    if record.lag == "all" or (record.lag is None and record.compat):
+    if (isinstance(record.lag, str) and record.lag == "all") or (record.lag is None and record.compat):
         return ALL
     if record.lag is None:
         return default
