@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 import gridtrend as gt
+from gridtrend import public
 from gridtrend.trend.field_tests import OUTPUTS
 
 README = Path(__file__).parents[1] / "README.md"
 # Functions that read and write files, or compile, have no papers and no outputs to describe.
-FUNCTIONS = [
-    name
-    for name in gt.__all__
-    if inspect.isfunction(getattr(gt, name))
-    and not getattr(gt, name).__module__.startswith(("gridtrend.io", "gridtrend.ahead"))
-]
+FUNCTIONS = public.methods()
 SECTIONS = ["Parameters", "Returns", "Raises", "Notes", "References", "Examples"]
 
 functions = pytest.mark.parametrize("name", FUNCTIONS)
