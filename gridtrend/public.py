@@ -9,7 +9,7 @@ from typing import Any
 
 # Each name as users write it after `gridtrend.`, and the module that defines it. Names without a dot are functions of
 # `gridtrend` itself, and of the room that defines them: `gridtrend.welch` is `gridtrend.spectral.welch`.
-# After a change, `python .ci/stubs.py` writes the stubs that type checkers and editors read.
+# After a change, `python .ci/derive.py` writes the stubs for type checkers, and docs/functions.md.
 PUBLIC = {
     # Trends
     "buishand": "trend.change_points",

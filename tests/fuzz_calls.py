@@ -1,6 +1,7 @@
 """Calls of every public function made at random: mostly sound, with a few odd arguments.
 
-`DRAWN` has an entry for each public name. A new function has one there, and its options in `fuzz_options`.
+`DRAWN` has an entry for each public name. A new function that takes more than one record has one there; options of
+new names stand in `fuzz_options`.
 """
 
 import inspect
@@ -15,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
+from gridtrend import public as public_names
 from tests.fuzz_inputs import array, chance, chunked, companion, listed, pick
 from tests.fuzz_options import NONSENSE, POOLS, options_of
 
@@ -359,7 +361,8 @@ def estimators(rng, name, function, odd):
 
 
 DRAWN: dict[str, Callable[..., Call]] = {
-    **dict.fromkeys(("mann_kendall", "theil_sen", "siegel_slope", "linear_trend", "pettitt", "snht", "buishand", "seasonal_mann_kendall"), one_array),
+    # Functions of one record, and those of which nothing else is said below.
+    **dict.fromkeys(public_names.members("trend"), one_array),
     **dict.fromkeys(("kendall_tau", "partial_mann_kendall"), two_arrays),
     **dict.fromkeys(("regional_mann_kendall", "multivariate_mann_kendall"), sites),
     "field_significance": p_values,

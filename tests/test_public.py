@@ -54,9 +54,13 @@ def test_functions_of_a_record_are_methods(kind):
     assert not {"open_grid", "write", "precompile"} & set(public.methods())
 
 
-def test_stubs_are_those_of_the_list():
-    for path, text in runpy.run_path(str(ROOT / ".ci/stubs.py"))["stubs"]().items():
-        assert (ROOT / path).read_text(encoding="utf-8") == text, "run `python .ci/stubs.py`"
+def test_stubs_and_the_page_of_functions_are_those_of_the_list():
+    pytest.importorskip("matplotlib")
+    derived = runpy.run_path(str(ROOT / ".ci/derive.py"))["derived"]()
+    assert len(derived) == 3
+    for path, text in derived.items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, "run `python .ci/derive.py`"
+    assert all(f"| `{name}` | " in derived["docs/functions.md"] for name in public.PUBLIC)
 
 
 @pytest.mark.parametrize("room", ["gridtrend", "gridtrend/trend"])

@@ -1,4 +1,4 @@
-# Written by .ci/stubs.py from gridtrend/public.py: change that list, and run it again.
+# Written by .ci/derive.py from gridtrend/public.py: change that list, and run it again.
 
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
