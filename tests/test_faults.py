@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -232,6 +231,8 @@ def test_a_file_that_is_lost_in_the_middle_is_named(record, tmp_path, damage, me
 
 def test_a_disk_that_is_full_is_one_line_and_no_store(record, tmp_path):
     def limited():
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
     process = start(record[0], tmp_path / "out.zarr", "--chunks", "lat=24", preexec_fn=limited)
