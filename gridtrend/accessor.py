@@ -1,17 +1,16 @@
-"""`.gridtrend` on DataArrays and Datasets: every public function as a method, one line each.
+"""`.gridtrend` on DataArrays and Datasets: every public function of a record as a method.
 
 `gridtrend.attach` registers both classes.
 """
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import xarray as xr
 
-from gridtrend import trend
+from gridtrend import public, trend
 from gridtrend.grid.names import with_prefix
 from gridtrend.trend.variables import numeric_variables
 
@@ -26,14 +25,14 @@ def _method(function: Callable[..., Any]) -> Any:
     return method
 
 
-class _Later:
-    """A function of a sibling that is imported when it is first named, as a method."""
+class _Public:
+    """A public function as a method, imported when it is first used."""
 
-    def __init__(self, sibling: str, name: str):
-        self._sibling, self._name = sibling, name
+    def __init__(self, name: str):
+        self._name = name
 
     def __get__(self, accessor: Any, owner: type) -> Any:
-        function = getattr(importlib.import_module(f"gridtrend.{self._sibling}"), self._name)
+        function = public.load(self._name)
         return function if accessor is None else _method(function).__get__(accessor, owner)
 
 
@@ -47,29 +46,6 @@ class _Methods:
         calls = "\n".join(f"    {data}.gridtrend.{name}(...)" for name in names)
         return f"gridtrend, on this {type(self._data).__name__}:\n{calls}\nEach has a docstring: help(gridtrend.mann_kendall)."
 
-    mann_kendall = _method(trend.mann_kendall)
-    theil_sen = _method(trend.theil_sen)
-    siegel_slope = _method(trend.siegel_slope)
-    kendall_tau = _method(trend.kendall_tau)
-    linear_trend = _method(trend.linear_trend)
-    pettitt = _method(trend.pettitt)
-    snht = _method(trend.snht)
-    buishand = _method(trend.buishand)
-    field_significance = _method(trend.field_significance)
-    seasonal_mann_kendall = _method(trend.seasonal_mann_kendall)
-    regional_mann_kendall = _method(trend.regional_mann_kendall)
-    multivariate_mann_kendall = _method(trend.multivariate_mann_kendall)
-    partial_mann_kendall = _method(trend.partial_mann_kendall)
-    sliding_fft = _Later("spectral", "sliding_fft")
-    inverse_sliding_fft = _Later("spectral", "inverse_sliding_fft")
-    spectrogram = _Later("spectral", "spectrogram")
-    welch = _Later("spectral", "welch")
-    cross_spectrum = _Later("spectral", "cross_spectrum")
-    coherence = _Later("spectral", "coherence")
-    band_power = _Later("spectral", "band_power")
-    harmonic = _Later("spectral", "harmonic")
-    red_noise = _Later("spectral", "red_noise")
-
     def integrate(self: Any, rhs: Any, t: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.ode.integrate(rhs, ds, t, ...)`: these are the states that it starts from."""
         from gridtrend.ode import integrate
@@ -77,11 +53,15 @@ class _Methods:
         return integrate(rhs, self._data, t, **options)
 
 
+for _name in public.methods():
+    setattr(_Methods, _name, _Public(_name))
+
+
 class DataArrayAccessor(_Methods):
     """`da.gridtrend.<function>(...)` is `gridtrend.<function>(da, ...)`."""
 
-    fit_per_cell = _Later("neural", "fit_per_cell")
-    predict_per_cell = _Later("neural", "predict_per_cell")
+    fit_per_cell = _Public("neural.fit_per_cell")
+    predict_per_cell = _Public("neural.predict_per_cell")
 
     def __init__(self, da: xr.DataArray):
         self._da = self._data = da

@@ -16,15 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gridtrend import public
 from gridtrend.engine import cache, kept, trusted
 from gridtrend.engine.reach import reached
 from gridtrend.grid.checks import is_whole
 
 __all__ = ["precompile"]
 
-# Where public functions stand; those of the first are functions of `gridtrend` itself.
-_ROOMS = ("trend", "spectral", "bvp", "neural")
-_FACE = ("trend", "spectral")
 # What the command line computes.
 _COMMAND_LINE = ("mann_kendall", "seasonal_mann_kendall", "red_noise")
 
@@ -136,13 +134,8 @@ def named(functions: Sequence[str], *, everything: bool = False) -> list[Any]:
 @functools.cache
 def _known() -> dict[str, list[Any]]:
     """Public functions that have kernels, and these."""
-    known = {}
-    for room in _ROOMS:
-        module = importlib.import_module(f"gridtrend.{room}")
-        for name in module.__all__:
-            if kernels := _kernels_of(getattr(module, name)):
-                known[name if room in _FACE else f"{room}.{name}"] = kernels
-    return known
+    kernels = {name: _kernels_of(public.load(name)) for name in public.compiled()}
+    return {name: found for name, found in kernels.items() if found}
 
 
 def _kernels_of(function: Any) -> list[Any]:

@@ -20,6 +20,8 @@ EXACT = frozenset({"s", "var_s", "n_valid", "trend", "change"})
 LEVELS = frozenset({"intercept", "mean_before", "mean_after"})
 RATES = frozenset({"slope", "slope_lower", "slope_upper", "stderr"})
 RTOL = 1e-12
+# Outputs that rise and fall with the data.
+SIGNED = frozenset({"tau", "rho", "s", "z", "trend", "slope", "slope_lower", "slope_upper"})
 
 
 def no_others(da, dim):
@@ -87,6 +89,10 @@ class Case:
     magnified: Callable[[dict[str, float]], float] = lambda answer: 1.0
     # Outputs, where they are not those of the kernel.
     names: tuple[str, ...] = ()
+    # Outputs whose sign changes where time runs backwards.
+    signed: frozenset[str] = SIGNED
+    # Values of each option other than the default one, tried one by one and compared with the reference.
+    tried: dict[str, list[Any]] = field(default_factory=dict)
 
     def __str__(self):
         return self.name
@@ -126,6 +132,16 @@ CASES = [
         reference.mann_kendall,
         mann_kendall.mann_kendall_slope,
         units=LINE_UNITS,
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "p_value": ["exact", "auto"],
+            "continuity": [False],
+            "tau": ["a"],
+            "intercept": ["joint"],
+            "ci": ["rounded"],
+            "min_valid": [1, 9],
+        },
     ),
     Case(
         "mann_kendall_without_slope",
@@ -133,14 +149,28 @@ CASES = [
         reference.mann_kendall,
         mann_kendall.mann_kendall,
         options={"slope": False},
+        tried={"alpha": [0.3], "tau": ["a"], "min_valid": [1, 9]},
     ),
-    Case("theil_sen", gt.theil_sen, reference.theil_sen, slopes.theil_sen, units=LINE_UNITS),
+    Case(
+        "theil_sen",
+        gt.theil_sen,
+        reference.theil_sen,
+        slopes.theil_sen,
+        units=LINE_UNITS,
+        tried={
+            "alpha": [0.01, 0.3],
+            "intercept": ["joint"],
+            "ci": ["rounded"],
+            "min_valid": [1, 9],
+        },
+    ),
     Case(
         "siegel_slope",
         gt.siegel_slope,
         reference.siegel_slope,
         siegel.siegel_slope,
         units={"slope": "K year-1", "intercept": "K"},
+        tried={"intercept": ["conover"], "min_valid": [1, 9]},
     ),
     Case(
         "linear_trend",
@@ -149,6 +179,12 @@ CASES = [
         linear.linear_trend,
         units=LINE_UNITS | {"stderr": "K year-1"},
         magnified=reference_changes.magnified,
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "effective": [None],
+            "min_valid": [1, 9],
+        },
     ),
     *(
         Case(
@@ -161,8 +197,13 @@ CASES = [
             units={"mean_before": "K", "mean_after": "K", "change_time": None},
             reversible=False,
             names=CHANGE_NAMES,
+            tried={"alpha": [0.3], "min_valid": [1, 9]} | tried,
         )
-        for name in ("pettitt", "snht", "buishand")
+        for name, tried in (
+            ("pettitt", {"p_value": ["simulated"]}),
+            ("snht", {"simulations": [500], "seed": [7]}),
+            ("buishand", {"statistic": ["u"], "simulations": [500], "seed": [7]}),
+        )
     ),
     Case(
         "kendall_tau_of_two_fields",
@@ -171,6 +212,12 @@ CASES = [
         kendall.kendall_tau,
         others=another_field,
         timed=False,
+        tried={
+            "variant": ["a", "c"],
+            "p_value": ["asymptotic", "exact"],
+            "alternative": ["increasing", "decreasing"],
+            "min_valid": [9],
+        },
     ),
     Case(
         "kendall_tau_of_field_and_series",
@@ -179,6 +226,7 @@ CASES = [
         kendall.kendall_tau,
         others=one_series,
         timed=False,
+        tried={"variant": ["c"], "p_value": ["asymptotic"]},
     ),
     Case(
         "seasonal_mann_kendall",
@@ -187,6 +235,18 @@ CASES = [
         groups.grouped_test,
         options={"period": 3},
         units=LINE_UNITS,
+        tried={
+            "period": [1, 4],
+            "correlated": [True],
+            "alpha": [0.3],
+            "alternative": ["increasing", "decreasing"],
+            "p_value": ["exact", "auto"],
+            "continuity": [False],
+            "tau": ["a"],
+            "intercept": ["joint"],
+            "ci": ["rounded"],
+            "min_valid": [1, 9],
+        },
     ),
     Case(
         "regional_mann_kendall",
@@ -196,6 +256,7 @@ CASES = [
         options={"over": "site"},
         widen=three_sites,
         units=LINE_UNITS,
+        tried={"correlated": [True], "p_value": ["exact"], "tau": ["a"], "min_valid": [9]},
     ),
     Case(
         "partial_mann_kendall",
@@ -206,6 +267,14 @@ CASES = [
         exact=EXACT - {"s", "var_s"},
         names=("tau", "s", "var_s", "z", "p_value", "rho", "n_valid", "trend", *reference.LINES),
         units=LINE_UNITS,
+        tried={
+            "alpha": [0.3],
+            "alternative": ["increasing", "decreasing"],
+            "tau": ["a"],
+            "intercept": ["joint"],
+            "ci": ["rounded"],
+            "min_valid": [1, 9],
+        },
     ),
 ]
 # Of all variables of a Dataset together.
@@ -238,98 +307,71 @@ def method(name, slow, *further, options=None, **kwargs):
 
 
 CASES += [
-    method("hamed_rao", serial.corrected_variance("hamed_rao"), "variance_factor", "variance_fallback"),
-    method("yue_wang", serial.corrected_variance("yue_wang"), "variance_factor", "variance_fallback"),
-    method("prewhitening", serial.prewhitening("prewhitening"), "r1", reversible=False),
-    method("tfpw", serial.prewhitening("tfpw"), "r1", reversible=False),
-    method("vctfpw", serial.prewhitening("vctfpw"), "r1", reversible=False),
-    method("3pw", serial.prewhitening("3pw"), "r1", reversible=False),
     method(
-        "block_bootstrap", serial.block_bootstrap, "variance_factor", "block_length",
-        options={"resamples": 40}, long=False, reversible=False,
+        "hamed_rao",
+        serial.corrected_variance("hamed_rao"),
+        "variance_factor",
+        "variance_fallback",
+        tried={"lag": [1, 3, "all"], "alternative": ["increasing"], "continuity": [False]},
+    ),
+    method(
+        "yue_wang",
+        serial.corrected_variance("yue_wang"),
+        "variance_factor",
+        "variance_fallback",
+        tried={"lag": [3], "alpha": [0.3], "alternative": ["decreasing"]},
+    ),
+    method(
+        "prewhitening",
+        serial.prewhitening("prewhitening"),
+        "r1",
+        reversible=False,
+        tried={
+            "p_value": ["exact"],
+            "tau": ["a"],
+            "alternative": ["increasing"],
+            "min_valid": [1, 9],
+        },
+    ),
+    method("tfpw", serial.prewhitening("tfpw"), "r1", reversible=False, tried={"alpha": [0.3], "continuity": [False]}),
+    method(
+        "vctfpw",
+        serial.prewhitening("vctfpw"),
+        "r1",
+        reversible=False,
+        tried={"intercept": ["joint"], "ci": ["rounded"], "alpha": [0.3]},
+    ),
+    method(
+        "3pw", serial.prewhitening("3pw"), "r1", reversible=False, tried={"alternative": ["decreasing"], "alpha": [0.3]}
+    ),
+    method(
+        "block_bootstrap",
+        serial.block_bootstrap,
+        "variance_factor",
+        "block_length",
+        options={"resamples": 40},
+        long=False,
+        reversible=False,
+        tried={"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"]},
     ),
     # The exponent is the place of a flat maximum; the variance interpolates a table to 0.2 %.
-    method("ltp", serial.scaling, "variance_factor", "hurst", rtol=0.005, long=False),
-]  # fmt: skip
-
-# Values of each option other than the default one, tried one by one and compared with the reference.
-OPTIONS = {
-    "mann_kendall": {
-        "alpha": [0.01, 0.3],
-        "alternative": ["increasing", "decreasing"],
-        "p_value": ["exact", "auto"],
-        "continuity": [False],
-        "tau": ["a"],
-        "intercept": ["joint"],
-        "ci": ["rounded"],
-        "min_valid": [1, 9],
-    },
-    "mann_kendall_without_slope": {"alpha": [0.3], "tau": ["a"], "min_valid": [1, 9]},
-    "theil_sen": {
-        "alpha": [0.01, 0.3],
-        "intercept": ["joint"],
-        "ci": ["rounded"],
-        "min_valid": [1, 9],
-    },
-    "siegel_slope": {"intercept": ["conover"], "min_valid": [1, 9]},
-    "linear_trend": {
-        "alpha": [0.01, 0.3],
-        "alternative": ["increasing", "decreasing"],
-        "effective": [None],
-        "min_valid": [1, 9],
-    },
-    "pettitt": {"alpha": [0.3], "p_value": ["simulated"], "min_valid": [1, 9]},
-    "snht": {"alpha": [0.3], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
-    "buishand": {"alpha": [0.3], "statistic": ["u"], "simulations": [500], "seed": [7], "min_valid": [1, 9]},
-    "kendall_tau_of_two_fields": {
-        "variant": ["a", "c"],
-        "p_value": ["asymptotic", "exact"],
-        "alternative": ["increasing", "decreasing"],
-        "min_valid": [9],
-    },
-    "kendall_tau_of_field_and_series": {"variant": ["c"], "p_value": ["asymptotic"]},
-    "mann_kendall_hamed_rao": {"lag": [1, 3, "all"], "alternative": ["increasing"], "continuity": [False]},
-    "mann_kendall_yue_wang": {"lag": [3], "alpha": [0.3], "alternative": ["decreasing"]},
-    "mann_kendall_prewhitening": {
-        "p_value": ["exact"],
-        "tau": ["a"],
-        "alternative": ["increasing"],
-        "min_valid": [1, 9],
-    },
-    "mann_kendall_tfpw": {"alpha": [0.3], "continuity": [False]},
-    "mann_kendall_vctfpw": {"intercept": ["joint"], "ci": ["rounded"], "alpha": [0.3]},
-    "mann_kendall_3pw": {"alternative": ["decreasing"], "alpha": [0.3]},
-    "mann_kendall_block_bootstrap": {"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"]},
-    "mann_kendall_ltp": {"alternative": ["increasing"], "continuity": [False]},
-    "seasonal_mann_kendall": {
-        "period": [1, 4],
-        "correlated": [True],
-        "alpha": [0.3],
-        "alternative": ["increasing", "decreasing"],
-        "p_value": ["exact", "auto"],
-        "continuity": [False],
-        "tau": ["a"],
-        "intercept": ["joint"],
-        "ci": ["rounded"],
-        "min_valid": [1, 9],
-    },
-    "regional_mann_kendall": {"correlated": [True], "p_value": ["exact"], "tau": ["a"], "min_valid": [9]},
-    "partial_mann_kendall": {
-        "alpha": [0.3],
-        "alternative": ["increasing", "decreasing"],
-        "tau": ["a"],
-        "intercept": ["joint"],
-        "ci": ["rounded"],
-        "min_valid": [1, 9],
-    },
-}
+    method(
+        "ltp",
+        serial.scaling,
+        "variance_factor",
+        "hurst",
+        rtol=0.005,
+        long=False,
+        tried={"alternative": ["increasing"], "continuity": [False]},
+    ),
+]
 
 
 def with_options():
     """Each row of the table, and each again for each value of each of its options."""
     for case in CASES:
         yield case
-        for option, values in OPTIONS[case.name].items():
+        for option, values in case.tried.items():
             for value in values:
                 options = case.options | {option: value}
                 yield replace(case, name=f"{case.name}-{option}={value}", options=options)

@@ -1,6 +1,7 @@
 """Calls of every public function made at random: mostly sound, with a few odd arguments.
 
-`DRAWN` has an entry for each public name. A new function has one there, and its options in `fuzz_options`.
+`DRAWN` has an entry for each public name. A new function that takes more than one record has one there; options of
+new names stand in `fuzz_options`.
 """
 
 import inspect
@@ -15,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
+from gridtrend import public as public_names
 from tests.fuzz_inputs import array, chance, chunked, companion, listed, pick
 from tests.fuzz_options import NONSENSE, POOLS, options_of
 
@@ -132,7 +134,7 @@ def dataset(rng, odd):
 
 def p_values(rng, name, function, odd):
     options = options_of(rng, function, name, odd)
-    if options.get("method") == "maxt":
+    if str(options.get("method")) == "maxt":
         return Call(name, function, (array(rng, odd=odd),), options | {"dim": "time"}, "time")
     da = array(rng, dim=None, odd=odd, extra=["lat"])
     with np.errstate(all="ignore"):
@@ -264,7 +266,7 @@ def states(rng, name, function, odd):
         return Call(name, function, (_energy, run), options, "t")
     if name == "convergence_rate":
         options |= {"resolutions": pick(rng, ((4, 8), (4, 8, 16), (8,), (), (8, 4), None)), "method": "rk4"}
-    elif "method" in options and options["method"] == "rk4" and not chance(rng, odd):
+    elif "method" in options and str(options["method"]) == "rk4" and not chance(rng, odd):
         options["step"] = pick(rng, (0.1, 0.25))
     if options.get("method") in (None, "dopri5") and not chance(rng, odd):
         options.pop("step", None)
@@ -359,7 +361,8 @@ def estimators(rng, name, function, odd):
 
 
 DRAWN: dict[str, Callable[..., Call]] = {
-    **dict.fromkeys(("mann_kendall", "theil_sen", "siegel_slope", "linear_trend", "pettitt", "snht", "buishand", "seasonal_mann_kendall"), one_array),
+    # Functions of one record, and those of which nothing else is said below.
+    **dict.fromkeys(public_names.members("trend"), one_array),
     **dict.fromkeys(("kendall_tau", "partial_mann_kendall"), two_arrays),
     **dict.fromkeys(("regional_mann_kendall", "multivariate_mann_kendall"), sites),
     "field_significance": p_values,

@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -524,6 +523,8 @@ def test_an_interruption_that_a_library_swallows_ends_the_run_all_the_same(recor
 @pytest.mark.skipif(os.name != "posix", reason="resource limits of POSIX")
 @pytest.mark.parametrize(("limit", "when"), [(100_000, "before"), (1_200_000, "during")])
 def test_a_full_disk_is_one_line_and_no_file(tmp_path, make_grid, limit, when):
+    import resource
+
     path = save(make_grid((12, 150, 300)), tmp_path / "in.nc")
     process = start(
         "trend",

@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -85,7 +84,7 @@ def same(target, expected):
     return True
 
 
-def kill_client(record, folder, regions):
+def kill_client(record, folder, regions, rng=None):
     """Kill a run when so many regions are done, and let another one go on."""
     target = folder / "out.zarr"
     process = start(record[0], target, *TILES)
@@ -102,14 +101,14 @@ def kill_client(record, folder, regions):
     assert os.listdir(folder) == ["out.zarr"]
 
 
-def kill_worker(record, folder, regions):
+def kill_worker(record, folder, regions, rng):
     """Kill one of two workers when so many regions are done."""
     target = folder / "out.zarr"
     process = start(record[0], target, *TILES, "--workers", 2, "-q")
     wait_for(process, target, regions)
     workers = [pid for pid in descendants(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     if workers:
-        os.kill(random.choice(workers), signal.SIGKILL)
+        os.kill(rng.choice(workers), signal.SIGKILL)
     said = process.communicate(timeout=300)[1]
     assert (process.returncode, said) == (0, "")
     assert same(target, record[1])
@@ -117,7 +116,7 @@ def kill_worker(record, folder, regions):
 
 
 def test_a_killed_run_is_resumed_to_the_same_result(record, tmp_path):
-    kill_client(record, tmp_path, random.randrange(1, REGIONS))
+    kill_client(record, tmp_path, random.Random(1).randrange(1, REGIONS))
 
 
 def test_a_run_killed_in_its_last_region_is_resumed_to_the_same_result(record, tmp_path):
@@ -125,15 +124,16 @@ def test_a_run_killed_in_its_last_region_is_resumed_to_the_same_result(record, t
 
 
 def test_a_killed_worker_costs_its_tasks_only(record, tmp_path):
-    kill_worker(record, tmp_path, random.randrange(1, REGIONS // 2))
+    rng = random.Random(21)
+    kill_worker(record, tmp_path, rng.randrange(1, REGIONS // 2), rng)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", range(20))
 @pytest.mark.parametrize("kill", [kill_client, kill_worker])
 def test_kills_at_random_moments_change_no_result(record, tmp_path, kill, trial):
-    random.seed(trial)
-    kill(record, tmp_path, random.randrange(REGIONS + 1))
+    rng = random.Random(trial)
+    kill(record, tmp_path, rng.randrange(REGIONS + 1), rng)
 
 
 @pytest.mark.slow
@@ -231,6 +231,8 @@ def test_a_file_that_is_lost_in_the_middle_is_named(record, tmp_path, damage, me
 
 def test_a_disk_that_is_full_is_one_line_and_no_store(record, tmp_path):
     def limited():
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
     process = start(record[0], tmp_path / "out.zarr", "--chunks", "lat=24", preexec_fn=limited)

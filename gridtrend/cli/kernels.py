@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gridtrend import public
 from gridtrend.cli.terminal import Progress, notes, say
 from gridtrend.cli.values import Count
 
@@ -13,8 +14,13 @@ if TYPE_CHECKING:
     from gridtrend.engine.kept import Folder
 
 
+def _completed(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Names of functions for a shell that completes them."""
+    return [name for name in public.compiled() if name.startswith(incomplete)]
+
+
 @click.command()
-@click.argument("functions", nargs=-1, metavar="[FUNCTION]...")
+@click.argument("functions", nargs=-1, metavar="[FUNCTION]...", shell_complete=_completed)
 @click.option("--all", "everything", is_flag=True, help="The kernels of all functions.")
 @click.option(
     "--processes", type=Count(1), metavar="N", help="How many compile, each in about 0.5 GB.  [default: one a core]"

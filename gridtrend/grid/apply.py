@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend import __version__
 from gridtrend.engine.output import Output
 from gridtrend.engine.wide import counted, is_wide
 from gridtrend.grid.cf import data_name, output_attrs
@@ -305,7 +306,4 @@ def _call(*blocks: Any, function: Any) -> Any:
 
 def package_version() -> str:
     """The version that results are made by."""
-    # Not at the top: the package's face imports this module before it knows its version.
-    from gridtrend import __version__
-
     return __version__

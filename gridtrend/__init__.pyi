@@ -1,0 +1,69 @@
+# Written by .ci/derive.py from gridtrend/public.py: change that list, and run it again.
+
+from gridtrend import accessor as accessor
+from gridtrend import bvp as bvp
+from gridtrend import neural as neural
+from gridtrend import ode as ode
+from gridtrend import spectral as spectral
+from gridtrend import trend as trend
+from gridtrend.ahead import precompile as precompile
+from gridtrend.io import open_grid as open_grid
+from gridtrend.io import write as write
+from gridtrend.spectral import band_power as band_power
+from gridtrend.spectral import coherence as coherence
+from gridtrend.spectral import cross_spectrum as cross_spectrum
+from gridtrend.spectral import harmonic as harmonic
+from gridtrend.spectral import inverse_sliding_fft as inverse_sliding_fft
+from gridtrend.spectral import red_noise as red_noise
+from gridtrend.spectral import sliding_fft as sliding_fft
+from gridtrend.spectral import spectrogram as spectrogram
+from gridtrend.spectral import welch as welch
+from gridtrend.trend.change_points import buishand as buishand
+from gridtrend.trend.change_points import pettitt as pettitt
+from gridtrend.trend.change_points import snht as snht
+from gridtrend.trend.correlation import kendall_tau as kendall_tau
+from gridtrend.trend.field_tests import field_significance as field_significance
+from gridtrend.trend.linear import linear_trend as linear_trend
+from gridtrend.trend.multivariate import multivariate_mann_kendall as multivariate_mann_kendall
+from gridtrend.trend.partial import partial_mann_kendall as partial_mann_kendall
+from gridtrend.trend.rank_tests import mann_kendall as mann_kendall
+from gridtrend.trend.regional import regional_mann_kendall as regional_mann_kendall
+from gridtrend.trend.seasonal import seasonal_mann_kendall as seasonal_mann_kendall
+from gridtrend.trend.slopes import siegel_slope as siegel_slope
+from gridtrend.trend.slopes import theil_sen as theil_sen
+
+__version__: str
+__all__ = [
+    "__version__",
+    "accessor",
+    "band_power",
+    "buishand",
+    "bvp",
+    "coherence",
+    "cross_spectrum",
+    "field_significance",
+    "harmonic",
+    "inverse_sliding_fft",
+    "kendall_tau",
+    "linear_trend",
+    "mann_kendall",
+    "multivariate_mann_kendall",
+    "neural",
+    "ode",
+    "open_grid",
+    "partial_mann_kendall",
+    "pettitt",
+    "precompile",
+    "red_noise",
+    "regional_mann_kendall",
+    "seasonal_mann_kendall",
+    "siegel_slope",
+    "sliding_fft",
+    "snht",
+    "spectral",
+    "spectrogram",
+    "theil_sen",
+    "trend",
+    "welch",
+    "write",
+]
