@@ -16,17 +16,14 @@ if TYPE_CHECKING:
     from gridtrend import accessor, bvp, neural, ode, spectral, trend
     from gridtrend.ahead import precompile
     from gridtrend.io import open_grid, write
-    from gridtrend.spectral import (
-        band_power,
-        coherence,
-        cross_spectrum,
-        harmonic,
-        inverse_sliding_fft,
-        red_noise,
-        sliding_fft,
-        spectrogram,
-        welch,
-    )
+    from gridtrend.spectral.band_power import band_power
+    from gridtrend.spectral.cross_spectrum import coherence, cross_spectrum
+    from gridtrend.spectral.harmonic import harmonic
+    from gridtrend.spectral.inverse_sliding_fft import inverse_sliding_fft
+    from gridtrend.spectral.red_noise import red_noise
+    from gridtrend.spectral.sliding_fft import sliding_fft
+    from gridtrend.spectral.spectrogram import spectrogram
+    from gridtrend.spectral.welch import welch
     from gridtrend.trend import (
         buishand,
         field_significance,

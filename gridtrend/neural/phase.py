@@ -1,4 +1,4 @@
-"""Where in a cycle of so many steps a record stands: counted from the first step of the training."""
+"""Position of a record in a cycle, counted in steps from the first step of the training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def steps_from_origin(da: xr.DataArray, dim: str, attrs: Mapping[str, Any]) -> i
     Raises
     ------
     ValueError
-        If the coordinate does not tell.
+        If the coordinate does not determine it.
     """
     if "origin" not in attrs:
         raise ValueError(
