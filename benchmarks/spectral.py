@@ -1,5 +1,6 @@
 """Sliding transforms and mean spectra beside scipy, xrft and ducc0 as careful users write them."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -230,7 +231,8 @@ def memory(quick: bool, laps: int) -> Table:
 
 def crossover(quick: bool, laps: int) -> Table:
     """Few frequencies summed directly, or all by a transform and then a band of them."""
-    from gridtrend.spectral import band_power
+    # The package has the function under the name of its file.
+    module = importlib.import_module("gridtrend.spectral.band_power")
 
     da = field(quick, rows=8)
     rows: list[Sequence[Any]] = []
@@ -238,11 +240,11 @@ def crossover(quick: bool, laps: int) -> Table:
         options = {"window": WINDOW, "hop": HOP, "frequency": (10 / WINDOW, (9.5 + bins) / WINDOW)}
 
         def band(limit: int, options: dict[str, Any] = options) -> Any:
-            band_power.DIRECT, kept = limit, band_power.DIRECT
+            module.DIRECT, kept = limit, module.DIRECT
             try:
                 return gt.band_power(da, **options)
             finally:
-                band_power.DIRECT = kept
+                module.DIRECT = kept
 
         gap = difference(band(100), band(0))
         if not gap < CLOSE:
@@ -251,7 +253,7 @@ def crossover(quick: bool, laps: int) -> Table:
         rows.append((bins, direct, transformed, direct / transformed))
     columns = {"frequencies": whole, "directly": seconds, "by a transform": seconds, "directly takes": times}
     notes = [
-        f"band_power on {' x '.join(map(str, da.shape))}; the library sums up to {band_power.DIRECT} frequencies directly"
+        f"band_power on {' x '.join(map(str, da.shape))}; the library sums up to {module.DIRECT} frequencies directly"
     ]
     return Table("few frequencies", columns, rows, notes)
 

@@ -60,7 +60,7 @@ def ends(
         stranger = ""
         if strangers:
             stranger = (
-                f" {strangers[0]!r} stands in conditions alone, and in no equation (A, q): correct the name, or give it an "
+                f" {strangers[0]!r} occurs only in conditions, and in no equation (A, q): correct the name, or give it an "
                 f'equation, such as q={{"{strangers[0]}": 0.0}} for a constant.'
             )
         raise ValueError(

@@ -57,7 +57,7 @@ _NO_NUMBER = (
 
 
 class Dual(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array and its derivatives; None stands for a derivative of zero.
+    """An array and its derivatives; None is a derivative of zero.
 
     Examples
     --------
@@ -109,7 +109,7 @@ class Dual(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, place: Any) -> Any:
         raise TypeError(
-            f"f asks for the values [{place!r}] of a state; an equation holds at each node by itself, between the states "
+            f"f asks for the values [{place!r}] of a state; an equation holds at each single node, between the states "
             "and coefficients there."
         )
 

@@ -51,7 +51,7 @@ def solve_linear(
     order : {2, 4, 6}
         Order of accuracy, which takes as many nodes (between breaks). Higher orders need smooth coefficients.
     breaks : sequence of float, optional
-        Nodes at which coefficients jump: no quadrature reaches across. A break may stand twice in the mesh, with the
+        Nodes at which coefficients jump: no quadrature reaches across. A break may occur twice in the mesh, with the
         coefficients of either side; states are continuous there.
     missing : {"propagate", "trim"}
         What a missing (NaN or infinite) coefficient does: make its whole cell missing, or, at one or both ends, end the
@@ -167,7 +167,7 @@ def state_names(
 
 
 class Slots:
-    """Collects the arrays of a problem; what is a plain number stays one."""
+    """Collects the arrays of a problem; plain numbers become constants."""
 
     def __init__(self, dim: str):
         self.dim = dim
@@ -175,7 +175,7 @@ class Slots:
         self.is_complex = False
 
     def of(self, value: Any, name: str, *, with_nodes: bool = True) -> Slot:
-        """The place of one coefficient."""
+        """The slot of one coefficient."""
         if not isinstance(value, xr.DataArray):
             if np.ndim(value) or np.asarray(value).dtype.kind not in "biufc":
                 raise TypeError(
@@ -201,7 +201,7 @@ class Slots:
         return Slot(len(self.arrays) - 1, has_nodes=self.dim in value.dims)
 
     def of_conditions(self, conditions: Ends) -> tuple[tuple[tuple[Slot, ...], ...], tuple[Slot, ...]]:
-        """The places of coefficients and values of all conditions, those at the left first."""
+        """The slots of coefficients and values of all conditions, those at the left first."""
         states = (*conditions.states, *conditions.carriers)
         rows, values = [], []
         for end, group in (("left", conditions.left), ("right", conditions.right)):

@@ -24,15 +24,15 @@ def steady_diffusion(
 ) -> xr.Dataset:
     """Solve (k u')' + source = decay u in every cell: conduction, diffusion, moisture at rest.
 
-    In flux form, u' = -flux / k and flux' = source - decay u: fluxes are states of their own, continuous where k jumps, and
-    what flows out of an interval is what flows in and what arises there, as its quadrature has it.
+    In flux form, u' = -flux / k and flux' = source - decay u: fluxes are separate states, continuous where k jumps, and
+    each interval conserves the flux: outflow equals inflow plus the source in the interval, by its quadrature.
 
     Parameters
     ----------
     k : DataArray, shape (..., dim)
         Conductivity or diffusivity at the nodes; not zero.
     source : DataArray or number
-        What arises in a unit of length, such as W m-3.
+        Source per unit of length, such as W m-3.
     dim : str
         The dimension to solve along. It must lie in one dask chunk.
     left, right, coupled
@@ -72,7 +72,7 @@ def steady_diffusion(
 
     Examples
     --------
-    Two layers, of conductivity 1 and 3, carry the same flux; the node between them stands twice:
+    Two layers, of conductivity 1 and 3, carry the same flux; the node between them occurs twice:
 
     >>> import xarray as xr
     >>> import gridtrend as gt

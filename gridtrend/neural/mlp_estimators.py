@@ -240,9 +240,7 @@ class MLPClassifier(_MLP):
         self.classes_, indices = read_labels(y, len(x))
         if len(self.classes_) < 2:
             column = f" A column counts as labels, as y.ravel(), of shape ({len(x)},), does." if np.ndim(y) == 2 else ""
-            raise ValueError(
-                f"y has the single class {self.classes_.tolist()}; there is nothing to tell apart.{column}"
-            )
+            raise ValueError(f"y has the single class {self.classes_.tolist()}; two or more are needed.{column}")
         one_hot = np.eye(len(self.classes_), dtype=np.int8)
         if validation is not None:
             validation = check_pair("validation", validation, "X, y")

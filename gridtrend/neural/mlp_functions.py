@@ -188,7 +188,7 @@ def fit_mlp(
     epochs : int
         Passes over the samples ("lbfgs": iterations at most).
     batch : int, optional
-        Samples a step, in an order that is drawn anew for each epoch. None (which "lbfgs" needs) takes all at once.
+        Samples in each step, in a new random order for each epoch. None (which "lbfgs" needs) takes all at once.
     optimizer : {"adam", "sgd", "lbfgs"}
     learning_rate, momentum, decay : float
         Length of steps, momentum of "sgd", and the share of the learning rate that is left at the end.

@@ -227,7 +227,7 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
     missing = {"model", "lags", "horizon", "harmonics", "period", "hidden", "activation"} - set(model.attrs)
     if missing or not {"weights", "offset", "scale"} <= set(model.data_vars):
         raise ValueError(
-            f"model was not made by fit_per_cell: it has the variables {list(model.data_vars)} and lacks the attributes "
+            f"model was not made by fit_per_cell: it has the variables {list(model.data_vars)} without the attributes "
             f"{sorted(missing)}. Make it with gridtrend.neural.fit_per_cell(da, ...)."
         )
     da = with_dates(da, dim, strict=False)

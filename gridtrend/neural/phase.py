@@ -50,7 +50,7 @@ def steps_from_origin(da: xr.DataArray, dim: str, attrs: Mapping[str, Any]) -> i
     if _is_dates(coordinate) != isinstance(attrs["origin"], str):
         kind = "dates" if _is_dates(coordinate) else "numbers"
         raise ValueError(
-            f"coordinate {dim!r} holds {kind}, and the training began at {_said(attrs)}: where these data stand in the cycle "
+            f"coordinate {dim!r} holds {kind}, and the training began at {_said(attrs)}: the position of these data in the cycle "
             "cannot be known. Give both the same kind of coordinate."
         )
     number = _steps(coordinate, attrs)

@@ -207,7 +207,7 @@ def fit_rnn(
     epochs : int
         Passes over the samples.
     batch : int, optional
-        Samples a step, in an order that is drawn anew for each epoch. None takes all at once.
+        Samples in each step, in a new random order for each epoch. None takes all at once.
     optimizer : {"adam", "sgd", "lbfgs"}
     learning_rate, momentum, decay : float
         Length of steps, momentum of "sgd", and the share of the learning rate that is left at the end.

@@ -23,7 +23,7 @@ from gridtrend.engine.jit import inlined
 
 
 class Dual(types.Type):
-    """The numba type of a float64 with its derivative in one direction; a plain number stands for a constant."""
+    """The numba type of a float64 with its derivative in one direction; a plain number is a constant."""
 
     def __init__(self):
         super().__init__(name="Dual")
@@ -271,7 +271,7 @@ def power(a, b):
 
 
 def clip(a, a_min, a_max):
-    """The nearest number to `a` between two bounds; NaN if it is."""
+    """The nearest number to `a` between two bounds; NaN if `a` is."""
 
 
 def heaviside(x, at_zero):

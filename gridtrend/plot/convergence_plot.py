@@ -28,7 +28,7 @@ def convergence_plot(
     path : path, optional
         Also write the picture there.
     ax : matplotlib Axes, optional
-        Draw there; by default a figure of its own is made.
+        Axes to draw in; by default those of a new figure.
     dpi : float
         Resolution of the figure and the file.
 

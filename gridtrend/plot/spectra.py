@@ -152,7 +152,7 @@ def spectrogram_plot(
     title : str, optional
         Heading; by default the name of the data, "" for none.
     ax : matplotlib Axes, optional
-        Draw there. By default a figure of its own is made.
+        Axes to draw in; by default those of a new figure.
     cmap : str
         Colour map.
     dpi : float
@@ -229,7 +229,7 @@ def band_power_map(
 
     Parameters
     ----------
-    power : DataArray, shape (time, lat, lon) or any two dimensions beside that of the windows
+    power : DataArray, shape (time, lat, lon) or any two dimensions in addition to that of the windows
         What `band_power` returned, in memory, lazy or read back from a file.
     path, title, ax, cmap, dpi
         As in `spectrogram_plot`.
@@ -269,7 +269,7 @@ def band_power_map(
     field = power.mean(windows, keep_attrs=True).squeeze(drop=True).compute()
     if field.ndim != 2:
         raise ValueError(
-            f"a map has two dimensions, and beside the windows there are {field.dims}: select from the others."
+            f"a map has two dimensions, and in addition to the windows there are {field.dims}: select from the others."
         )
     if not field.notnull().any():
         raise ValueError("there is nothing to draw: all windows are missing.")

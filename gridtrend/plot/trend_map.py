@@ -80,8 +80,8 @@ def trend_map(
     that there is more. Slopes of exactly zero are white. A slope per year is shown per decade if
     the record covers ten years or its length is unknown. Cells are drawn as areas, so that a global
     grid closes without a seam. Coastlines are drawn if cartopy and its natural-earth files are on
-    this machine; nothing is downloaded. A 2-D latitude and longitude places each cell by itself, on
-    tripolar grids too; cells without a place are left out. A grid of one hemisphere that runs over
+    this machine; nothing is downloaded. With 2-D latitude and longitude each cell is drawn at its own position, also
+    on tripolar grids; cells without a position are left out. A grid of one hemisphere that runs over
     its pole is drawn on its own axes.
 
     Examples

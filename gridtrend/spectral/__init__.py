@@ -1,6 +1,6 @@
 """Spectra: which periods a series contains, how strong they are, and how that changes through time.
 
-Each public function has the file of its name (`coherence` stands beside `cross_spectrum`). `analysis` checks the options that
+Each public function has the file of its name (`coherence` is in that of `cross_spectrum`). `analysis` checks the options that
 they share; `window_spectra` computes the windows of a block of cells, with Fourier transforms from a library (`fft`).
 """
 

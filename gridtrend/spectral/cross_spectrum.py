@@ -114,7 +114,7 @@ def coherence(
     -------
     DataArray, shape (..., frequency, ...)
         `coherence`, float64, between 0 and 1; missing in cells with fewer than two windows, where it would be 1
-        whatever the data. The coordinate `n_segments` and attributes as of `welch`. Lazy if an input is.
+        for any data. The coordinate `n_segments` and attributes as of `welch`. Lazy if an input is.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def coherence(
         shorter = max(size // 8, 1)
         raise ValueError(
             f"the record of {size} samples holds one window (window={analysis.recipe.length}, hop={analysis.recipe.hop} "
-            "samples), and the coherence of one window is 1 whatever the data. Take shorter windows that overlap, such "
+            "samples), and the coherence of one window is 1 for any data. Take shorter windows that overlap, such "
             f"as window={2 * shorter}, hop={shorter}."
         )
     found, totals = mean_sums(analysis)

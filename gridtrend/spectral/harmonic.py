@@ -132,7 +132,7 @@ def _fit_of_wave(analysis: Analysis, period: float) -> np.ndarray:
     basis = np.stack(columns, axis=1)
     if recipe.length < basis.shape[1]:
         raise ValueError(
-            f"a window of {recipe.length} samples cannot tell {basis.shape[1]} unknowns (cosine, sine, trend) apart; "
+            f"a window of {recipe.length} samples does not determine {basis.shape[1]} unknowns (cosine, sine, trend); "
             "take a longer window, or detrend=None."
         )
     root = np.sqrt(np.abs(analysis.weights))

@@ -57,7 +57,7 @@ def inverse_sliding_fft(spectrum: xr.DataArray, dim: str = "time", *, taper: Tap
     TypeError
         If `spectrum` is not a DataArray.
     ValueError
-        If the attributes do not tell how it was made, if windows or frequencies were left out, if a trend was taken
+        If its attributes are missing, if windows or frequencies were left out, if a trend was taken
         out, or if window, hop and taper lose some samples, so that there is no inverse.
 
     See Also
@@ -142,7 +142,7 @@ def _attributes(spectrum: Any, dim: str) -> dict[str, Any]:
     if lacking or not {dim, "frequency"} <= set(spectrum.dims) or spectrum.dtype.kind != "c":
         raise ValueError(
             f"this is not what sliding_fft returned: it is {spectrum.dtype} with dimensions {spectrum.dims}"
-            + (f", and lacks the attributes {', '.join(lacking)}" if lacking else "")
+            + (f", without the attributes {', '.join(lacking)}" if lacking else "")
             + ". Keep the attributes (changed.attrs = spectrum.attrs), and name the dimension of the windows: dim=..."
         )
     if spectrum.attrs["detrend"] != "none":
@@ -166,7 +166,7 @@ def _check_invertible(weights: np.ndarray, hop: int, attrs: dict[str, Any]) -> N
         fits = next(each for each in (*halves, 1) if each < hop and not _lost(weights, each))
         raise ValueError(
             f"taper {attrs['taper']!r} with a hop of {hop} samples hides {lost} of every {hop} samples (it is zero "
-            f"there in all windows): there is no inverse. Make the transform with a shorter hop, hop={fits} for one."
+            f"there in all windows): there is no inverse. Make the transform with a shorter hop, such as hop={fits}."
         )
 
 

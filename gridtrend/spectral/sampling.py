@@ -43,7 +43,7 @@ class Sampling:
     step : float
         Time between two of them, in `unit`.
     unit : str
-        A unit of time; "step" where there is no coordinate, "" for one unit of a coordinate that names none.
+        A unit of time; "step" where there is no coordinate, "" for the unit of a coordinate without units.
     per_day, per_year : float
         Samples in a day and in a year of the record's calendar; NaN where that is not known.
     coordinate : DataArray or None
@@ -191,7 +191,7 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         gaps = np.diff(values)
         usual = np.median(gaps)
         place = int(np.argmax(np.abs(gaps - usual)))
-        where = "" if coordinate is None else f", for one after {_written(coordinate.values[place])}"
+        where = "" if coordinate is None else f", for example after {_written(coordinate.values[place])}"
         problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by {_difference(gaps)}{where}. "
             "A spectrum needs equal steps:"
@@ -206,10 +206,10 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         if not gaps.max() > 1.5 * usual:
             raise Refusal(
                 problem,
-                "composites that begin anew each year have none. Interpolate them, "
+                "composites that restart each year have none. Interpolate them, "
                 f"da.interp({dim}=xarray.date_range(...)), or take monthly means, da.resample({dim}='MS').mean(), and say "
                 "sampling='calendar'.",
-                "composites that begin anew each year have none. Take monthly means, for example with `cdo monmean`, and "
+                "composites that restart each year have none. Take monthly means, for example with `cdo monmean`, and "
                 "say --sampling calendar",
             )
         raise Refusal(

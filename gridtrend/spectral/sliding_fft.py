@@ -74,7 +74,7 @@ def sliding_fft(
     DataArray, shape (..., frequency, time, ...)
         `spectrum`, complex128 (complex64 of single-precision data); "frequency" and windows take the place of `dim`.
         Coordinate `frequency` has units such as "day-1"; `dim` is the centre of each window, with the first and last
-        sample as bounds. Attributes tell window, hop, taper, its equivalent noise bandwidth in bins, and all else. Lazy
+        sample as bounds. Attributes are window, hop, taper, its equivalent noise bandwidth in bins, and all other options. Lazy
         if `da` is.
 
     Raises

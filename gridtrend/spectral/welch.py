@@ -56,7 +56,7 @@ def welch(
 
     See Also
     --------
-    red_noise : which peaks stand out from red noise.
+    red_noise : significance of peaks against red noise.
 
     Notes
     -----

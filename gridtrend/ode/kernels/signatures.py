@@ -40,7 +40,7 @@ def of_user(states, parameters, velocities=0, in_place=False, derivative=None):
 
 
 def of_energy(dimensions):
-    """Arrays of float64 with so many dimensions."""
+    """Types of float64 arrays, given their numbers of dimensions."""
     return tuple(types.Array(types.float64, ndim, "C") for ndim in dimensions)
 
 
