@@ -19,7 +19,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 HOUSE = ("gridtrend", "numpy", "numba", "xarray", "dask")
 GROUPS = (
     *("trend", "long", "start", "path", "growth", "scale"),
-    *("family", "calibration", "spectral", "ode", "bvp", "neural"),
+    *("family", "calibration", "spectral", "ode", "bvp", "neural", "ablation"),
 )
 
 

@@ -1,5 +1,6 @@
 """Sliding transforms and mean spectra beside scipy, xrft and ducc0 as careful users write them."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ from benchmarks.harness import Comparison, difference
 from benchmarks.limits import bandwidth
 from benchmarks.tables import Table, megabytes, seconds, times, whole
 from benchmarks.timing import extra_memory, medians
-from gridtrend.spectral import blocks
-from gridtrend.spectral.tiles import Recipe
+from gridtrend.spectral import window_spectra
+from gridtrend.spectral.window_tiles import Recipe
 from gridtrend.spectral.windows import Part, Windows
 
 WINDOW, HOP = 600, 60
@@ -99,7 +100,7 @@ COMPARISONS = [
 def array_level(x: np.ndarray, one_sided: bool) -> np.ndarray:
     windows = Windows(x.size, WINDOW, HOP)
     recipe = Recipe(WINDOW, HOP, None, None, WINDOW, one_sided)
-    return blocks.spectra(x, part=Part(windows, 0, windows.count, 1), recipe=recipe, factor=None)
+    return window_spectra.spectra(x, part=Part(windows, 0, windows.count, 1), recipe=recipe, factor=None)
 
 
 def asked(x: np.ndarray) -> np.ndarray:
@@ -181,7 +182,7 @@ def through_dask(quick: bool, laps: int) -> Table:
         return lambda: gt.welch(chunked, **options).compute(scheduler="synchronous")
 
     ways: dict[str, Callable[[], Any]] = {
-        "block function on the array": lambda: blocks.sums(
+        "block function on the array": lambda: window_spectra.sums(
             moved, part=Part(windows, 0, windows.count, run), recipe=recipe
         ),
         "gridtrend.welch on numpy": lambda: gt.welch(da, **options),
@@ -230,7 +231,8 @@ def memory(quick: bool, laps: int) -> Table:
 
 def crossover(quick: bool, laps: int) -> Table:
     """Few frequencies summed directly, or all by a transform and then a band of them."""
-    from gridtrend.spectral import bands
+    # The package has the function under the name of its file.
+    module = importlib.import_module("gridtrend.spectral.band_power")
 
     da = field(quick, rows=8)
     rows: list[Sequence[Any]] = []
@@ -238,11 +240,11 @@ def crossover(quick: bool, laps: int) -> Table:
         options = {"window": WINDOW, "hop": HOP, "frequency": (10 / WINDOW, (9.5 + bins) / WINDOW)}
 
         def band(limit: int, options: dict[str, Any] = options) -> Any:
-            bands.DIRECT, kept = limit, bands.DIRECT
+            module.DIRECT, kept = limit, module.DIRECT
             try:
                 return gt.band_power(da, **options)
             finally:
-                bands.DIRECT = kept
+                module.DIRECT = kept
 
         gap = difference(band(100), band(0))
         if not gap < CLOSE:
@@ -251,7 +253,7 @@ def crossover(quick: bool, laps: int) -> Table:
         rows.append((bins, direct, transformed, direct / transformed))
     columns = {"frequencies": whole, "directly": seconds, "by a transform": seconds, "directly takes": times}
     notes = [
-        f"band_power on {' x '.join(map(str, da.shape))}; the library sums up to {bands.DIRECT} frequencies directly"
+        f"band_power on {' x '.join(map(str, da.shape))}; the library sums up to {module.DIRECT} frequencies directly"
     ]
     return Table("few frequencies", columns, rows, notes)
 

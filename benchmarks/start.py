@@ -48,7 +48,7 @@ KERNELS = {
     "trend.kernels.change_points.change_point": None,
     "trend.kernels.siegel.siegel_slope": None,
     "spectral.kernels.sliding.sliding_power": None,
-    "bvp.kernels.linear.solve_linear": 29.0,
+    "bvp.kernels.solve_linear.solve_linear": 29.0,
 }
 
 

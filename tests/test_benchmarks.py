@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("trend", "long", "start", "path", "growth", "scale", "family", "neural", "spectral", "bvp", "ode")
+GROUPS = ("trend", "long", "start", "path", "growth", "scale", "family", "neural", "spectral", "bvp", "ode", "ablation")
 # These start many processes, a minute's worth each.
-PROCESSES = ("start", "path", "scale")
+PROCESSES = ("start", "path", "scale", "ablation")
 groups = pytest.mark.parametrize(
     "group", [pytest.param(group, marks=[pytest.mark.slow] * (group in PROCESSES)) for group in GROUPS]
 )
@@ -44,6 +44,7 @@ TABLES = {
     "scale": ["a record through less memory", "time against size", "threads and processes", "planning 100 TB"],
     "growth": ["length of the record", "number of cells", "missing values"],
     "bvp": ["orders and the limit of the machine", "accuracy with coefficients at nodes alone"],
+    "ablation": ["tricks, with and without"],
     "ode": ["accuracy beside time: 20,000 pendulums, T = 10", "distance to the peak rate of arithmetic"],
 }
 

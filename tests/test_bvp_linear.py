@@ -342,7 +342,7 @@ def test_no_cells_are_no_trouble():
 
 
 def test_a_problem_pickles():
-    from gridtrend.bvp.blocks import LinearProblem, Slot
+    from gridtrend.bvp.linear_problem import LinearProblem, Slot
     from gridtrend.bvp.mesh import Mesh
 
     problem = LinearProblem(Mesh(X, ((0, X.size),)), 2, 1, 1, 1, (((0, 0), Slot(0, has_nodes=True)),), (), ((Slot(constant=1.0),),), (Slot(constant=1.0),))  # fmt: skip

@@ -7,7 +7,7 @@ import xarray as xr
 from scipy.integrate import solve_bvp
 
 import gridtrend as gt
-from gridtrend.bvp.duals import Dual, independent
+from gridtrend.bvp.dual_arrays import Dual, independent
 from tests import reference_bvp as reference
 
 THETA = 1.5171645990507543685
@@ -168,4 +168,4 @@ def test_what_f_cannot_be_is_told(f, error, message):
 
 def test_a_dual_without_rule_names_those_that_there_are():
     with pytest.raises(TypeError, match=r"Write f with .*exp.* and where"):
-        np.arcsinh(Dual(np.ones(2), [1.0]))
+        np.logaddexp(Dual(np.ones(2), [1.0]), 0.0)

@@ -122,7 +122,7 @@ def test_a_right_hand_side_that_cannot_be_is_told_with_the_way_out(f, error, mes
 
 
 def test_a_misspelled_state_in_a_condition_is_named():
-    with pytest.raises(ValueError, match=r"'y3' stands in conditions alone, and in no equation"):
+    with pytest.raises(ValueError, match=r"'y3' occurs only in conditions, and in no equation"):
         gt.bvp.solve_linear({("y1", "y2"): ONE, ("y2", "y1"): 1.0}, dim="x", left={"y1": 0.0}, right={"y3": 0.0})
 
 

@@ -140,7 +140,7 @@ def test_one_hot_and_integer_labels_train_the_same_network():
         (np.full((4, 21), 0.3), r"\(4, 21\) and values other than 0 and 1.*hidden layer are no labels"),
         ([[1, 0], [1, 1], [0, 1], [0, 1]], "row 1 of y has 2 ones"),
         ([0.5, 1, 1, 0], "use gridtrend.neural.MLPRegressor"),
-        ([1, 1, 1, 1], "nothing to tell apart"),
+        ([1, 1, 1, 1], "two or more are needed"),
         (np.ones((4, 2, 2)), r"y has shape \(4, 2, 2\)"),
     ],
     ids=["count", "column", "hidden_layer", "two_ones", "continuous", "single", "cube"],

@@ -18,7 +18,7 @@ import scipy
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.ode.surroundings import digest, surroundings
+from gridtrend.ode.free_variables import digest, surroundings
 
 ONE = xr.Dataset({"x": 1.0})
 TWO = xr.Dataset({"x": 1.0, "v": 0.5})

@@ -7,7 +7,7 @@ import pytest
 
 from gridtrend.engine import elementary
 from gridtrend.engine.jit import entry
-from gridtrend.ode.dual import SUBSTITUTES, dual
+from gridtrend.ode.dual_numbers import SUBSTITUTES, dual
 
 # Intervals, and the error that the module promises there.
 PROMISES = {
@@ -78,3 +78,15 @@ def test_derivatives_are_those_of_the_functions():
     for x in (0.3, 0.7, 2.5):
         h = np.longdouble(1e-6)
         assert slope(x) == pytest.approx(float((plain(x + h) - plain(x - h)) / (2 * h)), abs=1e-10)
+
+
+@pytest.mark.parametrize(("a", "b"), [(5.5, 2.0), (-5.5, 2.0), (5.5, -2.0), (0.25, 3.0)])
+def test_fmod_and_its_derivatives(a, b):
+    # The derivatives by hand: fmod(a, b) = a - trunc(a / b) b.
+    fmod, as_in_numpy = SUBSTITUTES[math.fmod], SUBSTITUTES[np.fmod]
+
+    @entry
+    def found(a, b):
+        return fmod(a, b), fmod(dual(a, 1.0), b).slope, as_in_numpy(a, dual(b, 1.0)).slope
+
+    assert found(a, b) == (math.fmod(a, b), 1.0, -math.trunc(a / b))

@@ -93,7 +93,7 @@ def test_rounding_of_stored_times_is_forgiven_and_missing_steps_are_not():
     rounded.time.attrs["units"] = "days"
     assert regular(rounded, "time").samples("window", "1D") == 24
     with pytest.raises(
-        ValueError, match=r"'time' is not sampled regularly.*factor of up to 2, for one after 2001-01-05\. A"
+        ValueError, match=r"'time' is not sampled regularly.*factor of up to 2, for example after 2001-01-05\. A"
     ):
         regular(record(xr.date_range("2001", periods=9, freq="D").delete(5)), "time")
     months = xr.date_range("2001", periods=9, freq="MS").delete(5)

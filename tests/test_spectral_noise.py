@@ -7,7 +7,7 @@ import scipy.signal
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.spectral.background import frequencies_of, red_noise_in_windows
+from gridtrend.spectral.red_noise_windows import frequencies_of, red_noise_in_windows
 
 
 def noise(lag1, steps, cells, seed=0):

@@ -1,4 +1,4 @@
-"""Conditions at the two ends: what users write, as rows of coefficients."""
+"""Conditions at the two ends, converted to rows of coefficients."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Row:
 class Ends:
     """All conditions of a problem.
 
-    A condition that couples the ends, L y(left) + R y(right) = value, is carried from one to the other by a state of its
-    own that does not change: z' = 0, z(left) = L y(left), R y(right) + z(right) = value. What is eliminated is then always a
-    problem with separated conditions, for which elimination with pivoting is stable.
+    A condition that couples the ends, L y(left) + R y(right) = value, gets an additional constant state z that carries it from
+    left to right: z' = 0, z(left) = L y(left), R y(right) + z(right) = value. The problem then has separated conditions only,
+    for which elimination with pivoting is stable.
     """
 
     states: tuple[str, ...]
@@ -60,7 +60,7 @@ def ends(
         stranger = ""
         if strangers:
             stranger = (
-                f" {strangers[0]!r} stands in conditions alone, and in no equation (A, q): correct the name, or give it an "
+                f" {strangers[0]!r} occurs only in conditions, and in no equation (A, q): correct the name, or give it an "
                 f'equation, such as q={{"{strangers[0]}": 0.0}} for a constant.'
             )
         raise ValueError(

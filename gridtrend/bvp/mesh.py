@@ -1,7 +1,7 @@
 """The nodes that a problem is given on, and quadrature through neighbouring nodes.
 
-Nothing is ever evaluated between nodes, and no node is added, moved or dropped: an integral over one interval is that of
-the polynomial through the values at 2, 4, 6 or more neighbouring nodes, with weights that depend on the mesh alone.
+Nothing is evaluated between nodes, and no node is added, moved or dropped. The integral over an interval is that of the
+polynomial through the values at 2, 4, 6 or more neighbouring nodes; its weights depend only on the mesh.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-# Weights magnify rounding and noise of the coefficients by up to the sum of their magnitudes over the interval. Where
-# steps differ by many orders of magnitude that sum explodes, and fewer nodes serve better.
+# Weights magnify rounding and noise of the coefficients by up to the sum of their magnitudes divided by the step. Where steps
+# differ by many orders of magnitude, that sum becomes huge, and a rule with fewer nodes is more accurate.
 MOST_MAGNIFIED = 1e7
-# Gauss's rule with so many points is exact for polynomials through up to 10 nodes.
+# Gauss's rule with 5 points is exact for polynomials through up to 10 nodes.
 _POINTS, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 Rule = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
@@ -28,7 +28,7 @@ class Mesh:
     Parameters
     ----------
     x : ndarray of float64
-        The nodes. A node that stands twice is an interface with coefficients of both sides.
+        The nodes. A node that occurs twice is an interface, with coefficients of both sides.
     pieces : tuple of (start, stop)
         Ranges of nodes; pieces that meet in a single node share it.
     """
@@ -43,7 +43,7 @@ class Mesh:
 
     @cached_property
     def smallest_piece(self) -> int:
-        """Nodes of the piece that has fewest."""
+        """Number of nodes of the smallest piece."""
         return min((b - a for a, b in self.pieces), default=0)
 
     def rule(self, size: int) -> Rule:
@@ -60,7 +60,7 @@ class Mesh:
         for start, stop in self.pieces:
             if stop - start > 1:
                 self._fill(weights, first, start, stop, min(size, stop - start))
-        # A row of weights may be longer than what is left of the mesh: move both.
+        # A row of weights may reach beyond the last node: shift its start and its weights.
         excess = np.maximum(first + size - self.x.size, 0)
         for i in np.flatnonzero(excess):
             weights[i] = np.roll(weights[i], excess[i])
@@ -78,22 +78,22 @@ class Mesh:
             todo, size = todo[~good], size - 1
 
     def next_rule(self, order: int) -> Rule | None:
-        """The rule that tells the error of a solution of some order; None where there are too few nodes for any."""
+        """The rule that estimates the error of a solution of some order; None where there are too few nodes."""
         size = min(order + 2, self.smallest_piece)
         if size <= order:
-            # No higher order can be had: the distance to the next lower one bounds the error from above.
+            # Too few nodes for a higher order: the distance to the next lower order is an upper bound of the error.
             size = order - 2
         return self.rule(size) if size >= 2 else None
 
     def lowered(self, order: int) -> int:
-        """Intervals whose rule has fewer nodes than the order asks for."""
+        """Number of intervals whose rule has fewer nodes than the order needs."""
         weights, _ = self.rule(order)
         step = np.diff(self.x) > 0
         return int(np.sum((weights[step] != 0.0).sum(1) < order)) if order > 2 else 0
 
 
 def _weights(x: Any, intervals: Any, first: Any, size: int) -> Any:
-    """Integrals of Lagrange's polynomials through `size` nodes from `first` on, over intervals: exact but for rounding."""
+    """Integrals over intervals of Lagrange's polynomials through `size` nodes from `first` on, exact except for rounding."""
     nodes = x[first[:, None] + np.arange(size)]
     left, length = x[intervals], x[intervals + 1] - x[intervals]
     points = left[:, None] + 0.5 * (_POINTS + 1.0) * length[:, None]

@@ -6,50 +6,56 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.apply import package_version
-from gridtrend.grid.dialect import quoted
+from gridtrend.bvp.linear_problem import LinearProblem
+from gridtrend.bvp.nonlinear_problem import NonlinearProblem
+from gridtrend.grid.apply import map_cells, package_version
+from gridtrend.grid.checks import check_coordinates
+from gridtrend.grid.names import refuse_taken
 
 ORDERS = (2, 4, 6)
-# Of what stands beside the states.
+# Variables of a result in addition to the states.
 NAMES = ("error_estimate", "residual", "status")
 MEANINGS = "solved long_steps doubtful uncorrected not_converged no_unique_solution missing_coefficients"
 
 
-def dataset(
-    results: Sequence[xr.DataArray],
+def solved(
+    problem: LinearProblem | NonlinearProblem,
     states: Sequence[str],
     arrays: Sequence[xr.DataArray],
     dim: str,
-    accuracy: int,
-    lowered: int,
+    dtype: type,
 ) -> xr.Dataset:
-    """One variable a state, then error, residual and status, with their attributes.
+    """Solve a problem in every cell: one variable for each state, then error, residual and status, with attributes.
 
     Parameters
     ----------
-    results : sequence of DataArray
-        States, error, residual, status.
+    problem : LinearProblem or NonlinearProblem
     states : sequence of str
-        Their names.
+        Names of the states.
     arrays : sequence of DataArray
         The coefficients, whose coordinates the result keeps.
     dim : str
-        The dimension that was solved along.
-    accuracy : int
-        The order of accuracy asked for.
-    lowered : int
-        Intervals with fewer nodes in their quadrature than the order asks for.
+        The dimension of the mesh.
+    dtype : type
+        Of the states.
     """
+    check_coordinates(arrays, "the coefficients", "xarray.align, or da.interp_like")
+    refuse_taken((*states, *NAMES), ["state"], *arrays)
+    if "state" in states:
+        raise ValueError("a state is called 'state', which is a dimension of error_estimate and residual; rename it.")
+    results = map_cells(
+        problem,
+        arrays,
+        [[dim] if dim in array.dims else [] for array in arrays],
+        [*([dim] for _ in states), ["state"], ["state"], []],
+        [*(dtype for _ in states), float, float, np.int8],
+        {"state": len(states)},
+    )
     dims = {dim for values in results for dim in values.dims}
-    taken = next((name for name in (*states, "error_estimate", "residual", "status") if name in dims), None)
-    if taken is not None:
-        raise ValueError(
-            f"a dimension of the coefficients is called {taken!r}, as a result is; rename it: da.rename(...)."
-        )
     coords: dict[Any, Any] = {}
     for array in arrays:
         for name, coord in array.coords.items():
-            # A cell picked from another field has its place as a number; it is not that of all cells.
+            # Skip a scalar coordinate (left by `.isel`) that has the name of a dimension of the result.
             if name not in coords and set(coord.dims) <= dims and (coord.dims or name not in dims):
                 coords[name] = coord.variable
     variables: dict[Any, Any] = {}
@@ -69,6 +75,7 @@ def dataset(
         "flag_meanings": MEANINGS,
     }
     variables |= {"error_estimate": error, "residual": residual, "status": status}
+    accuracy, lowered = problem.order, problem.mesh.lowered(problem.order)
     attrs = {
         "method": "box scheme" if accuracy == 2 else f"box scheme with iterated deferred correction, order {accuracy}",
         "dimension": dim,
@@ -81,19 +88,8 @@ def dataset(
     return xr.Dataset(variables, {**coords, "state": list(states)}, attrs)
 
 
-def check_alike(arrays: Sequence[xr.DataArray]) -> None:
-    """Refuse coefficients whose coordinates differ."""
-    try:
-        xr.align(*arrays, join="exact", copy=False)
-    except ValueError as error:
-        raise ValueError(
-            f"the coefficients do not have the same coordinates ({quoted(error)}). Bring them together first: "
-            "xarray.align, or da.interp_like."
-        ) from None
-
-
 def order_of_dims(arrays: Sequence[xr.DataArray], dims: Sequence[Hashable], dim: str) -> list[Hashable]:
-    """Dimensions of a result in the order of the coefficients: of the one along `dim` that has most, then of the others."""
+    """Dimensions of a result in the order of the coefficient along `dim` that has most of them, then of the others."""
     fullest = max(arrays, key=lambda array: (dim in array.dims) * (array.ndim + 1))
     found = dict.fromkeys([*fullest.dims, *(each for array in arrays for each in array.dims), *dims])
     return [each for each in found if each in dims]

@@ -1,4 +1,4 @@
-"""The right-hand side that a user writes: how it is called, and what is said where it cannot be called so."""
+"""Calls of the user's right-hand side, with error messages in its terms."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.bvp.duals import Array, Dual
+from gridtrend.bvp.dual_arrays import Array, Dual
 
 RightHandSide = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
@@ -54,7 +54,7 @@ def states_of(f: RightHandSide, names: Iterable[str]) -> tuple[str, ...]:
     except TypeError:
         raise TypeError(f"f takes {inspect.signature(f)}, and {_SIGNATURE}.") from None
     except ValueError:
-        # Some builtins tell no signature: the call itself will say what is wrong.
+        # Some builtins have no signature; the call itself will raise the error.
         pass
     y = _Unknown("state")
     with np.errstate(all="ignore"):

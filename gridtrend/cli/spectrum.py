@@ -219,7 +219,7 @@ def analyse(array: "xr.DataArray", dim: str, job: SpectrumJob) -> "xr.Dataset":
 
 def _results(record: Record, job: SpectrumJob, progress: Progress) -> "Iterator[xr.Dataset]":
     from gridtrend import io
-    from gridtrend.spectral.setup import with_bounds
+    from gridtrend.spectral.analysis import with_bounds
 
     for name in record.names:
         array = record.dataset[name]

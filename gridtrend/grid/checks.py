@@ -79,12 +79,18 @@ def check_alike(arrays: Sequence[xr.DataArray], dim: str) -> None:
             f"the arrays have {' and '.join(map(str, sizes))} steps along {dim!r}, and each step of one belongs to one of "
             "the other. Give both a coordinate, and keep the steps they share: x, y = xarray.align(x, y)."
         )
+    check_coordinates(arrays)
+
+
+def check_coordinates(
+    arrays: Sequence[xr.DataArray], what: str = "the two arrays", remedy: str = "x, y = xarray.align(x, y)"
+) -> None:
+    """Refuse arrays that share a dimension and differ in its coordinate; `remedy` is the call that brings them together."""
     try:
         xr.align(*arrays, join="exact", copy=False)
     except ValueError as error:
         raise ValueError(
-            f"the two arrays do not have the same coordinates ({quoted(error)}). Bring them together "
-            "first: x, y = xarray.align(x, y)."
+            f"{what} do not have the same coordinates ({quoted(error)}). Bring them together first: {remedy}."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Where in a cycle of so many steps a record stands: counted from the first step of the training."""
+"""Position of a record in a cycle, counted in steps from the first step of the training."""
 
 import math
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def steps_from_origin(da: xr.DataArray, dim: str, attrs: Mapping[str, Any]) -> i
     Raises
     ------
     ValueError
-        If the coordinate does not tell.
+        If the coordinate does not determine it.
     """
     if "origin" not in attrs:
         raise ValueError(
@@ -51,7 +51,7 @@ def steps_from_origin(da: xr.DataArray, dim: str, attrs: Mapping[str, Any]) -> i
     if _is_dates(coordinate) != isinstance(attrs["origin"], str):
         kind = "dates" if _is_dates(coordinate) else "numbers"
         raise ValueError(
-            f"coordinate {dim!r} holds {kind}, and the training began at {_said(attrs)}: where these data stand in the cycle "
+            f"coordinate {dim!r} holds {kind}, and the training began at {_said(attrs)}: the position of these data in the cycle "
             "cannot be known. Give both the same kind of coordinate."
         )
     number = _steps(coordinate, attrs)

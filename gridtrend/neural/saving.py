@@ -22,9 +22,9 @@ from gridtrend.neural.shapes import check_finite
 
 T = TypeVar("T")
 FORMAT = 1
-# Weights hardly shrink when they are packed: a file that becomes many times as large, beyond some bytes, is none of ours.
+# Weights are hardly compressible: a file larger than FREE bytes that unpacks to more than RATIO times its size is not ours.
 FREE, RATIO = 1 << 24, 50
-# What damaged archives make the standard library raise, beside ordinary errors.
+# Exceptions that the standard library raises for damaged archives, in addition to ordinary ones.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError)
 
 
@@ -36,7 +36,7 @@ def write_model(
     Parameters
     ----------
     path : path
-        Written as it is; no suffix is added.
+        Used without change; no suffix is added.
     kind : str
         Name of the class.
     settings : mapping
@@ -49,7 +49,7 @@ def write_model(
     header = np.array(json.dumps(content, default=lambda value: np.asarray(value).tolist()))
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
     try:
-        # A new file, which others may read if the umask says so; one that is replaced keeps its mode.
+        # The umask decides who may read a new file; a file that is replaced keeps its mode.
         with open(temporary, "xb") as file:
             np.savez_compressed(file, header=header, **arrays)
         with contextlib.suppress(FileNotFoundError):
@@ -62,7 +62,7 @@ def write_model(
 
 
 def _arrays(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an npz file, none of which is unpacked before its size is known to be that of its file's data."""
+    """The arrays of an npz file; nothing is unpacked before its size has been checked."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     with zipfile.ZipFile(file) as archive:
@@ -93,7 +93,7 @@ def _array(content: bytes) -> npt.NDArray[Any]:
 def read_model(
     path: str | os.PathLike[str], kind: str, build: Callable[[dict[str, Any], dict[str, npt.NDArray[Any]]], T]
 ) -> T:
-    """What `build` makes of the settings and arrays of a model of this kind.
+    """The model that `build` makes of the settings and arrays in a file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Shapes of what is handed to a network, checked together: the message names all of them and the one that is wrong."""
+"""Checks of the arrays of a network, all shapes together: the message names all shapes and the wrong one."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 
 
 def as_array(name: str, values: Any) -> npt.NDArray[Any]:
-    """What NumPy makes of values; sparse arrays and ragged lists are refused by name."""
+    """Values as a NumPy array; sparse arrays and ragged lists are refused."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
             f"{name} is sparse ({type(values).__name__}), and a network needs all values: dense data is {name}.toarray()."
@@ -30,7 +30,7 @@ def as_floats(name: str, values: Any) -> Array:
     """Real numbers as a fresh float64 array in C order."""
     array = as_array(name, values)
     if array.dtype.kind == "O" and array.ndim:
-        # Columns of a table that were joined; only numbers may hide there.
+        # An object array, from columns of a table: accepted if it holds only numbers.
         array = _numbers(name, array)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} holds {array.dtype}, and a network needs real numbers.")

@@ -11,12 +11,12 @@ import numpy as np
 
 from gridtrend.grid.checks import check_flag, check_seed, choose
 from gridtrend.neural.kernels.layers import adam_step, momentum_step
-from gridtrend.neural.options import check_number, check_whole
+from gridtrend.neural.option_checks import check_number, check_whole
 from gridtrend.neural.shapes import Array
 
 OPTIMIZERS = ("adam", "sgd", "lbfgs")
-# A training that takes longer than this many seconds shows how far it is.
-PATIENCE_OF_A_READER = 2.0
+# Show progress after this many seconds.
+PROGRESS_AFTER = 2.0
 
 
 class Objective(Protocol):
@@ -101,7 +101,7 @@ class Options:
 
 @dataclass
 class History:
-    """What training went through.
+    """The losses of a training.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class History:
     best_epoch: int = 0
 
 
-# A loss that grows without bounds is told by its value.
+# A loss that overflows is reported by its value, not by NumPy's warning.
 @np.errstate(over="ignore", invalid="ignore")
 def minimise(
     objective: Objective, x: Array, y: Any, options: Options, validation: tuple[Array, Any] | None = None
@@ -162,7 +162,7 @@ def minimise(
 def _epoch(
     objective: Objective, x: Array, y: Any, batch: int | None, order: np.random.Generator, take_step: "_Stepper"
 ) -> float:
-    """One pass over the samples, in an order of its own; returns the mean loss."""
+    """One pass over the samples, in random order; returns the mean loss."""
     n = len(x)
     if batch is None or batch >= n:
         loss = objective(x, y)
@@ -178,7 +178,7 @@ def _epoch(
 
 
 class _Stepper:
-    """Steps of one optimizer, which remember those before."""
+    """The steps of one optimizer, with its state."""
 
     def __init__(self, objective: Objective, options: Options):
         self._parameters, self._gradient = objective.parameters, objective.gradient
@@ -203,7 +203,7 @@ class _Stepper:
 
 
 def _cosine(done: float, decay: float) -> float:
-    """Share of the learning rate that is left when a share of the epochs is done."""
+    """Factor of the learning rate after a share of the epochs."""
     return decay + (1.0 - decay) * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
@@ -230,10 +230,10 @@ def _minimise_lbfgs(objective: Objective, x: Array, y: Any, options: Options) ->
 
 
 def _shown(epochs: int, history: History, progress: bool | None) -> Iterator[int]:
-    """Count epochs; where it takes long and a reader may wait, show how far it is."""
+    """Count epochs; show progress on a terminal if the training takes long."""
     start = shown = time.monotonic()
     wanted = sys.stderr.isatty() if progress is None else progress
-    wait = PATIENCE_OF_A_READER if progress is None else 0.0
+    wait = PROGRESS_AFTER if progress is None else 0.0
     drawn = False
     try:
         for epoch in range(epochs):

@@ -1,7 +1,7 @@
 """Initial value problems, one in every cell of a grid."""
 
-from gridtrend.ode.energy import energy_drift
-from gridtrend.ode.rates import convergence_rate
-from gridtrend.ode.solve import integrate
+from gridtrend.ode.convergence import convergence_rate
+from gridtrend.ode.energy_drift import energy_drift
+from gridtrend.ode.integrate import integrate
 
 __all__ = ["convergence_rate", "energy_drift", "integrate"]

@@ -1,106 +1,25 @@
-"""One right-hand side with one method: a description that travels to workers, and is compiled once in each."""
+"""One right-hand side with one method: a picklable description, compiled once in each process."""
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-import cloudpickle
 import numpy as np
 
 from gridtrend.engine.kernel import cells_first, cells_last, machine_code
 from gridtrend.engine.notice import running
-from gridtrend.ode import userfunction
-from gridtrend.ode.kernels import field as fields
+from gridtrend.ode import user_function
 from gridtrend.ode.kernels import methods
-from gridtrend.ode.kernels.methods import METHODS, Parts
+from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.kernels.signatures import of_loop
-from gridtrend.ode.kernels.tile import MISSING
-from gridtrend.ode.surroundings import digest
+from gridtrend.ode.kernels.tile_cells import MISSING
+from gridtrend.ode.system import System
 
 _LOOPS: dict[tuple[Any, ...], Any] = {}
 _LOCK = threading.RLock()
-# What a loop is compiled from in addition to the user's function, whose digest is part of the loop's name.
-_SOURCES = (methods.__name__, userfunction.__name__)
-
-
-@dataclass(frozen=True)
-class System:
-    """What is integrated.
-
-    Parameters
-    ----------
-    rhs : callable
-        As the user wrote it.
-    states, parameters : tuple of str
-        Names of the elements of `y` and `p`.
-    forcing : int
-        How many of the last parameters change in time.
-    form : {"rate", "in place", "acceleration"}
-        What `rhs` is: `rhs(t, y, p)` that returns the rates of change of all states, the same that writes them to its
-        fourth argument, or one that takes the first half of the states and returns the accelerations.
-    watched : tuple of int
-        The state of each event; the levels that it watches for follow the constant parameters.
-    jacobian : callable, optional
-        The user's `jacobian(t, y, p)`.
-    """
-
-    rhs: Any
-    states: tuple[str, ...]
-    parameters: tuple[str, ...]
-    forcing: int
-    form: str
-    watched: tuple[int, ...] = ()
-    jacobian: Any = None
-    digest: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        parts = [digest(f) for f in (self.rhs, self.jacobian) if f is not None]
-        key = repr((parts, self.states, self.parameters, self.forcing, self.form, self.watched))
-        object.__setattr__(self, "digest", key)
-
-    def check_unchanged(self) -> None:
-        """Refuse to compile other values than those that the system is known by."""
-        if replace(self).digest != self.digest:
-            raise ValueError(
-                "a value that rhs or jacobian uses from outside was changed between the call of integrate and the computation "
-                "of its lazy result. Compute first, or make a copy of what changes."
-            )
-
-    def __reduce__(self) -> Any:
-        functions = cloudpickle.dumps((self.rhs, self.jacobian))
-        rest = ("states", "parameters", "forcing", "form", "watched")
-        return _unpickled, (functions, {name: getattr(self, name) for name in rest})
-
-    @property
-    def positions(self) -> tuple[str, ...]:
-        """The states that `rhs` takes."""
-        return self.states[: len(self.states) // 2] if self.form == "acceleration" else self.states
-
-    def field(self) -> Any:
-        """The right-hand side as a compiled function of t, y and q."""
-        rhs = userfunction.ready(self.rhs)
-        in_place = self.form == "in place"
-        return fields.field(rhs, self.positions, self.parameters, self.forcing, len(self.watched), in_place)
-
-    def parts(self, method: str) -> Parts:
-        """What a method is built from."""
-        field, n, form = self.field(), len(self.states), self.form
-        if form == "acceleration" and not METHODS[method].takes_acceleration:
-            field, form = fields.with_velocities(field, n), "rate"
-        if self.jacobian is None:
-            jacobian = fields.jacobian(field, n)
-        else:
-            given = userfunction.ready(self.jacobian)
-            jacobian = fields.given_jacobian(given, self.states, self.parameters, self.forcing, len(self.watched))
-        constant = len(self.parameters) - self.forcing + len(self.watched)
-        nq = constant + 2 * self.forcing + 1
-        return Parts(form, field, jacobian, fields.time_slope(field, n), n, constant, nq, self.watched)
-
-
-def _unpickled(functions: bytes, rest: dict[str, Any]) -> System:
-    rhs, jacobian = cloudpickle.loads(functions)
-    return System(rhs, jacobian=jacobian, **rest)
+# Modules that a loop is compiled from; the digest of the user's function is part of the loop's name.
+_SOURCES = (methods.__name__, user_function.__name__)
 
 
 @dataclass(frozen=True)
@@ -111,7 +30,7 @@ class Problem:
     ----------
     system : System
     method : str
-        One of `METHODS`.
+        A key of `METHODS`.
     stops : ndarray of float64
         Times that steps must not cross: start, end, times to save, and times of the forcing in between.
     knot : ndarray of int64
@@ -161,13 +80,13 @@ class Problem:
         )
         dtype = _floating(blocks[:n])
         constant = blocks[: len(blocks) - n_forcing]
-        y0 = _stacked(constant[:n], shape)
-        p = _stacked(constant[n:], shape)
+        y0 = stacked(constant[:n], shape)
+        p = stacked(constant[n:], shape)
         forcing = _series(blocks[len(constant) :], shape)
         with np.errstate(invalid="ignore", over="ignore"):
             valid = np.isfinite(y0).all(axis=0) & np.isfinite(p).all(axis=0)
             for series in forcing:
-                # One value that is missing makes the sum missing.
+                # One missing value makes the sum missing.
                 valid &= np.isfinite(series.sum(axis=0))
         moments = int(self.moments.max()) + 1
         out = np.full((n, moments, valid.size), np.nan, dtype)
@@ -175,7 +94,7 @@ class Problem:
         n_steps = np.zeros(valid.size, np.int32)
         crossed = np.full((len(self.system.watched), valid.size), np.nan)
         for place, level, time in zip(self.system.watched, p[p.shape[0] - len(crossed) :], crossed, strict=True):
-            # What starts on its level has reached it.
+            # A state that starts on its level has reached it.
             time[valid & (y0[place] == level)] = self.stops[0]
         cells = np.flatnonzero(valid)
         if cells.size:
@@ -202,7 +121,7 @@ class Problem:
                 self.system.check_unchanged()
                 loop = METHODS[self.method].build(self.system.parts(self.method))
                 name = f"ode.{self.method}.{sha256(repr(key).encode()).hexdigest()[:24]}"
-                with running("gridtrend.ode.solve.integrate"):
+                with running("gridtrend.ode.integrate.integrate"):
                     _LOOPS[key] = machine_code(loop, of_loop(arguments), name, *_SOURCES)
         return _LOOPS[key]
 
@@ -221,7 +140,7 @@ def _series(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
     return tuple(cells_last(block, 1, shape, _floating(blocks)) for block in blocks)
 
 
-def _stacked(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def stacked(blocks: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Blocks of cells as the rows of one array."""
     rows = np.empty((len(blocks), int(np.prod(shape))))
     for row, block in zip(rows, blocks, strict=True):

@@ -1,4 +1,4 @@
-"""When things happen: start and end, times to save, times of the forcing, and fixed steps between them."""
+"""The times of a run: start and end, times to save, times of the forcing, and fixed steps between them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ INTERPOLATIONS = ("previous", "linear")
 
 @dataclass(frozen=True)
 class Clock:
-    """How times that users write become numbers, and back.
+    """Conversion between the user's times and numbers.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Clock:
     coordinate : DataArray or None
         The forcing's times, where there is forcing.
     knots : ndarray of float64
-        The same as numbers: in units of `per` since the first, or as they are.
+        The same times as numbers: in units of `per` since the first, or unchanged if they are numbers.
     order : ndarray of int or None
-        What sorts them.
+        Positions that sort them.
     unit : str
-        The unit of time of the right-hand side, as far as it is known.
+        The unit of time of the right-hand side; "" where it is not known.
     """
 
     dim: str
@@ -76,7 +76,7 @@ class Clock:
         return self._cftime_numbers(values)
 
     def labels(self, numbers: Any) -> Any:
-        """Numbers as the times that users see: dates where forcing has them."""
+        """Numbers as times of the result: dates where the forcing has dates."""
         if self.coordinate is None:
             return numbers
         attrs = self.coordinate.attrs
@@ -84,7 +84,7 @@ class Clock:
             return xr.Variable(self.dim, numbers, attrs)
         values = self.coordinate.values if self.order is None else self.coordinate.values[self.order]
         first, span = values[0], values[-1] - values[0]
-        # Times that the forcing has are given back as they were.
+        # Times that occur in the forcing are returned exactly, without rounding.
         place = np.minimum(np.searchsorted(self.knots, numbers), self.knots.size - 1)
         known = np.isclose(self.knots[place], numbers, rtol=1e-14, atol=0)
         scaled = [
@@ -94,7 +94,7 @@ class Clock:
         return xr.Variable(self.dim, np.array(scaled, dtype=values.dtype), attrs)
 
     def unit_attrs(self) -> dict[str, str]:
-        """Attributes of times that stay numbers."""
+        """Attributes of times that remain numbers in the result."""
         if self.dates and self.coordinate is not None:
             first = self.coordinate.values.min()
             calendar = getattr(first, "calendar", "proleptic_gregorian")
@@ -150,7 +150,7 @@ def make_clock(forcing: dict[str, xr.DataArray], per: str) -> Clock:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stops, and what belongs to each segment between them; as in `Problem`, with the times to save as users see them."""
+    """Stops and the data of each segment between them, as in `Problem`, and the times to save."""
 
     stops: Any
     knot: Any
@@ -174,7 +174,7 @@ def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interp
     knot = np.maximum(np.searchsorted(knots, stops[:-1], side="right") - 1, 0)
     if interpolation == "linear" and knots.size:
         knot = np.minimum(knot, knots.size - 2)
-    # A step a rounding error longer than a segment is that segment.
+    # A step that is longer than a segment by a rounding error takes one step.
     counts = np.ceil(np.diff(stops) / (step or np.inf) * (1 - 1e-9)).clip(1)
     knot, moments, counts = (np.asarray(array, np.int64) for array in (knot, moments, counts))
     return Schedule(stops, knot, moments, counts, knots, first_knot, saved)
@@ -201,12 +201,12 @@ def _span(clock: Clock, t: Any) -> tuple[float, float]:
     return float(start), float(end)
 
 
-# Times this near to each other, relative to the longer of start and end, differ by rounding: 3 * 0.1 and 0.3.
+# Times that differ by less than this, relative to the larger of start and end, differ by rounding, as 3 * 0.1 and 0.3 do.
 _SAME = 1e-13
 
 
 def _moments(saved: Any, start: float, end: float) -> Any:
-    """Times to save, checked; those that a rounding error puts before the start or beyond the end are moved there."""
+    """Times to save, checked; those outside of start and end by a rounding error are moved to them."""
     if saved.ndim != 1:
         raise ValueError(f"save_at has {saved.ndim} dimensions; give a list of times.")
     if saved.size == 0:
@@ -229,16 +229,16 @@ def _moments(saved: Any, start: float, end: float) -> Any:
 
 
 def _shown(time: Any) -> str:
-    """A time with all of its digits."""
+    """A time with all its digits."""
     return repr(float(time)).removesuffix(".0")
 
 
 def _needed_knots(clock: Clock, start: float, end: float, interpolation: str) -> tuple[Any, int]:
-    """The times of the forcing that a run uses, and the place of the first of them."""
+    """The times of the forcing that a run uses, and the index of the first."""
     knots = clock.knots
     if not knots.size:
         return knots, 0
-    # Forcing that holds until its next time holds after its last for as long as it did before.
+    # With "previous", the last value is valid for one more interval of the last length.
     reach = knots[-1] if interpolation == "linear" or knots.size == 1 else 2 * knots[-1] - knots[-2]
     if start < knots[0] or end > reach * (1 + 1e-12 * np.sign(reach)):
         raise ValueError(

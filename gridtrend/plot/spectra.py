@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.plot.cells import draw_cells
-from gridtrend.plot.frame import MISSING, finish, head, new_axes, save
-from gridtrend.plot.grids import coordinates, place
-from gridtrend.plot.words import plain, typographic
+from gridtrend.plot.axes import MISSING, finish, head, new_axes, save
+from gridtrend.plot.cell_outlines import draw_cells
+from gridtrend.plot.labels import plain, typographic
+from gridtrend.plot.map_grid import coordinates, place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def spectrum_plot(
 
 
 def _mean_of_cells(spectra: xr.Dataset, kept: list[Any]) -> tuple[xr.Dataset, str]:
-    """The mean over cells that have a spectrum, weighted by area if there is a latitude; and what it is the mean of."""
+    """The mean over cells that have a spectrum, weighted by area if there is a latitude; and the words for it in the title."""
     cells = [name for name in spectra["power"].dims if name not in kept]
     count = int(spectra["power"].notnull().any(kept).sum())
     if count <= 1:
@@ -116,12 +116,12 @@ def _mean_of_cells(spectra: xr.Dataset, kept: list[Any]) -> tuple[xr.Dataset, st
 
 
 def _title(ax: Axes, text: str) -> None:
-    """A heading in as many lines as it needs."""
+    """Set the heading, wrapped to the width of the axes."""
     ax.set_title(textwrap.fill(plain(text), 64), loc="left", fontsize=11, fontweight="bold", parse_math=False)
 
 
 def _inverse(values: Any) -> Any:
-    """Frequencies as periods, and back; matplotlib asks for 0 too."""
+    """Convert frequencies to periods and back; matplotlib also passes 0."""
     with np.errstate(divide="ignore"):
         return 1.0 / np.asarray(values, float)
 
@@ -150,9 +150,9 @@ def spectrogram_plot(
     path : path, optional
         Also write the picture there; the suffix says the format.
     title : str, optional
-        Heading; by default what the data say of themselves, "" for none.
+        Heading; by default the name of the data, "" for none.
     ax : matplotlib Axes, optional
-        Draw there. By default a figure of its own is made.
+        Axes to draw in; by default those of a new figure.
     cmap : str
         Colour map.
     dpi : float
@@ -229,7 +229,7 @@ def band_power_map(
 
     Parameters
     ----------
-    power : DataArray, shape (time, lat, lon) or any two dimensions beside that of the windows
+    power : DataArray, shape (time, lat, lon) or any two dimensions in addition to that of the windows
         What `band_power` returned, in memory, lazy or read back from a file.
     path, title, ax, cmap, dpi
         As in `spectrogram_plot`.
@@ -269,7 +269,7 @@ def band_power_map(
     field = power.mean(windows, keep_attrs=True).squeeze(drop=True).compute()
     if field.ndim != 2:
         raise ValueError(
-            f"a map has two dimensions, and beside the windows there are {field.dims}: select from the others."
+            f"a map has two dimensions, and in addition to the windows there are {field.dims}: select from the others."
         )
     if not field.notnull().any():
         raise ValueError("there is nothing to draw: all windows are missing.")
@@ -300,7 +300,7 @@ def band_power_map(
 
 
 def _window_dim(power: xr.DataArray) -> Any:
-    """The dimension of the windows, which is beside the frequency."""
+    """The dimension of the windows: the one in addition to the frequency."""
     others = [name for name in power.dims if name != "frequency"]
     if "frequency" in power.dims and others:
         start = power.coords.get("window_start")

@@ -1,7 +1,7 @@
 """Fourier transforms of many windows at once, from ducc0 where it is installed (extra `fast`), or from scipy.
 
-ducc0 transforms as many rows at a time as a register holds, and what is left one by one, with other roundings. Here it
-only gets whole multiples of `ROWS`, so that a window's transform does not depend on how many others go with it.
+ducc0 transforms several rows at a time in SIMD registers and the remaining rows one by one, with different rounding. Here it
+always gets a multiple of `ROWS` rows, so that the transform of a window does not depend on the number of others.
 """
 
 import functools
@@ -35,7 +35,7 @@ def transform(one_sided: bool) -> Transform:
 
 
 def inverse(spectra: np.ndarray, size: int, one_sided: bool) -> np.ndarray:
-    """Windows of `size` samples that have these transforms along their last axis."""
+    """Windows of `size` samples, from their transforms along the last axis."""
     import scipy.fft
 
     if one_sided:

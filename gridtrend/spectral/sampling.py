@@ -1,6 +1,6 @@
-"""A regular time axis: how often a record is sampled, in what unit, and when its n-th sample was taken.
+"""A regular time axis: its step, its unit, and the time of its n-th sample.
 
-What depends on frequencies needs equal steps. Months are not: they count as equal on request, `sampling="calendar"`.
+Frequencies need equal steps. Months differ in length; they count as equal with `sampling="calendar"`.
 """
 
 import re
@@ -22,12 +22,12 @@ from gridtrend.grid.timeunits import DAYS, YEARS, unit_named
 Duration = int | str | np.timedelta64 | timedelta
 
 SAMPLINGS = ("regular", "calendar")
-# Times that were stored as floating numbers come back a little off.
+# Relative tolerance of steps: times that were stored as floating point numbers have rounding errors.
 _TOLERANCE = 1e-3
-# As pandas and ISO 8601 write them; what the units are called in full is known to `unit_named`.
+# Abbreviations of units in pandas and ISO 8601; `unit_named` knows their full names.
 _LETTERS = {"Y": "year", "YR": "year", "A": "year", "M": "month", "W": "week", "D": "day", "H": "hour", "S": "second"}
 _LETTERS |= {"MIN": "minute", "SEC": "second", "HR": "hour"}
-# Frequencies of pandas: at the start or the end of each.
+# Frequencies of pandas: start or end of a month or year.
 _LETTERS |= {"MS": "month", "ME": "month", "YS": "year", "YE": "year", "AS": "year"}
 
 
@@ -43,7 +43,7 @@ class Sampling:
     step : float
         Time between two of them, in `unit`.
     unit : str
-        A unit of time; "step" where there is no coordinate, "" for one unit of a coordinate that names none.
+        A unit of time; "step" where there is no coordinate, "" for the unit of a coordinate without units.
     per_day, per_year : float
         Samples in a day and in a year of the record's calendar; NaN where that is not known.
     coordinate : DataArray or None
@@ -101,13 +101,13 @@ class Sampling:
         return samples
 
     def times(self, positions: np.ndarray) -> np.ndarray | None:
-        """When samples were taken, at positions that may lie between samples or beyond the record; None: unknown."""
+        """Times at positions, which may lie between samples or beyond the record; None if unknown."""
         if self.coordinate is None:
             return positions if self.unit == "step" else None
         values = self.coordinate.values
         whole = np.clip(np.floor(positions).astype(int), 0, self.size - 1)
         rest = positions - whole
-        # Between two samples their own distance counts (months differ); beyond the record, that of its last two.
+        # Between two samples use their distance (months differ); beyond the record, that of its last two samples.
         before = np.minimum(whole, self.size - 2)
         gap = values[before + 1] - values[before]
         if values.dtype.kind in "iuf":
@@ -120,7 +120,7 @@ class Sampling:
 
 
 def regular(da: xr.DataArray, dim: str, *, sampling: str = "regular", per: str | None = None) -> Sampling:
-    """The sampling of `dim`, refused where it is not regular.
+    """The sampling of `dim`; refused if it is not regular.
 
     Parameters
     ----------
@@ -180,19 +180,19 @@ def _readable_unit(days: float) -> str:
 
 
 def _written(value: Any) -> str:
-    """A time as short as it can be written: dates at midnight without the time of day."""
+    """A time in its shortest form: dates at midnight without the time of day."""
     return np.datetime_as_string(value, unit="auto") if isinstance(value, np.datetime64) else str(value)
 
 
 def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
-    """The step of values of `days` each, which all are equal."""
+    """The common step of values in units of `days` days; refused if steps differ."""
     step = (values[-1] - values[0]) / (values.size - 1)
     off = np.abs(values - values[0] - step * np.arange(values.size))
     if off.max() > _TOLERANCE * step:
         gaps = np.diff(values)
         usual = np.median(gaps)
         place = int(np.argmax(np.abs(gaps - usual)))
-        where = "" if coordinate is None else f", for one after {_written(coordinate.values[place])}"
+        where = "" if coordinate is None else f", for example after {_written(coordinate.values[place])}"
         problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by {_difference(gaps)}{where}. "
             "A spectrum needs equal steps:"
@@ -207,10 +207,10 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         if not gaps.max() > 1.5 * usual:
             raise Refusal(
                 problem,
-                "composites that begin anew each year have none. Interpolate them, "
+                "composites that restart each year have none. Interpolate them, "
                 f"da.interp({dim}=xarray.date_range(...)), or take monthly means, da.resample({dim}='MS').mean(), and say "
                 "sampling='calendar'.",
-                "composites that begin anew each year have none. Take monthly means, for example with `cdo monmean`, and "
+                "composites that restart each year have none. Take monthly means, for example with `cdo monmean`, and "
                 "say --sampling calendar",
             )
         raise Refusal(
@@ -264,7 +264,7 @@ def _parse(name: str, text: str) -> tuple[float, str]:
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)(?:-[A-Z]{3})?\s*", text)
     if match:
         number, unit = match.groups()
-        # Small letters are other units: minutes, and milliseconds, which no record has.
+        # Lower case has another meaning: m is minutes, and ms milliseconds, which are refused.
         unit = {"m": "minute", "ms": "ms"}.get(unit) or _LETTERS.get(unit.upper(), unit)
         unit = unit.lower() if unit.lower() in DAYS or unit.lower() in YEARS else unit.lower().removesuffix("s")
         if unit in DAYS or unit in YEARS:

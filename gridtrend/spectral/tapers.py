@@ -1,4 +1,4 @@
-"""Tapers: the weights of a window's samples, and what they do to bandwidth and independence."""
+"""Tapers: the weights of the samples of a window, their noise bandwidth, and the number of independent windows."""
 
 import ast
 from typing import Any
@@ -16,7 +16,7 @@ Taper = str | tuple[Any, ...] | np.ndarray | None
 
 
 def taper_weights(taper: Taper, length: int) -> np.ndarray | None:
-    """The weights of a window of `length` samples, in the periodic form that spectra are made with; None: all are 1.
+    """The weights of a window of `length` samples, in the periodic form that is usual for spectra; None: all are 1.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def _by_name(taper: str | tuple[Any, ...], length: int) -> np.ndarray:
 
 
 def _with_parameters(taper: str | tuple[Any, ...]) -> str | tuple[Any, ...]:
-    """A name with numbers behind colons, as the command line has it, as a tuple."""
+    """A name with parameters after colons, as on the command line, as a tuple."""
     if isinstance(taper, tuple):
         return taper
     name, *parameters = taper.split(":")
@@ -78,7 +78,7 @@ def _with_parameters(taper: str | tuple[Any, ...]) -> str | tuple[Any, ...]:
 
 
 def taper_name(taper: Taper) -> str:
-    """How results name it, so that `inverse_sliding_fft` finds it again."""
+    """The name of a taper in the attributes of results, which `inverse_sliding_fft` reads."""
     if isinstance(taper, np.ndarray | list):
         return "custom"
     taper = _with_parameters(taper) if isinstance(taper, str) else taper
@@ -86,7 +86,7 @@ def taper_name(taper: Taper) -> str:
 
 
 def named_taper(name: str) -> Taper:
-    """The taper that results name so."""
+    """The taper of a name in the attributes of results."""
     if name == "custom":
         raise ValueError("the taper was given as an array, which attributes do not hold; give it again: taper=...")
     taper: Taper = ast.literal_eval(name) if name.startswith("(") else name
@@ -105,7 +105,7 @@ def noise_bandwidth(weights: np.ndarray) -> float:
 
 
 def effective_segments(weights: np.ndarray, hop: int, count: np.ndarray | int) -> np.ndarray:
-    """How many independent windows tell as much about white noise as `count` that overlap (Welch 1967).
+    """Number of independent windows whose mean has the same variance for white noise as `count` that overlap (Welch 1967).
 
     Examples
     --------

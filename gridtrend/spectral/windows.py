@@ -1,8 +1,8 @@
-"""Windows that slide along a dimension, and how block functions of them meet numpy arrays and dask chunks.
+"""Windows that slide along a dimension, and functions of blocks of them on numpy arrays and dask chunks.
 
-Windows go in runs, counted from the start of the record: run r is always the same windows. With dask, a run belongs to
-the chunk in which it starts, and takes from later chunks what it lacks; a chunk shorter than a window is no exception.
-So nothing is rechunked as a whole, and what is computed run by run does not depend on chunks, to the bit.
+Windows are grouped in runs, counted from the start of the record: run r always has the same windows. With dask, a run belongs to
+the chunk in which it starts, and also reads samples of later chunks; a chunk may be shorter than a window. Thus the record is not
+rechunked, and results that are computed run by run do not depend on chunks, to the bit.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -17,18 +17,18 @@ BOUNDARIES = ("valid", "zeros", "even", "odd")
 
 @dataclass(frozen=True)
 class Span:
-    """The samples that some windows are made of.
+    """The samples of some windows.
 
     Parameters
     ----------
     first, last : int
         Samples of the record, `last` excluded.
     skip : int
-        How many of them precede the first window: they are there to be mirrored.
+        How many of them precede the first window; they are needed for the mirror image at the end.
     beyond : int
-        How many the windows lack at the end of the record.
+        How many samples of the windows are beyond the end of the record.
     boundary : str
-        What these are, as in `Windows`.
+        How these are made, as in `Windows`.
     """
 
     first: int
@@ -38,7 +38,7 @@ class Span:
     boundary: str
 
     def rows(self, series: np.ndarray) -> np.ndarray:
-        """What windows slide over: series of the samples, (cell, time), and what goes on beyond their end."""
+        """Series of the samples, (cell, time), continued beyond the end of the record."""
         if not self.beyond:
             return series[:, self.skip :]
         if self.boundary == "zeros":
@@ -58,7 +58,7 @@ class Windows:
     ----------
     size, length, hop : int
     boundary : {"valid", "zeros", "even", "odd"}
-        Whether windows must be full, or what goes on beyond the end of the record: zeros, or its mirror image in time
+        Whether windows must be full, or how the record continues beyond its end: with zeros, or with its mirror image in time
         (even), or in time and in value about the last sample (odd).
     """
 
@@ -78,10 +78,10 @@ class Windows:
         return np.arange(self.count) * self.hop
 
     def span(self, start: int, stop: int) -> Span:
-        """What the windows from `start` up to `stop` are made of."""
+        """The samples of the windows from `start` up to `stop`."""
         first, last = start * self.hop, (stop - 1) * self.hop + self.length
         beyond = max(last - self.size, 0)
-        # A mirror image is made of the samples before the last one.
+        # The mirror image needs the samples before the last one.
         needed = min(first, self.size - 1 - beyond) if beyond and self.boundary != "zeros" else first
         return Span(needed, last - beyond, first - needed, beyond, self.boundary)
 
@@ -109,7 +109,7 @@ class Part:
 
     @property
     def span(self) -> Span:
-        """The samples of the record that they are made of."""
+        """The samples of these windows."""
         return self.windows.span(self.start, self.stop)
 
     def runs(self) -> Iterator[tuple[slice, Span]]:
@@ -201,6 +201,6 @@ def map_windows(
 def _on_joined(*chunks: list[np.ndarray], function: Callable[..., np.ndarray], **parameters: Any) -> np.ndarray:
     """Run a block function on the chunks of a part, joined within the task: nothing else ever holds the copy."""
     blocks = (each[0] if len(each) == 1 else np.concatenate(each, axis=-1) for each in chunks)
-    # The square of a number that is too large for it is infinite, and says so by itself.
+    # A square may overflow to infinity, which the result shows; no warning is needed.
     with np.errstate(over="ignore", invalid="ignore"):
         return function(*blocks, **parameters)

@@ -1,23 +1,24 @@
-"""Elimination of the box scheme's matrix, interval by interval, for a tile of cells.
+"""Elimination of the box scheme's matrix, interval by interval, for a tile of cells, and substitution with its factors.
 
-Rows that the left end leaves (one for each left condition) are carried along the mesh. With the n rows of an interval they
-determine the n states at its left node in terms of those at its right node, and leave as many rows for the next
-interval. Whatever right-hand side follows, that step is one small matrix:
+The rows of the left conditions are carried along the mesh. Together with the n rows of an interval they determine the n states
+at its left node from those at its right node, and leave as many rows for the next interval. For any right-hand side, this step
+is a product with two small matrices:
 
     (states at the left node; right-hand sides carried on) = forward @ (carried; those of the interval)
                                                              - (back @ states at the right node; 0)
 
-so `factor` stores `forward` and `back` for each interval; what multiplies with them stands in `substitution`.
+`factor` stores `forward` and `back` for each interval; `forward_sweep` and `backward_sweep` multiply with them.
 """
 
 from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.bvp.kernels import pair
+from gridtrend.bvp.kernels import two_states
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.lanes import (
     NARROW,
+    add,
     divide,
     load_narrow,
     magnitude,
@@ -29,13 +30,14 @@ from gridtrend.engine.lanes import (
 )
 from gridtrend.engine.unit import unit
 
-# What elimination leaves, the smallest pivot of each lane at the right end, and the largest |h / 2 a| of each entry.
+# The matrices of all intervals, the inverse and the smallest pivot of each lane at the right end, and the largest |h / 2 a| of
+# each entry.
 Factors = namedtuple("Factors", "forward back inverse pivot reach")
 
 
 @unit
 def new_factors(n, n_left, n_nodes, n_entries):
-    """Room for the factors of a tile."""
+    """Arrays for the factors of a tile."""
     m = n + n_left
     return Factors(
         np.empty(((n_nodes - 1) * m * m, NARROW)),
@@ -67,18 +69,18 @@ def _box_rows(h, i, a, starts, cols, n, box, reach):
 
 
 @unit
-def factor(equations, box, left, factors, room, ahead):
+def factor(equations, box, left, factors, work):
     """Eliminate all intervals; on return `left` holds the rows that reach the right end.
 
-    Entries `starts[s]` to `starts[s + 1]` of row s of the matrix stand in the columns `cols`; two states have all four.
-    For two states with a condition at either end the first sweep, from states of zero, is done too: tells whether it was.
+    Entries `starts[s]` to `starts[s + 1]` of row s of the matrix are in the columns `cols`; two states have all four. For two
+    states with one condition at each end, the first forward sweep, from states of zero, is done too; returns whether it was.
     """
     x, a, starts, cols, n = equations.x, equations.a, equations.starts, equations.cols, equations.n
     forward, back, reach = factors.forward, factors.back, factors.reach
     swept = n == 2 and left.shape[0] == n
     if swept:
-        pair.eliminate(x, a, equations.q, box.weights, left, forward, back, reach,
-                       room.carried, room.y, room.defect, ahead)  # fmt: skip
+        two_states.eliminate(x, a, equations.q, box.weights, left, forward, back, reach,
+                             work.carried, work.y, work.defect)  # fmt: skip
     else:
         _factor(x, a, starts, cols, n, left, forward, back, reach)
     return swept
@@ -86,7 +88,7 @@ def factor(equations, box, left, factors, room, ahead):
 
 @unit
 def scale_rows(left, n_left, n):
-    """Scale each row to a largest magnitude of 1, for pivots not to depend on how a condition is written."""
+    """Scale each row to a largest magnitude of 1, so that pivots do not depend on how a condition is written."""
     scales = np.empty((n_left, NARROW))
     for r in range(n_left):
         store(scales, r, spread(1.0))
@@ -103,7 +105,7 @@ def scale_rows(left, n_left, n):
 
 @unit(deferred=True)
 def _factor(x, a, starts, cols, n, left, forward, back, reach):
-    """Any number of states: Gauss-Jordan on the left node of each interval, rows pivoted in each lane by itself."""
+    """Any number of states: Gauss-Jordan on the left node of each interval, rows pivoted in each lane separately."""
     n_left = left.shape[0] // n
     box = np.empty((2 * n * n, NARROW))
     work = np.empty(((n + n_left) * (3 * n + n_left), NARROW))
@@ -165,7 +167,7 @@ def _pivot(work, c, m, width):
 
 @inlined
 def _scale_row(work, at, length):
-    """Scale a carried row: over many intervals it would over- or underflow."""
+    """Scale a carried row, which would over- or underflow over many intervals."""
     size = spread(0.0)
     for k in range(length):
         value = magnitude(load_narrow(work, at + k))
@@ -179,7 +181,7 @@ def _scale_row(work, at, length):
 def close(left, right, n, inverse, pivot):
     """Invert the rows at the right end: those carried there, and the right conditions.
 
-    `pivot` receives the smallest pivot of each lane, of rows scaled to 1: zero where the problem is singular.
+    `pivot` receives the smallest pivot of each lane, of rows scaled to 1. It is zero where the problem is singular.
     """
     n_left = left.shape[0] // n
     work = np.empty((n, 2 * n))
@@ -223,3 +225,50 @@ def _invert(work, n):
                 for k in range(2 * n):
                     work[r, k] -= value * work[c, k]
     return smallest
+
+
+@inlined
+def last_states(inverse, n, n_nodes, carried, at_right, d):
+    """States at the last node, from the right-hand sides carried there and the values of the right conditions."""
+    n_left = carried.shape[0]
+    last = (n_nodes - 1) * n
+    for r in range(n):
+        total = spread(0.0)
+        for c in range(n):
+            value = load_narrow(carried, c) if c < n_left else load_narrow(at_right, c - n_left)
+            total = add(total, multiply(load_narrow(inverse, r * n + c), value))
+        store(d, last + r, total)
+
+
+@unit
+def forward_sweep(forward, n, n_nodes, carried, d):
+    """Multiply right-hand sides by `forward`: `d` of the intervals, `carried` of the left conditions; both are overwritten."""
+    n_left = carried.shape[0]
+    m = n + n_left
+    result = np.empty((m, NARROW))
+    for i in range(n_nodes - 1):
+        for r in range(m):
+            at = (i * m + r) * m
+            total = spread(0.0)
+            for c in range(n_left):
+                total = add(total, multiply(load_narrow(forward, at + c), load_narrow(carried, c)))
+            for c in range(n):
+                total = add(total, multiply(load_narrow(forward, at + n_left + c), load_narrow(d, i * n + c)))
+            store(result, r, total)
+        for r in range(n):
+            store(d, i * n + r, load_narrow(result, r))
+        for r in range(n_left):
+            store(carried, r, load_narrow(result, n + r))
+
+
+@unit
+def backward_sweep(back, n, n_nodes, d):
+    """All states, from the last node back to the first."""
+    for i in range(n_nodes - 2, -1, -1):
+        for r in range(n):
+            total = load_narrow(d, i * n + r)
+            for c in range(n):
+                total = subtract(
+                    total, multiply(load_narrow(back, (i * n + r) * n + c), load_narrow(d, (i + 1) * n + c))
+                )
+            store(d, i * n + r, total)

@@ -1,1 +1,1 @@
-"""Compiled parts of networks: arrays in, arrays out, no names and no coordinates."""
+"""Compiled parts of networks, on plain arrays."""

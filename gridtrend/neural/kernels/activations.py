@@ -1,4 +1,4 @@
-"""The activations that networks know, over contiguous values: as many at a time as registers hold."""
+"""Activations of contiguous values, which LLVM vectorises."""
 
 from gridtrend.engine.elementary import sigmoid, tanh
 from gridtrend.engine.jit import jit
@@ -22,7 +22,7 @@ def activate_all(values, kind):
 
 @jit
 def differentiate_all(deltas, values, kind):
-    """Multiply `deltas` by the derivative of the activation, told from the activated values."""
+    """Multiply `deltas` by the derivative of the activation, computed from the activated values."""
     if kind == TANH:
         for i in range(values.size):
             deltas[i] *= 1.0 - values[i] * values[i]

@@ -1,6 +1,6 @@
-"""What stands between the matrix products of a network, each fused into one pass over the data.
+"""The elementwise operations between the matrix products of a network, each fused into one pass over the data.
 
-BLAS does the products; the elementwise rest would cost as much again as a chain of NumPy calls. Arrays have shape
+BLAS computes the products. As a chain of NumPy calls, the elementwise operations would take as long again. Arrays have shape
 (samples, units), and are changed in place.
 """
 
@@ -19,7 +19,7 @@ def activate(z, bias, kind):
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             z[i, j] += bias[j]
-    # As one row, whatever its shape: rows of a few units would leave most lanes idle.
+    # As one long row: rows of a few units would leave most SIMD lanes unused.
     activate_all(z.reshape(z.size), kind)
 
 
@@ -34,7 +34,7 @@ def activate_sum(z, other, bias, kind):
 
 @routine("void(float64[:, ::1], float64[:, ::1], float64[::1], int64)")
 def differentiate(delta, a, bias_gradient, kind):
-    """Replace `delta`, the gradient with respect to the activations `a`, by that before them; add it up by units."""
+    """Replace `delta`, the gradient by the activations `a`, by that before the activation; add its sum to `bias_gradient`."""
     differentiate_all(delta.reshape(delta.size), a.reshape(a.size), kind)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
@@ -51,7 +51,7 @@ def cross_entropy(z, bias, labels, bias_gradient):
         for j in range(n):
             z[i, j] += bias[j]
             largest = max(largest, z[i, j])
-        # No exponential overflows when the largest is 1, and the sum is at least 1.
+        # The largest exponential is 1: none overflows, and the sum is at least 1.
         for j in range(n):
             z[i, j] -= largest
         loss -= z[i, labels[i]]

@@ -1,1 +1,1 @@
-"""What is compiled: methods written for one cell, and loops that run them on many."""
+"""Compiled code: methods written for one cell, and loops that run them on many cells."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from gridtrend.engine import elementary
 from gridtrend.engine.jit import lane, lanes, outermost
-from gridtrend.ode.kernels.tile import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
-from gridtrend.ode.kernels.tuples import WIDTH, along, chosen, error_norm, rows, set_rows
+from gridtrend.ode.kernels.state_tuples import WIDTH, along, chosen, error_norm, rows, set_rows
+from gridtrend.ode.kernels.tile_cells import DONE, NOT_FINITE, STEP_TOO_SMALL, TOO_MANY_STEPS, fill, force, save
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 # Steps shorter than this, relative to time, cannot be told from none.

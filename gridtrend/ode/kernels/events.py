@@ -1,8 +1,8 @@
 """The first time that a state crosses a level, in each cell.
 
-Between two steps a state is followed by shorter steps of the same method from the start of the step, so that the time of a
-crossing is as accurate as the states are. Each step is looked at in `parts` parts; in each of them a crossing is seen by the
-signs at its ends, or, where the state turns back in between, by the value at that turn.
+Within a step, a state is computed by a shorter step of the same method from the start of the step, so that the time of a
+crossing is as accurate as the states. Each step is searched in `parts` parts. In each part a crossing is found by the signs at
+its ends, or, where the state has a turning point in between, by the value there.
 """
 
 import math
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 
 from gridtrend.engine.jit import lane, lanes
 from gridtrend.ode.kernels.field import define, joined
-from gridtrend.ode.kernels.tuples import WIDTH, rows, set_rows
+from gridtrend.ode.kernels.state_tuples import WIDTH, rows, set_rows
 
-# Halvings of a part of a step: it is then as short as rounding allows.
+# Halvings of a part of a step, after which its length is at the limit of rounding.
 _HALVINGS = 55
-# What a state may overshoot beyond the meeting point of its tangents, relative to that, and be seen.
+# A turning point is searched for where the state may exceed the intersection of its tangents by this factor.
 _BEYOND = 2.0
-# A state this close to its level at the end of a step, relative to the level, has reached it but for rounding: it may turn
-# back there, at a jump of the forcing, and never cross.
+# A state this close to its level at the end of a step, relative to the level, counts as having reached it: at a jump of the
+# forcing it may turn back there and never cross.
 _ROUNDING = 8 * 2.0**-52
 
 
 def rows_needed(n, nk, count):
-    """Rows of a tile that a watch keeps: states and memory before a step, its times, values and slopes at two places."""
+    """Rows of a tile that event detection needs: states and memory before a step, its times, values and slopes at two times."""
     return n + nk + 3 + 4 * count if count else 0
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Where the rows of a tile lie that a watch reads and keeps.
+    """Positions of the rows of a tile that event detection reads and writes.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Rows:
 
 
 def _followed(rate, within, place):
-    """Functions that keep what is known before a step, and sample states and slopes inside it."""
+    """Functions that store the state before a step, and sample states and slopes within it."""
     n, nk, nq, first_q, first_level, before = (
         place.n,
         place.nk,
@@ -119,7 +119,7 @@ def _followed(rate, within, place):
 
 
 def _search(look, place):
-    """What finds the first time that an event's state reaches its level within a part of a step."""
+    """The function that finds the first time that an event's state reaches its level within a part of a step."""
     first_level, span, (left, right), count = place.first_level, place.span, place.samples, len(place.watched)
 
     @lanes
@@ -164,7 +164,7 @@ def _search(look, place):
         toward, away = (da, db) if above else (-da, -db)
         if toward > 0.0 or away < 0.0 or not away - toward > 0.0:
             return math.nan
-        # Tangents at both ends meet here: a state of one curvature stays on their side of it.
+        # Intersection of the tangents at both ends: a state whose curvature keeps its sign does not go beyond it.
         h = (high - low) * tile[(span + 1) * WIDTH + j]
         a, b = abs(a), abs(b)
         lowest = (a * away - b * toward + toward * away * h) / (away - toward)
@@ -177,7 +177,7 @@ def _search(look, place):
 
 
 def watch(rate, within, parts, place):
-    """Functions that keep what is known before a step, and look for crossings after it.
+    """Functions that store the state before a step, and search for crossings after it.
 
     `rate(t, y, q)` gives the slopes of all states, `within(t, y, k, q, h, end)` the states a shorter step ahead.
     """

@@ -1,29 +1,29 @@
-"""From a user's right-hand side to what methods call: `field(t, y, q)` and its Jacobian, for one cell.
+"""The right-hand side and its Jacobian in the form that methods call: `field(t, y, q)`, for one cell.
 
-Where a user's function raises an exception, as it does for an index out of range, a field is NaN.
+Where a user's function raises an exception, for example for an index out of range, the field is NaN.
 
-`y` and what is returned are tuples of as many numbers as there are states. `q` holds the parameters, levels of events (which
-the function does not see), then the forcing at the start of the present segment, then its rates of change, then the time where the segment starts; a user's function sees
-parameters and forcing at time `t` together as `p`. Names of variables are known to it: `p.g_over_l` is as good as `p[0]`.
+`y` and the result are tuples with one number for each state. `q` holds the parameters, the levels of events (which the function
+does not see), then the forcing at the start of the current segment, its rates of change, and the time where the segment starts.
+The user's function receives parameters and forcing at time `t` together as `p`, a named tuple: `p.g_over_l` equals `p[0]`.
 """
 
 from collections import namedtuple
 from typing import Any
 
 from gridtrend.engine.jit import lane
-from gridtrend.ode.dual import dual
-from gridtrend.ode.kernels.tuples import or_missing, stack_array, uniform
+from gridtrend.ode.dual_numbers import dual
+from gridtrend.ode.kernels.state_tuples import or_missing, stack_array, uniform
 
 
 def define(source: str, **names: Any) -> Any:
-    """Compile the one function that `source` defines, as part of a loop over cells."""
+    """Compile the function that `source` defines, as part of a loop over cells."""
     exec(source, names)  # noqa: S102
     name = source.split("(")[0].removeprefix("def ")
     return lane(names[name])
 
 
 def record(name: str, fields: tuple[str, ...]) -> Any:
-    """A tuple with names; what is no name in Python gets one of its place."""
+    """A named tuple; a field whose name is no identifier is named by its position."""
     return namedtuple(name, fields, rename=True)  # type: ignore[misc]
 
 

@@ -1,18 +1,18 @@
-"""The methods by name, and how each becomes a loop over cells for one right-hand side."""
+"""The methods by name; each builds a loop over cells for one right-hand side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from gridtrend.engine.jit import lane
-from gridtrend.ode.kernels import adaptive, linear, lockstep, rosenbrock, steps, tableaus
+from gridtrend.ode.kernels import adaptive, explicit_steps, exponential, fixed_steps, rosenbrock, tableaus
 from gridtrend.ode.kernels.events import Rows, rows_needed, watch
 from gridtrend.ode.kernels.field import define, joined, with_velocities
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a loop is made from: the field, its derivatives, and the numbers of states, of parameters and in `q`."""
+    """The field and its derivatives, and the numbers of states, of parameters and of elements of `q`."""
 
     form: str
     field: Any
@@ -24,7 +24,7 @@ class Parts:
     watched: tuple[int, ...]
 
     def events(self, within: Any, parts: int) -> Callable[[int, int, int], tuple[Any, Any, bool, int]]:
-        """What makes the functions that look for crossings, from a method's shorter step and the parts of a step."""
+        """A function that makes those that search for crossings, from a method's shorter step and the parts of a step."""
         rate = self.field
         if self.form == "acceleration" and self.watched:
             rate = with_velocities(self.field, self.n)
@@ -52,7 +52,7 @@ class Method:
     needs_jacobian : bool
         Whether it uses derivatives of the right-hand side.
     takes_acceleration : bool
-        Whether an acceleration is its field, which for all others gives rates of change of positions and velocities.
+        Whether its field is an acceleration; for all others it is the rates of change of positions and velocities.
     """
 
     order: int
@@ -63,7 +63,7 @@ class Method:
 
 
 def _parts_of_a_step(order: int) -> int:
-    """In how many parts a step is searched for events: the higher the order, the more a state may turn within it."""
+    """In how many parts a step is searched for events: steps of higher order are longer, and a state may turn more often."""
     return 1 if order < 4 else order // 2
 
 
@@ -78,10 +78,10 @@ def _shorter(step: Any, tolerances: str = "") -> Any:
 
 def _explicit(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
     def build(parts: Parts) -> Any:
-        step = steps.runge_kutta(parts.field, tableau)
-        advance = lockstep.explicit(step, parts.n, parts.n, parts.nq)
+        step = explicit_steps.runge_kutta(parts.field, tableau)
+        advance = fixed_steps.explicit(step, parts.n, parts.n, parts.nq)
         events = parts.events(_shorter(step), _parts_of_a_step(tableau.order))
-        return lockstep.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
+        return fixed_steps.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
 
     return build
 
@@ -93,17 +93,17 @@ def _verlet(parts: Parts) -> Any:
         zeros, last = joined(["0.0"] * half), joined([f"rate[{i}]" for i in range(half, parts.n)])
         source = f"def acceleration(t, x, q):\n    rate = field(t, x + ({zeros}), q)\n    return ({last})\n"
         acceleration = define(source, field=parts.field)
-    step, start = steps.velocity_verlet(acceleration, half)
-    advance = lockstep.explicit(step, parts.n, half, parts.nq)
+    step, start = explicit_steps.velocity_verlet(acceleration, half)
+    advance = fixed_steps.explicit(step, parts.n, half, parts.nq)
     events = parts.events(_shorter(step), 1)
-    return lockstep.loop(start, advance, events, parts.n, half, parts.nq, parts.parameters)
+    return fixed_steps.loop(start, advance, events, parts.n, half, parts.nq, parts.parameters)
 
 
 def _implicit(theta: float) -> Callable[[Parts], Any]:
     def build(parts: Parts) -> Any:
-        advance = lockstep.implicit(parts.field, parts.jacobian, theta, parts.n, parts.nq)
-        events = parts.events(lockstep.implicit_within(parts.field, parts.jacobian, theta), 1)
-        return lockstep.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
+        advance = fixed_steps.implicit(parts.field, parts.jacobian, theta, parts.n, parts.nq)
+        events = parts.events(fixed_steps.implicit_within(parts.field, parts.jacobian, theta), 1)
+        return fixed_steps.loop(_memoryless(parts), advance, events, parts.n, parts.n, parts.nq, parts.parameters)
 
     return build
 
@@ -123,7 +123,7 @@ def _embedded(tableau: tableaus.Tableau) -> Callable[[Parts], Any]:
         def start(t, y, q):  # type: ignore[no-untyped-def]
             return field(t, y, q)
 
-        return _own_step(parts, steps.runge_kutta(field, tableau), start, tableau.error_order)
+        return _own_step(parts, explicit_steps.runge_kutta(field, tableau), start, tableau.error_order)
 
     return build
 
@@ -134,7 +134,7 @@ def _rosenbrock(parts: Parts) -> Any:
 
 
 def _linear(parts: Parts) -> Any:
-    return linear.loop(parts.field, parts.jacobian, parts.n, parts.nq, parts.parameters)
+    return exponential.loop(parts.field, parts.jacobian, parts.n, parts.nq, parts.parameters)
 
 
 METHODS = {
@@ -146,6 +146,6 @@ METHODS = {
     "dopri5": Method(5, True, _embedded(tableaus.DOPRI5)),
     "dop853": Method(8, True, _embedded(tableaus.DOP853)),
     "rosenbrock": Method(4, True, _rosenbrock, needs_jacobian=True),
-    # Of order infinity, and free to choose its steps: there is none but the segments.
+    # Exact, so it has no order; it takes one step for each segment.
     "linear": Method(0, True, _linear, needs_jacobian=True),
 }

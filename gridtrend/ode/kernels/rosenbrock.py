@@ -1,4 +1,4 @@
-"""A linearly implicit step for stiff systems: no iteration, so that cells of a tile stay together.
+"""A linearly implicit step for stiff systems. It needs no iteration, so that the cells of a tile advance together.
 
 RODAS of order 4 with an estimate of order 3, L-stable: Hairer & Wanner 1996, Solving Ordinary Differential Equations II,
 section IV.7, doi:10.1007/978-3-642-05221-7.
@@ -6,7 +6,7 @@ section IV.7, doi:10.1007/978-3-642-05221-7.
 
 from gridtrend.engine.jit import lane
 from gridtrend.ode.kernels.matrices import inverse_of_shifted, times
-from gridtrend.ode.kernels.tuples import along, error_norm
+from gridtrend.ode.kernels.state_tuples import along, error_norm
 
 GAMMA = 0.25
 NODES = (0.0, 0.386, 0.21, 0.63)
@@ -27,7 +27,7 @@ def rodas4(field, jacobian, time_slope):
 
     @lane
     def step(t, y, k, q, h, end, rtol, atol):
-        # A segment that is finished has no length, and is not stepped over again.
+        # h is 0 where a segment is finished; the result of such a step is not used.
         inverse_h, after = 1.0 / h, min(t + h, end)
         inverse = inverse_of_shifted(inverse_h / GAMMA, 1.0, jacobian(t, y, q))
         drift = time_slope(t, y, q)

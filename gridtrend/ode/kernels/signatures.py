@@ -1,15 +1,15 @@
-"""Types of arguments: of a user's function, and of the loops that call it."""
+"""numba types of the arguments of a user's function and of the loops that call it, and checks of what it returns."""
 
 import numba
 from numba.core import types
 from numba.extending import models, register_model
 
-from gridtrend.ode.dual import DUAL
+from gridtrend.ode.dual_numbers import DUAL
 from gridtrend.ode.kernels.field import record
 
 
 class Velocity(types.Type):
-    """A velocity that can be handed on and nothing else: a force that uses one does not compile."""
+    """A velocity that can only be returned: a force that uses one does not compile."""
 
     def __init__(self, number):
         self.number = number
@@ -40,7 +40,7 @@ def of_user(states, parameters, velocities=0, in_place=False, derivative=None):
 
 
 def of_energy(dimensions):
-    """Arrays of float64 with so many dimensions."""
+    """Types of float64 arrays, given their numbers of dimensions."""
     return tuple(types.Array(types.float64, ndim, "C") for ndim in dimensions)
 
 
@@ -50,7 +50,7 @@ def of_loop(arguments):
 
 
 def _input(argument):
-    """The type of what is only read: what comes from another process may be read-only, and forcing a view."""
+    """The type of an argument that is only read: arrays from another process may be read-only, and forcing may be a view."""
     if isinstance(argument, tuple):
         array = types.Array(numba.from_dtype(argument[0].dtype), 2, "A", readonly=True)
         return types.UniTuple(array, len(argument))
@@ -72,7 +72,7 @@ def is_collection(returned):
 
 
 def not_real(returned):
-    """What of the returned values is no real number, or ""."""
+    """The first returned value that is no real number, described; "" if all are."""
     kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else (returned,)
     wrong = [kind for kind in kinds if not _is_real(kind)]
     return f"a value of type {wrong[0]}" if wrong else ""
@@ -92,7 +92,7 @@ def _is_real(kind):
     return isinstance(kind, types.Float | types.Integer | types.Boolean)
 
 
-def hands_on_velocities(returned, half):
+def returns_velocities(returned, half):
     """Whether the first half of what is returned are the velocities, in order, and the rest are numbers."""
     kinds = tuple(returned) if isinstance(returned, types.BaseTuple) else ()
     return len(kinds) == 2 * half and kinds[:half] == tuple(Velocity(i) for i in range(half))

@@ -1,1 +1,1 @@
-"""What is compiled of the spectra."""
+"""The compiled kernel of spectra."""

@@ -1,6 +1,6 @@
-"""The sliding transform: from the spectrum of one window to that of the next, one sample later.
+"""The sliding transform: the spectrum of a window from that of the window one sample earlier.
 
-O(bins) a sample, where a transform takes O(bins log bins) a window: faster as long as windows move by a few samples.
+O(bins) for each sample, where a transform takes O(bins log bins) for each window: faster if windows move by a few samples.
 """
 
 import numpy as np
