@@ -268,7 +268,7 @@ def states(rng, name, function, odd):
         options |= {"resolutions": pick(rng, ((4, 8), (4, 8, 16), (8,), (), (8, 4), None)), "method": "rk4"}
     elif "method" in options and str(options["method"]) == "rk4" and not chance(rng, odd):
         options["step"] = pick(rng, (0.1, 0.25))
-    if options.get("method") in (None, "dopri5") and not chance(rng, odd):
+    if str(options.get("method")) in ("None", "dopri5") and not chance(rng, odd):
         options.pop("step", None)
     t = options.pop("t", (0.0, 1.0))
     return Call(name, function, (_decay, y0, t), options, ())

@@ -156,8 +156,9 @@ def made(name, seed, number):
 
 def trial(name, seed, number):
     """What is wrong with one call; nothing if all is well."""
-    one, rng = made(name, seed, number)
+    one = None
     try:
+        one, rng = made(name, seed, number)
         reason = judge(one, rng)
     except Exception as error:  # noqa: BLE001
         reason = f"the trial failed: {traceback.format_exc()}{error!r}"
