@@ -108,7 +108,7 @@ def test_states_are_reached_by_attribute_and_by_name():
         (lambda y, c: {"u": y["v"], "v": max(y["u"], 0.0)}, ValueError, r"numpy\.maximum"),
         (lambda y, c: {"u": y["v"], "v": y["v"] if y["u"] else 0.0}, ValueError, r"numpy\.where"),
         (lambda y, c: {"u": y["v"], "v": math.exp(y["u"])}, TypeError, "numpy.exp"),
-        (lambda y, c: {"u": y["v"], "v": y["u"][0]}, TypeError, "at each node by itself"),
+        (lambda y, c: {"u": y["v"], "v": y["u"][0]}, TypeError, "at each single node"),
         (lambda y, c: {"u": y["v"], "v": y["u"].mean()}, AttributeError, "f asks for .mean of a state"),
         (lambda y, c: {"u": y["v"], "v": c["kk"]}, ValueError, "the coefficient 'kk', and there is 'k'"),
         (lambda y, c: {"u": y["v"], "v": y["w"]}, ValueError, "uses the state 'w' and returns no derivative"),
