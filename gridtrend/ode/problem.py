@@ -13,6 +13,7 @@ from gridtrend.engine.notice import running
 from gridtrend.ode import userfunction
 from gridtrend.ode.kernels import field as fields
 from gridtrend.ode.kernels import methods
+from gridtrend.ode.kernels.adaptive import Steps
 from gridtrend.ode.kernels.methods import METHODS, Parts
 from gridtrend.ode.kernels.signatures import of_loop
 from gridtrend.ode.kernels.tile import MISSING
@@ -188,7 +189,7 @@ class Problem:
         if self.method == "linear":
             options: tuple[Any, ...] = ()
         elif METHODS[self.method].adaptive:
-            options = (self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
+            options = (Steps(self.first_step, self.max_step, self.rtol, self.atol, self.max_steps),)
         else:
             options = (self.counts, self.atol)
         arguments = (y0, p, forcing, *schedule, *options, cells, *results)
