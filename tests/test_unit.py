@@ -163,6 +163,14 @@ def _of_numbers(intrinsic):
     return intrinsic.unit.for_types((float64,))
 
 
+def test_python_collects_garbage_again_after_a_compilation(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRIDTREND_CACHE_DIR", str(tmp_path))
+    import gc
+
+    summing_kernel()(np.ones((2, 3)))
+    assert gc.isenabled()
+
+
 PROCESS = """
 import numpy as np
 from numba.core import event

@@ -18,6 +18,7 @@ import numpy as np
 from gridtrend.engine.kernel import Kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, valid_series, valid_steps
 from gridtrend.engine.unit import unit
 
@@ -91,10 +92,10 @@ def _loop(of_series: Any, statistic: Any, kinds: dict[str, Any], outputs: tuple[
     lines = [
         f"def {statistic.__name__}({', '.join([*arrays, *numbers, *(['min_valid: int'] if counted else []), 'out'])}):",
         f"    {', '.join(output.name for output in outputs)}, = out",
-        "    _tile, _valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)",
-        "    _values, _times, _start = np.empty(t.size), np.empty(t.size), t[0] if t.size else 0.0",
-        *(["    _at = np.empty(t.size, np.int64)"] if "steps" in parameters else []),
-        *(f"    {name} = np.empty(t.size)" for name in rooms),
+        "    _tile, _valid = tile_like(y), vector_int64(LANES)",
+        "    _values, _times, _start = vector_float64(t.size), vector_float64(t.size), t[0] if t.size else 0.0",
+        *(["    _at = vector_int64(t.size)"] if "steps" in parameters else []),
+        *(f"    {name} = vector_float64(t.size)" for name in rooms),
         "    for _first in range(0, y.shape[1], LANES):",
         "        for _k in range(fill_tile(y, _first, _tile, _valid)):",
         "            _cell, _m = _first + _k, valid_series(_tile, t, _k, _values, _times)",
@@ -108,6 +109,9 @@ def _loop(of_series: Any, statistic: Any, kinds: dict[str, Any], outputs: tuple[
     known = {
         "np": np,
         "LANES": LANES,
+        "tile_like": tile_like,
+        "vector_float64": vector_float64,
+        "vector_int64": vector_int64,
         "fill_tile": fill_tile,
         "valid_series": valid_series,
         "valid_steps": valid_steps,

@@ -12,7 +12,7 @@ from gridtrend.engine.lanes import LANES, add, count_equal, load_cells, store, s
 from gridtrend.engine.unit import unit
 
 
-@unit
+@unit(allocates=False)
 def fill_tile(y, first, tile, n_valid):
     """Copy cells `first` to `first + LANES` of `y` (time, cell) into `tile` (time, LANES); inf becomes NaN.
 
@@ -38,7 +38,7 @@ def fill_tile(y, first, tile, n_valid):
     return used
 
 
-@unit
+@unit(allocates=False)
 def _fill_by_rows(y, first, tile, n_valid):
     """The same for a full tile of cells that lie next to each other, a row at a time."""
     valid = zero_count(load_cells(y, 0, first))
@@ -51,7 +51,7 @@ def _fill_by_rows(y, first, tile, n_valid):
     store(n_valid, 0, valid)
 
 
-@unit
+@unit(allocates=False)
 def valid_series(tile, t, k, values, times):
     """Copy the valid values of lane `k` and their times to `values` and `times`; returns how many there are."""
     m = 0
@@ -64,7 +64,14 @@ def valid_series(tile, t, k, values, times):
     return m
 
 
-@unit
+@unit(allocates=False)
+def put_lanes(results, row, first, used, output):
+    """Copy a row of results to cells `first` to `first + used` of an output."""
+    for k in range(used):
+        output[first + k] = results[row, k]
+
+
+@unit(allocates=False)
 def valid_steps(tile, steps, k, at):
     """Copy the steps of the valid values of lane `k` to `at`."""
     m = 0

@@ -10,12 +10,14 @@ or nothing in them is unusual, does not wait for it. The kernel reads its addres
 calls back into Python, which compiles the unit and fills the slot.
 """
 
+import contextlib
 import ctypes
 import functools
+import gc
 import hashlib
 import importlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import llvmlite.binding
@@ -27,7 +29,7 @@ from numba.extending import intrinsic
 
 from gridtrend.engine import notice
 from gridtrend.engine.cache import MachineCode
-from gridtrend.engine.jit import jit
+from gridtrend.engine.jit import borrowing, jit
 
 _SYMBOL = re.compile(rb"gridtrend_unit_[0-9a-f]{32}")
 _KNOWN: dict[str, "_Compiled"] = {}
@@ -60,10 +62,13 @@ class Unit:
         The function. Compiled code calls it by position, with arguments of numba's types.
     deferred : bool
         Whether it is compiled at its first call only; it returns nothing then.
+    allocates : bool
+        Whether it makes arrays of its own.
     """
 
-    def __init__(self, body: Callable[..., Any], deferred: bool):
+    def __init__(self, body: Callable[..., Any], deferred: bool, allocates: bool):
         self.body = body
+        self.compile = jit if allocates else borrowing
         self.name = f"{body.__module__}.{body.__qualname__}"
         self.deferred = deferred
         self._compiled: dict[tuple[Any, ...], _Compiled] = {}
@@ -99,7 +104,9 @@ class _Compiled:
     def make(self) -> int:
         """Compile it, or read it from disk; returns its address."""
         if self._made is None:
-            made = compile_kept(jit(self.unit.body), self.given, self.unit.name, self.unit.body.__module__)
+            made = compile_kept(
+                self.unit.compile(self.unit.body), self.given, self.unit.name, self.unit.body.__module__
+            )
             address = made.library.get_pointer_to_function(made.fndesc.llvm_func_name)
             if not self.unit.deferred:
                 self.returns = made.signature.return_type
@@ -147,17 +154,20 @@ def _external(module: Any, kind: Any, name: str) -> Any:
     return variable
 
 
-def unit(body: Callable[..., Any] | None = None, *, deferred: bool = False) -> Any:
+def unit(body: Callable[..., Any] | None = None, *, deferred: bool = False, allocates: bool = True) -> Any:
     """Declare a function that all kernels share, compiled by itself; a decorator.
 
     Parameters
     ----------
     deferred : bool
         Compile it at its first call, not with the kernels that may call it. It must return nothing.
+    allocates : bool
+        Whether it makes arrays of its own, or returns arrays. One that only works on what it is given compiles in about
+        two thirds of the time, since nothing in it counts references.
     """
     if body is None:
-        return functools.partial(unit, deferred=deferred)
-    this = Unit(body, deferred)
+        return functools.partial(unit, deferred=deferred, allocates=allocates)
+    this = Unit(body, deferred, allocates)
 
     def call(typing: Any, *arguments: Any) -> Any:
         given = tuple(map(types.unliteral, arguments))
@@ -206,11 +216,27 @@ def compile_kept(dispatcher: Any, given: Any, name: str, *modules: str) -> Any:
             "numba.config.DISABLE_JIT) turns that off. Unset it, and start Python anew."
         )
     dispatcher._cache = MachineCode(name, (__name__, *modules), pack=_calls, unpack=_restore)
-    with notice.waiting(name):
+    with notice.waiting(name), _without_collector():
         dispatcher.compile(given)
     dispatcher.disable_compile()
     (compiled,) = dispatcher.overloads.values()
     return compiled
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Hold off Python's garbage collector, which walks the compiler's many objects again and again.
+
+    Compilations nest, and only one thread compiles at a time: the outermost one turns it on again.
+    """
+    with global_compiler_lock:
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if was_on:
+                gc.enable()
 
 
 def _calls(code: bytes) -> list[tuple[str, str, Any]]:

@@ -11,6 +11,7 @@ from gridtrend.engine.kernel import cells_first, cells_last, machine_code
 from gridtrend.engine.notice import running
 from gridtrend.ode import user_function
 from gridtrend.ode.kernels import methods
+from gridtrend.ode.kernels.adaptive import Steps
 from gridtrend.ode.kernels.methods import METHODS
 from gridtrend.ode.kernels.signatures import of_loop
 from gridtrend.ode.kernels.tile_cells import MISSING
@@ -107,7 +108,7 @@ class Problem:
         if self.method == "linear":
             options: tuple[Any, ...] = ()
         elif METHODS[self.method].adaptive:
-            options = (self.first_step, self.max_step, self.rtol, self.atol, self.max_steps)
+            options = (Steps(self.first_step, self.max_step, self.rtol, self.atol, self.max_steps),)
         else:
             options = (self.counts, self.atol)
         arguments = (y0, p, forcing, *schedule, *options, cells, *results)

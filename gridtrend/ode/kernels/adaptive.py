@@ -4,6 +4,7 @@ A lane whose cell has arrived takes the next cell at once, so that no lane waits
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,16 @@ _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 # Steps shorter than this, relative to time, cannot be told from none.
 _SHORTEST = 16 * 2.220446049250313e-16
 _exp, _log = elementary.exp, elementary.log
+
+
+class Steps(NamedTuple):
+    """How steps are chosen: the first (0: by its rule), the longest, tolerances, and the most tries a cell."""
+
+    first: float
+    longest: float
+    rtol: float
+    atol: float
+    most: int
 
 
 def attempt(step, exponent, n, nk, nq):
@@ -155,10 +166,8 @@ def loop(start, advance, guess, events, n, nk, nq, parameters):
     due, settle = arrival(begin, n, clock)
 
     @outermost
-    def run(
-        y0, p, forcing, knots, linear, stops, knot, moments, first_step, longest, rtol, atol, max_steps, cells, out,
-        status, n_steps, crossed,
-    ):  # fmt: skip
+    def run(y0, p, forcing, knots, linear, stops, knot, moments, steps, cells, out, status, n_steps, crossed):
+        first_step, longest, rtol, atol, max_steps = steps
         tile = np.zeros((before + size) * WIDTH)
         segment, owner = np.zeros(WIDTH, np.int64), np.full(WIDTH, -1)
         entered = finished = 0

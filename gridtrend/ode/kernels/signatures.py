@@ -51,7 +51,7 @@ def of_loop(arguments):
 
 def _input(argument):
     """The type of an argument that is only read: arrays from another process may be read-only, and forcing may be a view."""
-    if isinstance(argument, tuple):
+    if isinstance(argument, tuple) and not hasattr(argument, "_fields"):
         array = types.Array(numba.from_dtype(argument[0].dtype), 2, "A", readonly=True)
         return types.UniTuple(array, len(argument))
     if hasattr(argument, "dtype") and argument.ndim:

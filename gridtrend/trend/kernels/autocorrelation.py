@@ -15,7 +15,7 @@ ROUNDING = 16.0 * np.finfo(np.float64).eps
 SMALL_SQUARE, LARGE_SQUARE = 1e-250, 1e300
 
 
-@unit
+@unit(allocates=False)
 def residual_series(tile, t, steps, k, slope, compress, x, when, at):
     """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
 
@@ -38,7 +38,7 @@ def residual_series(tile, t, steps, k, slope, compress, x, when, at):
     return m, origin, size
 
 
-@unit
+@unit(allocates=False)
 def lay_out(x, at, m, spread, present):
     """Put `x[:m]`, less its mean, at its steps in `spread`, zeros between; returns the steps spanned and the variance.
 
@@ -67,7 +67,7 @@ def lay_out(x, at, m, spread, present):
     return span, total / max(m, 1)
 
 
-@unit
+@unit(allocates=False)
 def lag_correlation(spread, present, span, variance, lag):
     """Autocorrelation at `lag`, and the number of pairs that lie `lag` steps apart.
 
@@ -84,7 +84,7 @@ def lag_correlation(spread, present, span, variance, lag):
     return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
 
 
-@unit
+@unit(allocates=False)
 def pairs_at(present, span, m, lag):
     """How many pairs of the `m` values lie `lag` steps apart."""
     if m == span:
@@ -101,7 +101,7 @@ def is_significant(r, m, bound):
     return abs(r) > bound / math.sqrt(m)
 
 
-@unit
+@unit(allocates=False)
 def leading_lags(spread, present, span, variance, m, bound):
     """How many lags from the first on are significant without interruption."""
     lag = 0

@@ -10,6 +10,8 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.random_bits import mix
+from gridtrend.engine.room import lanes_float32, tile_like, vector_float32, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -26,13 +28,10 @@ SHORTEST = 10
 @inlined
 def _mixed(bits):
     """Splitmix64: the same draw for the same number on any machine, in any order, with no state to share."""
-    bits = np.uint64(bits) + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+    return mix(np.uint64(bits) + np.uint64(0x9E3779B97F4A7C15))
 
 
-@unit
+@unit(allocates=False)
 def resample_blocks(series, span, length, seed, first, tile):
     """Fill each lane of `tile` with blocks of `length` steps of `series[:span]`, drawn with replacement.
 
@@ -47,7 +46,7 @@ def resample_blocks(series, span, length, seed, first, tile):
                 tile[i, k] = series[start + i - block * length]
 
 
-@unit
+@unit(allocates=False)
 def _count_valid(tile, n_valid):
     for k in range(LANES):
         n_valid[k] = 0
@@ -61,7 +60,7 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
 
     Scores are compared in units of their own standard deviation, since a replicate may hold other ties and gaps.
     """
-    tile, scores = np.empty((span, LANES), np.float32), new_scores()
+    tile, scores = lanes_float32(span), new_scores()
     steps = np.arange(np.float64(span))
     extreme = 0
     squares = 0.0
@@ -110,10 +109,10 @@ def block_bootstrap(
     """The test of each cell against replicates of its detrended series."""
     var_s, z, p_value, trend, variance_factor, block_length = out
     n = t.size
-    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
-    x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
+    tile, n_valid = tile_like(y), vector_int64(LANES)
+    x, when, at, ranks = vector_float64(n), vector_float64(n), vector_int64(n), vector_float64(n)
     longest = steps[n - 1] + 1 if n else 1
-    spread, present, series = np.empty(longest), np.empty(longest, np.int64), np.empty(longest, np.float32)
+    spread, present, series = vector_float64(longest), vector_int64(longest), vector_float32(longest)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):

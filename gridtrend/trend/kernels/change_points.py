@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import vector_float64
 from gridtrend.engine.series import Room, series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -26,7 +27,7 @@ EQUAL = 1.0 - 1e-10
 def rank_sums(series, m, sums):
     """Pettitt's U after each value but the last: how much the ranks so far exceed what is expected of them."""
     order = stable_order(series[:m])
-    excess = np.empty(m)
+    excess = vector_float64(m)
     start = 0
     for i in range(1, m + 1):
         if i == m or series[order[i]] != series[order[start]]:
@@ -39,7 +40,7 @@ def rank_sums(series, m, sums):
         sums[i] = total
 
 
-@unit
+@unit(allocates=False)
 def deviation_sums(series, m, sums):
     """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
 
@@ -62,7 +63,7 @@ def deviation_sums(series, m, sums):
     return squares
 
 
-@unit
+@unit(allocates=False)
 def largest_size(sums, weights, m):
     """The largest of `weights * abs(sums)` before the last value, and the first place of it."""
     largest = 0.0
@@ -74,7 +75,7 @@ def largest_size(sums, weights, m):
     return largest, place
 
 
-@unit
+@unit(allocates=False)
 def test_series(series, m, test, sums, weights):
     """Statistic of a series of at least two values, and the last place before its most likely change."""
     weights[: m - 1] = 1.0
@@ -101,7 +102,7 @@ def test_series(series, m, test, sums, weights):
     return total * (m - 1.0) / (squares * m * (m + 1.0)), place
 
 
-@unit
+@unit(allocates=False)
 def part_mean(series, start, stop):
     """Mean of part of a series."""
     total = 0.0

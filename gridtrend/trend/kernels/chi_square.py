@@ -5,7 +5,7 @@ import math
 from gridtrend.engine.unit import unit
 
 
-@unit
+@unit(allocates=False)
 def chi_square_sf(x, freedom):
     """P of a chi-square variable above `x` >= 0; NaN without degrees of freedom.
 

@@ -16,6 +16,7 @@ import numpy as np
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.room import tile_like, vector_float64
 from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -59,7 +60,7 @@ def _fill_kept(kept):
         assign(kept.weights[kept.starts[m] :], room[0, : pairs // 2 + 1])
 
 
-@unit
+@unit(allocates=False)
 def _append(room, pairs, before, place):
     """Take in one more value: the `place`-th of its equals, with `before` smaller ones. Returns the new number of pairs.
 
@@ -118,7 +119,7 @@ def _singles(series):
     return single
 
 
-@unit
+@unit(allocates=False)
 def tail_p_value(weights, pairs, s, alternative):
     """P of a score S under a distribution of inversions among `pairs` untied pairs."""
     inversions = (pairs - np.int64(s)) // 2
@@ -156,8 +157,8 @@ def wants_exact(method, pairs):
 def exact_test(y, t, alpha: float, continuity: float, alternative: int, p_method: int, min_valid: int, out):
     """P of the Mann-Kendall test from the exact distribution of S given the ties, where `p_method` wants it."""
     p_value, trend = out
-    tile, scores = np.empty((t.size, LANES), y.dtype), new_scores()
-    series, times = np.empty(t.size), np.empty(t.size)
+    tile, scores = tile_like(y), new_scores()
+    series, times = vector_float64(t.size), vector_float64(t.size)
     kept = new_kept(t.size)
     room = np.empty((2, 1))
     for first in range(0, y.shape[1], LANES):

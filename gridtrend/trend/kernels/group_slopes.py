@@ -14,7 +14,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.engine.jit import assign
 from gridtrend.engine.lanes import (
     LANES,
     both_less,
@@ -26,6 +25,7 @@ from gridtrend.engine.lanes import (
     subtract_scaled,
     zero_count,
 )
+from gridtrend.engine.room import lanes_float64, lanes_int64, vector_float64, vector_int64
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, neighbours
 
@@ -35,6 +35,12 @@ SAMPLE = 96
 ROUNDS = 12
 # Bounds lie this far, relatively, outside the slopes that they are taken from.
 TILT = 2.0**-50
+
+# Rows of what is known of each lane: the trial slope, ends of the bracket that is listed; sizes of the first sample and of
+# the one in use, slopes below what it was drawn from and in it, each how-many-th is drawn and when next, slopes below the
+# trial.
+TRIAL, LOW, HIGH = 0, 1, 2
+FIRST_SIZE, SIZE, BASE, SPAN, STRIDE, WAIT, BELOW = range(7)
 
 # What has become of a lane. ALONE: all its slopes are listed.
 OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
@@ -56,27 +62,39 @@ def group_slopes(tile, t, groups, sums, ranks, values):
     if most > LIST:
         _search_lanes(tile, t, groups, sums, ranks, values)
     else:
-        values[:] = np.inf
-    listed = np.empty(min(most, LIST))
+        for target in range(values.shape[0]):
+            for k in range(LANES):
+                values[target, k] = np.inf
+    # The longest of those that were given up tells how much room is needed.
+    most = 0
     for k in range(LANES):
-        pairs, given_up = sums.pairs[k], False
         for target in range(ranks.shape[0]):
-            given_up |= math.isinf(values[target, k])
-        if not given_up:
+            if math.isinf(values[target, k]):
+                most = max(most, sums.pairs[k])
+    listed = vector_float64(most)
+    for k in range(LANES):
+        _list_lane(tile, t, groups, k, sums.pairs[k], ranks, listed, values)
+
+
+@unit(allocates=False)
+def _list_lane(tile, t, groups, k, pairs, ranks, listed, values):
+    """Slopes of lane `k` where it was given up, from a list of all."""
+    is_listed = False
+    for target in range(ranks.shape[0]):
+        if not math.isinf(values[target, k]):
             continue
-        if pairs > listed.size:
-            listed = np.empty(pairs)
-        _list_all(tile, t, groups, k, listed)
-        for target in range(ranks.shape[0]):
-            rank = ranks[target, k]
-            if not 1.0 <= rank <= pairs:
-                values[target, k] = np.nan
-            elif math.isinf(values[target, k]):
-                low, high = neighbours(listed, pairs, rank)
-                values[target, k] = blend(low, high, rank)
+        rank = ranks[target, k]
+        if not 1.0 <= rank <= pairs:
+            values[target, k] = np.nan
+            continue
+        if not is_listed:
+            _list_all(tile, t, groups, k, listed)
+            is_listed = True
+        low, high = neighbours(listed, pairs, rank)
+        values[target, k] = blend(low, high, rank)
 
 
-@unit
+@unit(allocates=False)
 def _list_all(tile, t, groups, k, listed):
     """Every slope of lane `k`."""
     n, count = t.size, 0
@@ -96,51 +114,70 @@ def _list_all(tile, t, groups, k, listed):
 @unit
 def _search_lanes(tile, t, groups, sums, ranks, values):
     """The search in lanes; inf where a lane is given up."""
-    first_sample, sample = np.empty((LANES, SAMPLE)), np.empty((LANES, LIST))
-    first_size, size, stride = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    trial, below = np.empty((1, LANES)), np.empty((1, LANES), np.int64)
-    base, span = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    first_sample, sample, ends = vector_float64(LANES * SAMPLE), vector_float64(LANES * LIST), lanes_float64(3)
+    counts = lanes_int64(7)
     bracket = Bracket(
-        np.empty((1, LANES)), np.empty((1, LANES)), np.empty(LANES), np.empty(LANES),
-        np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64),
+        lanes_float64(1), lanes_float64(1), vector_float64(LANES), vector_float64(LANES),
+        vector_int64(LANES), vector_int64(LANES), vector_int64(LANES),
     )  # fmt: skip
+    _search(tile, t, groups, sums, ranks, bracket, first_sample, sample, ends, counts, values)
+
+
+@unit(allocates=False)
+def _search(tile, t, groups, sums, ranks, bracket, first_sample, sample, ends, counts, values):
+    """The same, given room."""
+    first_size = counts[FIRST_SIZE]
     _draw(tile, t, groups, first_sample, first_size)
     for target in range(ranks.shape[0]):
-        rank, value = ranks[target], values[target]
-        still_open = _open(bracket, rank, sums, value)
-        assign(size, first_size)
-        for k in range(LANES):
-            assign(sample[k], first_sample[k])
-        base[:] = 0
-        assign(span, sums.pairs)
+        still_open = _open(bracket, ranks, target, sums, values)
+        _start(sums, first_sample, sample, counts)
         for attempt in range(ROUNDS):
             if not still_open:
                 break
             if attempt > 0:
-                _between(tile, t, groups, bracket, OPEN, stride, sample, size)
+                _between(tile, t, groups, bracket, OPEN, ends, sample, counts)
             for side in (-1, 1):
-                _choose(bracket, rank, side, sample, size, base, span, trial)
-                _count_below(tile, t, groups, trial, below)
-                still_open = _narrow(bracket, rank, side, trial, below, value)
+                _choose(bracket, ranks, target, side, sample, counts, ends)
+                _count_below(tile, t, groups, ends, counts)
+                still_open = _narrow(bracket, ranks, target, side, ends, counts, values)
             for k in range(LANES):
-                base[k], span[k] = bracket.below_low[k], bracket.below_high[k] - bracket.below_low[k]
-                stride[k] = (span[k] + SAMPLE - 1) // SAMPLE
-        stride[:] = 1
-        _between(tile, t, groups, bracket, CLOSED, stride, sample, size)
+                span = bracket.below_high[k] - bracket.below_low[k]
+                counts[BASE, k], counts[SPAN, k] = bracket.below_low[k], span
+                counts[STRIDE, k] = (span + SAMPLE - 1) // SAMPLE
         for k in range(LANES):
-            # A slope that equals a bound to the last bit is neither below nor between: then all are listed.
-            if bracket.state[k] == CLOSED and size[k] == bracket.below_high[k] - bracket.below_low[k]:
-                low, high = neighbours(sample[k], size[k], rank[k] - bracket.below_low[k])
-                value[k] = blend(low, high, rank[k])
+            counts[STRIDE, k] = 1
+        _between(tile, t, groups, bracket, CLOSED, ends, sample, counts)
+        _select(bracket, ranks, target, sample, counts, values)
 
 
-@unit
-def _open(bracket, rank, sums, value):
+@unit(allocates=False)
+def _start(sums, first_sample, sample, counts):
+    """Start from the first sample, and from all slopes."""
+    for k in range(LANES):
+        counts[SIZE, k], counts[BASE, k], counts[SPAN, k] = counts[FIRST_SIZE, k], 0, sums.pairs[k]
+        for i in range(SAMPLE):
+            sample[k * LIST + i] = first_sample[k * SAMPLE + i]
+
+
+@unit(allocates=False)
+def _select(bracket, ranks, target, listed, counts, values):
+    """Pick the ranked slope from each list that is whole."""
+    for k in range(LANES):
+        below, size = bracket.below_low[k], counts[SIZE, k]
+        # A slope that equals a bound to the last bit is neither below nor between: then all are listed.
+        if bracket.state[k] == CLOSED and size == bracket.below_high[k] - below:
+            low, high = neighbours(listed[k * LIST : (k + 1) * LIST], size, ranks[target, k] - below)
+            values[target, k] = blend(low, high, ranks[target, k])
+
+
+@unit(allocates=False)
+def _open(bracket, ranks, target, sums, values):
     """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
 
     A rank between two slopes on different sides of zero is given up at once. Returns whether any lane is open.
     """
     any_open = False
+    rank, value = ranks[target], values[target]
     for k in range(LANES):
         bracket.low[0, k], bracket.below_low[k] = -np.inf, 0
         bracket.high[0, k], bracket.below_high[k] = np.inf, sums.pairs[k]
@@ -162,11 +199,12 @@ def _open(bracket, rank, sums, value):
     return any_open
 
 
-@unit
+@unit(allocates=False)
 def _draw(tile, t, groups, sample, size):
     """Slopes of pairs drawn at random, the same pairs in every cell."""
     n = t.size
-    size[:] = 0
+    for k in range(LANES):
+        size[k] = 0
     state = np.uint64(0x9E3779B97F4A7C15)
     for _ in range(SAMPLE):
         state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
@@ -178,25 +216,26 @@ def _draw(tile, t, groups, sample, size):
         for k in range(LANES):
             slope = (tile[start + j, k] - tile[start + i, k]) / (t[j] - t[i])
             if math.isfinite(slope):
-                sample[k, size[k]] = slope
+                sample[k * SAMPLE + size[k]] = slope
                 size[k] += 1
 
 
-@unit
-def _between(tile, t, groups, bracket, state, stride, listed, count):
-    """List every `stride`-th of the slopes in the brackets of lanes in one state."""
+@unit(allocates=False)
+def _between(tile, t, groups, bracket, state, ends, listed, counts):
+    """List every STRIDE-th of the slopes in the brackets of lanes in one state."""
     n = t.size
-    low, high, wait = np.zeros((1, LANES)), np.zeros((1, LANES)), np.ones(LANES, np.int64)
-    count[:] = 0
+    count, wait, stride = counts[SIZE], counts[WAIT], counts[STRIDE]
     wanted = False
     for k in range(LANES):
+        count[k], wait[k] = 0, 1
         # Equal bounds hold nothing.
+        ends[LOW, k] = ends[HIGH, k] = 0.0
         if bracket.state[k] == state:
-            low[0, k], high[0, k] = -bracket.low[0, k], -bracket.high[0, k]
+            ends[LOW, k], ends[HIGH, k] = -bracket.low[0, k], -bracket.high[0, k]
             wanted = True
     if not wanted:
         return
-    minus_low, minus_high = load(low, 0), load(high, 0)
+    minus_low, minus_high = load(ends, LOW), load(ends, HIGH)
     for start in range(0, groups * n, n):
         for i in range(n - 1):
             earlier = load(tile, start + i)
@@ -213,39 +252,41 @@ def _between(tile, t, groups, bracket, state, stride, listed, count):
                     if wait[k] == 0:
                         wait[k] = stride[k]
                         if count[k] < LIST:
-                            listed[k, count[k]] = (tile[start + j, k] - tile[start + i, k]) / step
+                            listed[k * LIST + count[k]] = (tile[start + j, k] - tile[start + i, k]) / step
                         count[k] += 1
 
 
-@unit
-def _choose(bracket, rank, side, sample, size, base, span, trial):
+@unit(allocates=False)
+def _choose(bracket, ranks, target, side, sample, counts, ends):
     """The next bound of each open lane, below (-1) or above (1) the rank: a slope of the sample, a few ranks away."""
     for k in range(LANES):
-        trial[0, k] = np.nan
-        if bracket.state[k] != OPEN or size[k] == 0:
+        ends[TRIAL, k] = np.nan
+        rank, size = ranks[target, k], counts[SIZE, k]
+        if bracket.state[k] != OPEN or size == 0:
             continue
-        wanted = math.floor(rank[k]) - 1 if side < 0 else math.ceil(rank[k])
-        place = (wanted - base[k]) * size[k] / span[k] + side * (1.0 + 0.6 * math.sqrt(size[k]))
+        wanted = math.floor(rank) - 1 if side < 0 else math.ceil(rank)
+        place = (wanted - counts[BASE, k]) * size / counts[SPAN, k] + side * (1.0 + 0.6 * math.sqrt(size))
         place = math.floor(place) if side < 0 else math.ceil(place) - 1
-        if not 0 <= place < size[k]:
+        if not 0 <= place < size:
             continue
-        slope = kth_smallest(sample[k], size[k], int(place))
+        slope = kth_smallest(sample[k * LIST : (k + 1) * LIST], size, int(place))
         bound = slope + side * TILT * abs(slope)
         if bracket.low[0, k] < bound < bracket.high[0, k]:
-            trial[0, k] = bound
+            ends[TRIAL, k] = bound
             if side < 0:
                 bracket.from_low[k] = slope
             else:
                 bracket.from_high[k] = slope
 
 
-@unit
-def _count_below(tile, t, groups, trial, below):
-    """For each lane, the number of slopes below `trial`."""
+@unit(allocates=False)
+def _count_below(tile, t, groups, ends, counts):
+    """For each lane, the number of slopes below the trial."""
     n = t.size
+    trial = ends[TRIAL]
     for k in range(LANES):
-        trial[0, k] = -trial[0, k]
-    minus = load(trial, 0)
+        trial[k] = -trial[k]
+    minus = load(ends, TRIAL)
     counter = zero_count(minus)
     for start in range(0, groups * n, n):
         for i in range(n - 1):
@@ -254,29 +295,30 @@ def _count_below(tile, t, groups, trial, below):
             for j in range(i + 1, n):
                 bound = subtract_scaled(zero, minus, t[j] - t[i])
                 counter = count_less(counter, subtract(load(tile, start + j), earlier), bound)
-    store(below, 0, counter)
+    store(counts, BELOW, counter)
     for k in range(LANES):
-        trial[0, k] = -trial[0, k]
+        trial[k] = -trial[k]
 
 
-@unit
-def _narrow(bracket, rank, side, trial, below, value):
+@unit(allocates=False)
+def _narrow(bracket, ranks, target, side, ends, counts, values):
     """Take up what a count says about each open lane; returns whether any is open still."""
     still_open = False
     for k in range(LANES):
         if bracket.state[k] != OPEN:
             continue
-        if not math.isnan(trial[0, k]):
+        trial, below, rank = ends[TRIAL, k], counts[BELOW, k], ranks[target, k]
+        if not math.isnan(trial):
             slope = bracket.from_low[k] if side < 0 else bracket.from_high[k]
-            if below[0, k] < math.floor(rank[k]):
-                bracket.low[0, k], bracket.below_low[k], bracket.from_low[k] = trial[0, k], below[0, k], slope
-            elif below[0, k] >= math.ceil(rank[k]):
-                bracket.high[0, k], bracket.below_high[k], bracket.from_high[k] = trial[0, k], below[0, k], slope
+            if below < math.floor(rank):
+                bracket.low[0, k], bracket.below_low[k], bracket.from_low[k] = trial, below, slope
+            elif below >= math.ceil(rank):
+                bracket.high[0, k], bracket.below_high[k], bracket.from_high[k] = trial, below, slope
         same = bracket.from_low[k] == bracket.from_high[k]
         if bracket.below_high[k] - bracket.below_low[k] <= LIST:
             bracket.state[k] = CLOSED
         elif same and bracket.high[0, k] - bracket.low[0, k] <= 4.0 * TILT * abs(bracket.from_low[k]):
             # The same slope over and over again.
-            bracket.state[k], value[k] = FOUND, bracket.from_low[k]
+            bracket.state[k], values[target, k] = FOUND, bracket.from_low[k]
         still_open |= bracket.state[k] == OPEN
     return still_open

@@ -13,14 +13,16 @@ import numpy as np
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, add, count_less, load, multiply, store, subtract, zero_count
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import lanes_float64, vector_float64, vector_int64
+from gridtrend.engine.tiles import put_lanes
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.chi_square import chi_square_sf
 from gridtrend.trend.kernels.exact import NORMAL, append_series, new_kept, tail_p_value, wants_exact
 from gridtrend.trend.kernels.group_slopes import group_slopes
-from gridtrend.trend.kernels.mann_kendall import TAU_A
-from gridtrend.trend.kernels.normal import flag, z_score
+from gridtrend.trend.kernels.mann_kendall import TAU_A, put_flags
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
+from gridtrend.trend.kernels.normal import z_score
 from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.scores import new_scores, score_tile
@@ -35,13 +37,26 @@ Sums = namedtuple("Sums", "n_valid s variance pairs down ties whole spread z z_s
 def new_sums():
     """Room for the sums of a tile."""
     return Sums(
-        np.empty(LANES, np.int64), np.empty(LANES), np.empty(LANES), np.empty(LANES, np.int64),
-        np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES), np.empty(LANES, np.int64),
-        np.empty(LANES), np.empty(LANES),
+        vector_int64(LANES), vector_float64(LANES), vector_float64(LANES), vector_int64(LANES), vector_int64(LANES),
+        vector_int64(LANES), vector_float64(LANES), vector_int64(LANES), vector_float64(LANES), vector_float64(LANES),
     )  # fmt: skip
 
 
-@unit
+@unit(allocates=False)
+def _start(row, when, tile, when_of_row, lines):
+    """Make all rows missing, and tell those that a step has their times."""
+    for i in range(tile.shape[0]):
+        when_of_row[i] = np.nan
+        for k in range(LANES):
+            tile[i, k] = np.nan
+    for i in range(row.size):
+        when_of_row[row[i]] = when[i]
+    for i in range(lines.shape[0]):
+        for k in range(LANES):
+            lines[i, k] = np.nan
+
+
+@unit(allocates=False)
 def fill_rows(y, row, first, tile):
     """Copy cells `first` to `first + LANES` of `y` to the rows of `tile` that each step has; inf becomes NaN.
 
@@ -57,7 +72,7 @@ def fill_rows(y, row, first, tile):
     return used
 
 
-@unit(deferred=True)
+@unit(deferred=True, allocates=False)
 def keep_complete_cycles(tile, n, groups):
     """Make a cycle missing in all groups where it is missing in one."""
     for i in range(n):
@@ -70,17 +85,17 @@ def keep_complete_cycles(tile, n, groups):
                     tile[g * n + i, k] = np.nan
 
 
-@unit
+@unit(allocates=False)
 def sum_scores(tile, t, groups, variant, scores, sums):
     """Fill `sums` from a tile of `groups` series, one after the other."""
     n = t.size
-    for counts in (sums.n_valid, sums.pairs, sums.down, sums.ties, sums.spread):
-        counts[:] = 0
-    for totals in (sums.s, sums.variance, sums.whole, sums.z, sums.z_squared):
-        totals[:] = 0.0
+    for k in range(LANES):
+        sums.n_valid[k] = sums.pairs[k] = sums.down[k] = sums.ties[k] = sums.spread[k] = 0
+        sums.s[k] = sums.variance[k] = sums.whole[k] = sums.z[k] = sums.z_squared[k] = 0.0
     for g in range(groups):
         series = tile[g * n : (g + 1) * n]
-        scores.n_valid[:] = 0
+        for k in range(LANES):
+            scores.n_valid[k] = 0
         for i in range(n):
             for k in range(LANES):
                 scores.n_valid[k] += not math.isnan(series[i, k])
@@ -142,7 +157,7 @@ def dependent_variance(tile, n, groups, variance):
 @unit(deferred=True)
 def exact_lane_p(tile, n, groups, k, sums, alternative, kept, p):
     """Set `p[k]` from the exact distribution of lane `k`'s sum over independent groups."""
-    room, series = np.empty((2, sums.pairs[k] // 2 + 1)), np.empty(n)
+    room, series = np.empty((2, sums.pairs[k] // 2 + 1)), vector_float64(n)
     room[0, 0] = 1.0
     untied = 0
     for g in range(groups):
@@ -155,11 +170,12 @@ def exact_lane_p(tile, n, groups, k, sums, alternative, kept, p):
     p[k] = tail_p_value(room[0], untied, sums.s[k], alternative)
 
 
-@unit
+@unit(allocates=False)
 def lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_valid, kept, tests):
     """tau, S, var S, z, p, and van Belle and Hughes' two chi-squares with the second one's p, the rows of `tests`."""
-    tests[:] = np.nan
     for k in range(LANES):
+        for row in range(8):
+            tests[row, k] = np.nan
         if sums.n_valid[k] < max(min_valid, 1):
             continue
         tests[0, k] = sums.s[k] / sums.whole[k] if sums.s[k] != 0.0 else 0.0
@@ -182,9 +198,18 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
     Limits have the ranks of Gilbert 1987 among all pairs within groups, from the variance of the test. `pooled` sums over
     all values, `sums` over those that were tested.
     """
-    # No rank, no slope.
-    ranks, slopes = np.full((3, LANES), np.nan), np.empty((3, LANES))
+    ranks, slopes = lanes_float64(3), lanes_float64(3)
+    _line_ranks(pooled, sums, quantile, ci, min_valid, ranks)
+    group_slopes(tile, t, groups, pooled, ranks, slopes)
+    n = tile.shape[0]
+    _lines_through(tile, when, slopes, per, intercept, vector_float64(n), vector_float64(n), lines)
+
+
+@unit(allocates=False)
+def _line_ranks(pooled, sums, quantile, ci, min_valid, ranks):
+    """Fractional ranks of the median slope and of the limits; none, and so no slope, where values are too few."""
     for k in range(LANES):
+        ranks[0, k] = ranks[1, k] = ranks[2, k] = np.nan
         if sums.n_valid[k] < min_valid:
             continue
         pairs, half_width = pooled.pairs[k], 0.5 * quantile * math.sqrt(sums.variance[k])
@@ -194,8 +219,11 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
         ranks[0, k] = 0.5 * (pairs + 1)
         if ci != NO_LIMITS:
             ranks[1, k], ranks[2, k] = lower, upper + 1.0
-    group_slopes(tile, t, groups, pooled, ranks, slopes)
-    values, times = np.empty(tile.shape[0]), np.empty(tile.shape[0])
+
+
+@unit(allocates=False)
+def _lines_through(tile, when, slopes, per, intercept, values, times, lines):
+    """The lines of these slopes; `values` and `times` are room for all rows of a lane."""
     for k in range(LANES):
         m = 0
         for i in range(tile.shape[0]):
@@ -274,11 +302,10 @@ def grouped_test(
         trend,
     ) = out
     n = t.size
-    tile, when_of_row = np.full((groups * n, LANES), np.nan), np.full(groups * n, np.nan)
-    for i in range(row.size):
-        when_of_row[row[i]] = when[i]
+    tile, when_of_row = lanes_float64(groups * n), vector_float64(groups * n)
+    tests, lines = lanes_float64(8), lanes_float64(4)
+    _start(row, when, tile, when_of_row, lines)
     scores, pooled, complete, kept = new_scores(), new_sums(), new_sums(), new_kept(n if p_method != NORMAL else 0)
-    tests, lines = np.empty((8, LANES)), np.full((4, LANES), np.nan)
     for first in range(0, y.shape[1], LANES):
         used = fill_rows(y, row, first, tile)
         sum_scores(tile, t, groups, variant, scores, pooled)
@@ -296,12 +323,16 @@ def grouped_test(
             shared_lines(
                 tile, t, when_of_row, groups, pooled, sums, per, quantile, intercept_method, ci, min_valid, lines
             )
-        for k in range(used):
-            cell = first + k
-            tau[cell], s[cell], var_s[cell], z[cell] = tests[0, k], tests[1, k], tests[2, k], tests[3, k]
-            p_value[cell], chi2_trend[cell] = tests[4, k], tests[5, k]
-            chi2_homogeneity[cell], p_homogeneity[cell] = tests[6, k], tests[7, k]
-            slope[cell], intercept[cell] = lines[0, k], lines[1, k]
-            slope_lower[cell], slope_upper[cell] = lines[2, k], lines[3, k]
-            n_valid[cell] = sums.n_valid[k]
-            trend[cell] = flag(tests[1, k], tests[4, k], alpha, alternative)
+        put_lanes(tests, 0, first, used, tau)
+        put_lanes(tests, 1, first, used, s)
+        put_lanes(tests, 2, first, used, var_s)
+        put_lanes(tests, 3, first, used, z)
+        put_lanes(tests, 4, first, used, p_value)
+        put_lanes(tests, 5, first, used, chi2_trend)
+        put_lanes(tests, 6, first, used, chi2_homogeneity)
+        put_lanes(tests, 7, first, used, p_homogeneity)
+        put_lanes(lines, 0, first, used, slope)
+        put_lanes(lines, 1, first, used, intercept)
+        put_lanes(lines, 2, first, used, slope_lower)
+        put_lanes(lines, 3, first, used, slope_upper)
+        put_flags(tests, sums.n_valid, alpha, alternative, first, used, n_valid, trend)

@@ -12,6 +12,7 @@ from gridtrend.engine.jit import inlined, jit
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, count_both_less, load, store, zero_count
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import tile_like, vector_float64, vector_int32, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -74,7 +75,7 @@ def _count_ties(x, y, k, counts):
     _write_ties(ys, stable_order(ys), counts[Y_TIES:])
 
 
-@unit
+@unit(allocates=False)
 def _count_lanes(x, y, concordant, discordant):
     """For each lane, the pairs in the same order in `x` and in `y`, and those in opposite order."""
     n = x.shape[0]
@@ -95,7 +96,7 @@ def _count_alone(x, y, k, counts):
     """All counts of lane `k` alone, in O(n log n): inversions of y in the order of x."""
     xs, ys = _valid_values(x, k), _valid_values(y, k)
     m = xs.size
-    order, smaller, sorting = np.empty(m, np.int32), np.empty(m, np.int32), new_sorting(m)
+    order, smaller, sorting = vector_int32(m), vector_int32(m), new_sorting(m)
     for i in range(m):
         order[i] = i
     sort_order(ys, order, sorting)
@@ -111,7 +112,7 @@ def _count_alone(x, y, k, counts):
         else:
             both += t * (t - 1) // 2
             t = 1
-    in_order = np.empty(m)
+    in_order = vector_float64(m)
     for i in range(m):
         in_order[i] = ys[order[i]]
     for i in range(m):
@@ -165,7 +166,7 @@ def inversion_cdf(n, largest):
     return now
 
 
-@unit
+@unit(allocates=False)
 def _exact_p(discordant, n, cdf, alternative):
     """P of a number of discordant pairs without ties, from the exact null distribution."""
     pairs = n * (n - 1) // 2
@@ -183,7 +184,7 @@ def _normal_p(score, n, x, y, alternative):
     return p_value(score / math.sqrt(_variance(n, x, y)), alternative)
 
 
-@unit
+@unit(allocates=False)
 def _keep_common(x, y, valid):
     """Make a step missing in both tiles where it is missing in one; counts what is left."""
     for k in range(LANES):
@@ -206,9 +207,9 @@ def kendall_tau(x, y, variant: int, method: int, alternative: int, min_valid: in
     """Rank correlation of `x` and `y` and its p-value; a step counts where both are valid."""
     tau, p_value, n_valid = out
     n = x.shape[0]
-    x_tile, y_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
+    x_tile, y_tile = tile_like(x), tile_like(y)
     concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)
-    valid, counts = np.empty(LANES, np.int64), np.empty(10, np.int64)
+    valid, counts = vector_int64(LANES), vector_int64(10)
     # The exact distribution for as many values as the last cell had: the same for all cells without holes.
     cdf_of, cdf = 0, np.ones(1)
     for first in range(0, x.shape[1], LANES):

@@ -11,6 +11,7 @@ from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -96,10 +97,10 @@ def linear_trend(
 ):
     """Least-squares line of each cell, its uncertainty and its test."""
     slope, intercept, stderr, p_value, slope_lower, slope_upper, r1, n_effective, n_valid, trend = out
-    tile, valid = np.empty((t.size, LANES), y.dtype), np.empty(LANES, np.int64)
-    residuals, at = np.empty(t.size), np.empty(t.size, np.int64)
+    tile, valid = tile_like(y), vector_int64(LANES)
+    residuals, at = vector_float64(t.size), vector_int64(t.size)
     length = steps[-1] + 1 if t.size else 0
-    spread, present = np.empty(length), np.empty(length, np.int64)
+    spread, present = vector_float64(length), vector_int64(length)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, valid)
         for k in range(used):

@@ -10,7 +10,8 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.tiles import fill_tile
+from gridtrend.engine.room import lanes_float64, tile_like
+from gridtrend.engine.tiles import fill_tile, put_lanes
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag, p_value, z_score
@@ -22,7 +23,7 @@ from gridtrend.trend.kernels.slopes import slope_lines
 TAU_A, TAU_B = 0, 1
 
 
-@unit
+@unit(allocates=False)
 def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
     """tau, S, var S, z and p, the five rows of `tests`, of each lane."""
     for k in range(LANES):
@@ -37,6 +38,14 @@ def lane_tests(scores, continuity, alternative, variant, min_valid, tests):
         tests[0, k] = _tau(s, n, scores.ties[0, k], variant)
         tests[1, k], tests[2, k], tests[3, k] = s, variance, z
         tests[4, k] = p_value(z, alternative)
+
+
+@unit(allocates=False)
+def put_flags(tests, valid, alpha, alternative, first, used, n_valid, trend):
+    """Numbers of values, and flags of the tests (row 1: S, row 4: p), of cells `first` to `first + used`."""
+    for k in range(used):
+        n_valid[first + k] = valid[k]
+        trend[first + k] = flag(tests[1, k], tests[4, k], alpha, alternative)
 
 
 @inlined
@@ -65,12 +74,17 @@ def mann_kendall(y, t, test: Test, out):
     """The test alone."""
     alpha, continuity, alternative, variant, min_valid = test
     tau, s, var_s, z, p_value, n_valid, trend = out
-    tile, scores, tests = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((5, LANES))
+    tile, scores, tests = tile_like(y), new_scores(), lanes_float64(5)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, scores.n_valid)
         score_tile(tile, t, scores)
         lane_tests(scores, continuity, alternative, variant, min_valid, tests)
-        _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p_value, n_valid, trend)
+        put_lanes(tests, 0, first, used, tau)
+        put_lanes(tests, 1, first, used, s)
+        put_lanes(tests, 2, first, used, var_s)
+        put_lanes(tests, 3, first, used, z)
+        put_lanes(tests, 4, first, used, p_value)
+        put_flags(tests, scores.n_valid, alpha, alternative, first, used, n_valid, trend)
 
 
 @kernel(
@@ -93,29 +107,19 @@ def mann_kendall_slope(y, t, test: Test, line: Line, out):
     alpha, continuity, alternative, variant, min_valid = test
     per, quantile, intercept_method, ci = line
     tau, s, var_s, z, p_value, slope, intercept, slope_lower, slope_upper, n_valid, trend = out
-    tile, scores = np.empty((t.size, LANES), y.dtype), new_scores()
-    tests, lines = np.empty((5, LANES)), np.empty((4, LANES))
+    tile, scores, tests, lines = tile_like(y), new_scores(), lanes_float64(5), lanes_float64(4)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, scores.n_valid)
         score_tile(tile, t, scores)
         lane_tests(scores, continuity, alternative, variant, min_valid, tests)
         slope_lines(tile, t, scores, per, quantile, intercept_method, ci, min_valid, lines)
-        _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p_value, n_valid, trend)
-        for k in range(used):
-            slope[first + k], intercept[first + k] = lines[0, k], lines[1, k]
-            slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]
-
-
-@unit
-def _write(tests, scores, alpha, alternative, first, used, tau, s, var_s, z, p, n_valid, trend):
-    for k in range(used):
-        cell = first + k
-        tau[cell], s[cell], var_s[cell], z[cell] = (
-            tests[0, k],
-            tests[1, k],
-            tests[2, k],
-            tests[3, k],
-        )
-        p[cell] = tests[4, k]
-        n_valid[cell] = scores.n_valid[k]
-        trend[cell] = flag(tests[1, k], tests[4, k], alpha, alternative)
+        put_lanes(tests, 0, first, used, tau)
+        put_lanes(tests, 1, first, used, s)
+        put_lanes(tests, 2, first, used, var_s)
+        put_lanes(tests, 3, first, used, z)
+        put_lanes(tests, 4, first, used, p_value)
+        put_flags(tests, scores.n_valid, alpha, alternative, first, used, n_valid, trend)
+        put_lanes(lines, 0, first, used, slope)
+        put_lanes(lines, 1, first, used, intercept)
+        put_lanes(lines, 2, first, used, slope_lower)
+        put_lanes(lines, 3, first, used, slope_upper)

@@ -5,7 +5,7 @@ import math
 from gridtrend.engine.unit import unit
 
 
-@unit
+@unit(allocates=False)
 def kth_smallest(a, m, k):
     """The value at position `k` of `a[:m]` when sorted; reorders `a` (Hoare's selection, O(m) expected)."""
     low, high = 0, m - 1
@@ -31,7 +31,7 @@ def kth_smallest(a, m, k):
     return a[k]
 
 
-@unit
+@unit(allocates=False)
 def neighbours(a, m, rank):
     """The values on both sides of fractional 1-based `rank` of `a[:m]` when sorted; reorders `a`.
 
@@ -59,7 +59,7 @@ def neighbours(a, m, rank):
     return low, high
 
 
-@unit
+@unit(allocates=False)
 def blend(low, high, rank):
     """Linear interpolation at fractional `rank` between the values of the ranks around it."""
     weight = rank - math.floor(rank)
@@ -68,7 +68,7 @@ def blend(low, high, rank):
     return (1.0 - weight) * low + weight * high
 
 
-@unit
+@unit(allocates=False)
 def median(a, m):
     """Median of `a[:m]`, m > 0; reorders `a`."""
     rank = 0.5 * (m + 1)

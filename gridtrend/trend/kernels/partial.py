@@ -11,6 +11,7 @@ import numpy as np
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, add, count_both_less, count_less, load, store, subtract, zero_count
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import tile_like, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -85,8 +86,8 @@ def partial_mann_kendall(x, y, alpha: float, alternative: int, variant: int, cor
     """The test of `x` given `y`; without `correct_ties` the variance of either score is that of distinct values."""
     tau, s, var_s, z, p_value, rho, n_valid, trend = out
     n = x.shape[0]
-    first_tile, second_tile = np.empty((n, LANES), x.dtype), np.empty((n, LANES), y.dtype)
-    valid, counts = np.empty(LANES, np.int64), np.zeros((5, LANES), np.int64)
+    first_tile, second_tile = tile_like(x), tile_like(y)
+    valid, counts = vector_int64(LANES), np.zeros((5, LANES), np.int64)
     place_x, place_y = np.empty((n, LANES), np.int64), np.empty((n, LANES), np.int64)
     for first in range(0, x.shape[1], LANES):
         used = fill_tile(x, first, first_tile, valid)

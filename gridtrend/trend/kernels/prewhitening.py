@@ -13,6 +13,7 @@ from gridtrend.engine.jit import assign
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -74,10 +75,10 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
     """
     _whitened, _level, _r1 = out
     n = t.size
-    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
-    x, when, at, white, kept = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n), np.empty(n, np.int64)
+    tile, n_valid = tile_like(y), vector_int64(LANES)
+    x, when, at, white, kept = vector_float64(n), vector_float64(n), vector_int64(n), vector_float64(n), vector_int64(n)
     length = steps[n - 1] + 1 if n else 1
-    spread, present = np.empty(length), np.empty(length, np.int64)
+    spread, present = vector_float64(length), vector_int64(length)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):

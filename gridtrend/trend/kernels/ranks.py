@@ -22,13 +22,14 @@ from gridtrend.engine.lanes import (
     subtract,
     zero_count,
 )
+from gridtrend.engine.room import vector_int32
 from gridtrend.engine.unit import unit
 
 # Up to this length the pairs of 16 cells are counted faster than 16 series are sorted (`python -m benchmarks long`).
 SHORT = 320
 
 
-@unit
+@unit(allocates=False)
 def count_pairs(tile, up, down, ties, squares):
     """For each lane, the pairs i < j that rise and that fall, and what its ties amount to.
 
@@ -80,7 +81,7 @@ FEW = 64
 @unit
 def stable_order(key):
     """The order in which `key` ascends; where keys are equal they stay as they are. No key is NaN."""
-    order = np.empty(key.size, np.int32)
+    order = vector_int32(key.size)
     for i in range(key.size):
         order[i] = i
     if key.size > FEW:
@@ -101,7 +102,7 @@ def _order_many(key, order):
     sort_order(key, order, new_sorting(key.size))
 
 
-@unit
+@unit(allocates=False)
 def sort_order(key, order, sorting):
     """Arrange `order` so that key[order] ascends; where keys are equal it stays as it is. No key is NaN. O(n)."""
     for turn in range(3):
@@ -111,7 +112,7 @@ def sort_order(key, order, sorting):
             return
 
 
-@unit
+@unit(allocates=False)
 def _sort_by_half(key, order, half, sorting):
     """Sort by one half of the bits of the keys, from the last digit to the first. No branch depends on the data."""
     words, spare, counts = sorting
@@ -145,7 +146,7 @@ def _ordered_bits(x):
     return np.uint64(bits ^ (bits >> 63 | np.int64(-(2**63))))
 
 
-@unit
+@unit(allocates=False)
 def _insert(key, order):
     """Put nearly sorted keys in order; gives up, and returns False, where that takes more than a few moves a key."""
     left = 4 * order.size
@@ -194,7 +195,7 @@ def count_smaller(order, before):
         before[p] = smaller
 
 
-@unit
+@unit(allocates=False)
 def count_inversions(order, smaller):
     """Number of pairs of a permutation that are out of order; `smaller` is room for what `count_smaller` finds."""
     m = order.size
@@ -205,7 +206,7 @@ def count_inversions(order, smaller):
     return inversions
 
 
-@unit
+@unit(allocates=False)
 def sorted_tie_sums(a):
     """The sums of `count_pairs` over the ties of a sorted series: of e and of its square."""
     pairs = 0

@@ -12,6 +12,7 @@ import numpy as np
 from gridtrend.engine.jit import inlined, jit
 from gridtrend.engine.kernel import kernel, routine
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -77,7 +78,7 @@ def _chebyshev(coefficients, x):
     return coefficients[0] + x * b - c
 
 
-@unit
+@unit(allocates=False)
 def growth_of_variance(n, hurst, growth):
     """Logarithm of var S of `n` steps of noise of exponent `hurst` over that of independent values.
 
@@ -126,7 +127,7 @@ def normal_score(p):
     return z if p > 0.5 else -z
 
 
-@unit
+@unit(allocates=False)
 def _regular_innovations(scores, correlation, m, work):
     """Sum of squared innovations over their variances, and of the logarithms of these (Durbin and Levinson)."""
     weights, reverse = work[0], work[1]
@@ -151,7 +152,7 @@ def _regular_innovations(scores, correlation, m, work):
     return squares, determinant
 
 
-@unit
+@unit(allocates=False)
 def _gapped_innovations(scores, at, correlation, m, rows):
     """The same where steps are missing, by Cholesky's rows: O(m**3)."""
     determinant, squares = 0.0, 0.0
@@ -171,7 +172,7 @@ def _gapped_innovations(scores, at, correlation, m, rows):
     return squares, determinant
 
 
-@unit
+@unit(allocates=False)
 def likelihood(scores, at, m, hurst, correlation, work):
     """Logarithm of the likelihood of H, at its best scale."""
     span = at[m - 1] - at[0] + 1
@@ -184,7 +185,7 @@ def likelihood(scores, at, m, hurst, correlation, work):
     return -0.5 * (m * math.log(squares / m) + determinant)
 
 
-@unit
+@unit(allocates=False)
 def most_likely_exponent(scores, at, m, correlation, work):
     """H of greatest likelihood between 0.01 and 0.99, by golden section to 1e-6."""
     golden = 0.5 * (math.sqrt(5.0) - 1.0)
@@ -234,9 +235,9 @@ def scaling_test(
     """
     var_s, z, p_value, trend, variance_factor, hurst = out
     n = t.size
-    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
-    x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
-    correlation = np.empty(steps[n - 1] + 1 if n else 1)
+    tile, n_valid = tile_like(y), vector_int64(LANES)
+    x, when, at, ranks = vector_float64(n), vector_float64(n), vector_int64(n), vector_float64(n)
+    correlation = vector_float64(steps[n - 1] + 1 if n else 1)
     work = np.empty((n + 1, max(n, 2)))
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, n_valid)

@@ -2,10 +2,9 @@
 
 from collections import namedtuple
 
-import numpy as np
-
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.room import lanes_int64, vector_float64, vector_int32, vector_int64
 from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.ranks import (
@@ -26,13 +25,7 @@ Scores = namedtuple("Scores", "n_valid up down ties squares")
 @unit
 def new_scores():
     """Room for the scores of a tile."""
-    return Scores(
-        np.empty(LANES, np.int64),
-        np.empty((1, LANES), np.int64),
-        np.empty((1, LANES), np.int64),
-        np.empty((1, LANES), np.int64),
-        np.empty((1, LANES), np.int64),
-    )
+    return Scores(vector_int64(LANES), lanes_int64(1), lanes_int64(1), lanes_int64(1), lanes_int64(1))
 
 
 @inlined
@@ -47,8 +40,8 @@ def score_tile(tile, t, scores):
 @unit(deferred=True)
 def _score_alone(tile, t, scores):
     n = t.size
-    series, rising, sorting = np.empty(n), np.empty(n), new_sorting(n)
-    order, smaller = np.empty(n, np.int32), np.empty(n, np.int32)
+    series, rising, sorting = vector_float64(n), vector_float64(n), new_sorting(n)
+    order, smaller = vector_int32(n), vector_int32(n)
     for k in range(LANES):
         m = valid_series(tile, t, k, series, rising)
         for i in range(m):

@@ -21,6 +21,7 @@ from collections import namedtuple
 import numpy as np
 
 from gridtrend.engine.jit import inlined
+from gridtrend.engine.room import vector_float64, vector_int32, vector_int64
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, neighbours
 from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
@@ -51,12 +52,12 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
     m = y.size
     pairs = m * (m - 1) // 2
     if pairs <= LIST:
-        listed_slopes(y, t, ranks, values)
+        list_slopes(y, t, ranks, values)
         return
     listed = np.empty(max(LIST, 2 * m))
     (y_scaled, _), (t_scaled, _) = scaled(y), scaled(t)
     search = Search(
-        y, t, y_scaled, t_scaled, np.empty(m), np.empty(m, np.int32), np.empty(m, np.int32),
+        y, t, y_scaled, t_scaled, vector_float64(m), vector_int32(m), vector_int32(m),
         new_sorting(m), np.full(1, np.nan), listed,
     )  # fmt: skip
     known = _first_known(search, below_zero, at_zero, 4 + 2 * TRIALS * ranks.size)
@@ -89,19 +90,22 @@ def _slope_at(search, known, rank):
 
 
 @unit
-def listed_slopes(y, t, ranks, values):
+def list_slopes(y, t, ranks, values):
     """The same by listing every slope, for a series of few pairs."""
-    m = y.size
-    pairs = m * (m - 1) // 2
-    listed = np.empty(pairs)
+    _rank_all(y, t, ranks, vector_float64(y.size * (y.size - 1) // 2), values)
+
+
+@unit(allocates=False)
+def _rank_all(y, t, ranks, listed, values):
+    """Slopes at fractional ranks, with room to list all."""
     count = 0
-    for i in range(m - 1):
-        for j in range(i + 1, m):
+    for i in range(y.size - 1):
+        for j in range(i + 1, y.size):
             listed[count] = (y[j] - y[i]) / (t[j] - t[i])
             count += 1
     for target in range(ranks.size):
-        exists = 1.0 <= ranks[target] <= pairs
-        low, high = neighbours(listed, pairs, ranks[target] if exists else 1.0)
+        exists = 1.0 <= ranks[target] <= count
+        low, high = neighbours(listed, count, ranks[target] if exists else 1.0)
         values[target] = blend(low, high, ranks[target]) if exists else np.nan
 
 
@@ -133,7 +137,9 @@ def scaled(a):
 def _first_known(search, below_zero, at_zero, size):
     """What is known before any count: how many slopes lie on either side of 0, and what least squares tell."""
     m = search.y.size
-    known = Known(np.empty(size), np.empty(size, np.int64), np.full(1, 4), np.empty(1), np.empty(1), np.empty(1))
+    known = Known(
+        vector_float64(size), vector_int64(size), np.full(1, 4), vector_float64(1), vector_float64(1), vector_float64(1)
+    )
     slopes, below = (-np.inf, 0.0, 0.0, np.inf), (0, below_zero, below_zero + at_zero, m * (m - 1) // 2)
     for k in range(4):
         known.slope[k], known.below[k] = slopes[k], below[k]
@@ -141,7 +147,7 @@ def _first_known(search, below_zero, at_zero, size):
     return known
 
 
-@unit
+@unit(allocates=False)
 def _list_around(search, known, rank):
     """List slopes around `rank`: how many lie below them, and how many they are, at most one more than fit.
 
@@ -180,7 +186,7 @@ def _margin(search, distance):
     return distance / 50 + 4.0 * math.sqrt(search.y.size)
 
 
-@unit
+@unit(allocates=False)
 def _note(known, slope, below):
     """Keep what was counted."""
     k = known.used[0]
@@ -191,7 +197,7 @@ def _note(known, slope, below):
     known.used[0] += 1
 
 
-@unit
+@unit(allocates=False)
 def _next_trial(search, known, k, rank, attempt):
     """Where to count next, between the slopes `k` and `k + 1` that are known: a little below the rank."""
     low, high = known.slope[k], known.slope[k + 1]
@@ -215,7 +221,7 @@ def _next_trial(search, known, k, rank, attempt):
     return trial if low < trial < high else halfway(low, high)
 
 
-@unit
+@unit(allocates=False)
 def _count_below(search, known, slope):
     """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
 
@@ -236,7 +242,7 @@ def _count_below(search, known, slope):
     return count_inversions(order, search.smaller)
 
 
-@unit
+@unit(allocates=False)
 def _sort_at(search, slope):
     """Sort the steps by residual. Among equals the later goes first at a positive slope, and at 0."""
     if search.at[0] == slope:
@@ -249,14 +255,14 @@ def _sort_at(search, slope):
     search.at[0] = slope
 
 
-@unit
+@unit(allocates=False)
 def halfway(low, high):
     """The floating-point number halfway between two of one sign, zero and infinity included, in number of numbers."""
     middle = (np.float64(abs(low)).view(np.int64) + np.float64(abs(high)).view(np.int64)) // 2
     return math.copysign(np.int64(middle).view(np.float64), low + high)
 
 
-@unit
+@unit(allocates=False)
 def _first_guess(y, t):
     """Least-squares slope of scaled series, the sum of all steps of time, and slopes per unit if residuals are normal."""
     m = y.size
@@ -273,7 +279,7 @@ def _first_guess(y, t):
     return slope, spacing, spacing / (2.0 * math.sqrt(math.pi * variance))
 
 
-@unit
+@unit(allocates=False)
 def _list_between(search, low, high):
     """List the slopes in the interval (low, high); returns how many, at most one more than fit.
 

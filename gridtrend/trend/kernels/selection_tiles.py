@@ -11,7 +11,6 @@ from collections import namedtuple
 
 import numpy as np
 
-from gridtrend.engine.jit import inlined
 from gridtrend.engine.lanes import (
     LANES,
     both_less,
@@ -23,14 +22,23 @@ from gridtrend.engine.lanes import (
     subtract_scaled,
     zero_count,
 )
+from gridtrend.engine.room import (
+    lanes_float32,
+    lanes_float64,
+    lanes_int64,
+    vector_float32,
+    vector_float64,
+    vector_int64,
+)
 from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.order_statistics import blend, neighbours
-from gridtrend.trend.kernels.selection import LIST as LIST_ALL
-from gridtrend.trend.kernels.selection import listed_slopes, series_slopes
+from gridtrend.trend.kernels.selection import list_slopes, series_slopes
 
 # Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
 SHORT = 380
+# Up to this length series that the lanes give up are listed as a whole.
+WHOLE = 380
 # Slopes that a lane can list for one rank. A bracket is closed when the counts leave about CLOSE of them in it: the
 # widening by the rounding bound, and equal slopes, may add some.
 LIST = 64
@@ -41,6 +49,13 @@ ROUNDS = 12
 # Half a unit in the last place of float32 at 1.
 EPSILON = 2.0**-24
 
+# Rows of what is known of each lane: moments (of which the first three last); trial slopes and how many slopes lie below
+# each; ends of the bracket that is listed, and by how much each is widened; counts of slopes listed.
+SCALE, GUESS, DENSITY = 0, 1, 2
+FIRST, NEXT = 0, 1
+LOW, HIGH, WIDEN_LOW, WIDEN_HIGH = 2, 3, 4, 5
+LISTED, ABOVE = 2, 3
+
 # What has become of a lane. ALONE: its series resists, and is searched by itself.
 OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
 
@@ -48,73 +63,89 @@ OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
 Bracket = namedtuple("Bracket", "low high below_low below_high state")
 
 
-@inlined
-def tile_slopes(tile, t, n_valid, below_zero, at_zero, ranks, values):
+@unit(allocates=False)
+def tile_slopes(tile, t, scores, ranks, values, series, times):
     """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
 
-    Parameters as for `series_slopes`, but for tiles: `below_zero` and `at_zero` are (LANES,) counts of the
-    negative and the zero slopes. `t` is strictly increasing and the same for all lanes.
+    `scores` tells of each lane how many of its slopes are `down` and at zero (`ties`). `t` is strictly increasing and the
+    same for all lanes. `series` and `times` are room for a series.
     """
     if 2 <= t.size <= SHORT:
-        _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values)
+        _search_lanes(tile, t, scores, ranks, values)
     else:
-        values[:] = np.inf
-    if _list_alone(tile, t, ranks, values):
-        _search_alone(tile, t, below_zero, at_zero, ranks, values)
+        for target in range(values.shape[0]):
+            for k in range(LANES):
+                values[target, k] = np.inf
+    for k in range(LANES):
+        given_up = False
+        for target in range(values.shape[0]):
+            given_up |= math.isinf(values[target, k])
+        if given_up:
+            m = valid_series(tile, t, k, series, times)
+            # Few records hold series that resist: listing a short one costs less than compiling the search.
+            if m <= WHOLE:
+                _list_lane(series, times, m, ranks, k, values)
+            else:
+                _search_lane(series, times, m, scores, ranks, k, values)
 
 
 @unit
-def _search_lanes(tile, t, n_valid, below_zero, at_zero, ranks, values):
+def _search_lanes(tile, t, scores, ranks, values):
     """The search in lanes; inf where a lane is given up."""
     n = t.size
-    half_span = 0.5 * (t[-1] - t[0])
-    t_scaled = np.empty(n, np.float32)
-    smallest_step = 2.0
-    for i in range(n):
-        t_scaled[i] = (t[i] - 0.5 * (t[-1] + t[0])) / half_span
-        if i > 0:
-            smallest_step = min(smallest_step, (t[i] - t[i - 1]) / half_span)
-    y_scaled, residual = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
-    scale, guess, density = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    first_trial, first_below = np.empty((1, LANES), np.float32), np.empty((1, LANES), np.int64)
-    trial, below = np.empty((1, LANES), np.float32), np.empty((1, LANES), np.int64)
-    _scale_tile(tile, t_scaled, n_valid, y_scaled, scale, guess, density)
-    for k in range(LANES):
-        first_trial[0, k] = guess[k]
-    _count_below(y_scaled, t_scaled, first_trial, residual, first_below)
-
+    t_scaled, y_scaled, residual = vector_float32(n), lanes_float32(n), lanes_float32(2 * n)
+    moments, trials, counts, listed = lanes_float64(8), lanes_float32(6), lanes_int64(4), vector_float64(LANES * LIST)
     bracket = Bracket(
-        np.empty(LANES, np.float32), np.empty(LANES, np.float32),
-        np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64),
-    )  # fmt: skip
-    listed, count, base = (
-        np.empty((LANES, LIST)),
-        np.empty(LANES, np.int64),
-        np.empty((1, LANES), np.int64),
+        vector_float32(LANES), vector_float32(LANES), vector_int64(LANES), vector_int64(LANES), vector_int64(LANES)
     )
+    _search(tile, t, scores, ranks, bracket, t_scaled, y_scaled, residual, moments, trials, counts, listed, values)
+
+
+@unit(allocates=False)
+def _search(tile, t, scores, ranks, bracket, t_scaled, y_scaled, residual, moments, trials, counts, listed, values):
+    """The same, given room."""
+    half_span = 0.5 * (t[t.size - 1] - t[0])
+    smallest_step = _scale_times(t, half_span, t_scaled)
+    _scale_tile(tile, t_scaled, scores.n_valid, y_scaled, moments)
+    for k in range(LANES):
+        trials[FIRST, k] = moments[GUESS, k]
+    _count_below(y_scaled, t_scaled, trials, FIRST, residual, counts)
     for target in range(ranks.shape[0]):
-        rank, value = ranks[target], values[target]
-        if not _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
+        if not _open(bracket, ranks, target, scores, moments, values):
             continue
-        still_open = _narrow(bracket, rank, first_trial, first_below, CLOSE)
+        still_open = _narrow(bracket, ranks, target, trials, FIRST, counts, CLOSE)
         for attempt in range(ROUNDS):
             if not still_open:
                 break
-            _choose(bracket, rank, density, attempt, trial)
-            _count_below(y_scaled, t_scaled, trial, residual, below)
+            _choose(bracket, ranks, target, moments, attempt, trials)
+            _count_below(y_scaled, t_scaled, trials, NEXT, residual, counts)
             # The last few lanes make do with more room: their lists are cheaper than counts for all 16.
-            still_open = _narrow(bracket, rank, trial, below, CLOSE if attempt < 3 else 3 * CLOSE)
-        _list_between(tile, t, y_scaled, t_scaled, bracket, listed, count, base)
-        _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value)
+            still_open = _narrow(bracket, ranks, target, trials, NEXT, counts, CLOSE if attempt < 3 else 3 * CLOSE)
+        _list_between(tile, t, y_scaled, t_scaled, bracket, residual, trials, listed, counts)
+        _select(bracket, ranks, target, scores.n_valid, listed, counts, half_span, moments, smallest_step, values)
 
 
-@unit
-def _scale_tile(tile, t, n_valid, y, scale, guess, density):
+@unit(allocates=False)
+def _scale_times(t, half_span, t_scaled):
+    """Scale times to -1 .. 1; returns the smallest step."""
+    smallest_step = 2.0
+    for i in range(t.size):
+        t_scaled[i] = (t[i] - 0.5 * (t[t.size - 1] + t[0])) / half_span
+        if i > 0:
+            smallest_step = min(smallest_step, (t[i] - t[i - 1]) / half_span)
+    return smallest_step
+
+
+@unit(allocates=False)
+def _scale_tile(tile, t, n_valid, y, moments):
     """Centre and scale each lane to at most 1; least-squares slope, and how many slopes lie per unit around it."""
     n = t.size
     spacing = 0.0
-    mean, largest = np.zeros(LANES), np.zeros(LANES)
-    x, xx, xy, yy = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    largest, guess, density, mean = moments[SCALE], moments[GUESS], moments[DENSITY], moments[3]
+    x, xx, xy, yy = moments[4], moments[5], moments[6], moments[7]
+    for row in range(8):
+        for k in range(LANES):
+            moments[row, k] = 0.0
     for i in range(n):
         spacing += t[i] * (2 * i - n + 1)
         for k in range(LANES):
@@ -135,7 +166,6 @@ def _scale_tile(tile, t, n_valid, y, scale, guess, density):
             y[i, k] = (tile[i, k] - mean[k]) / largest[k]
     for k in range(LANES):
         m = n_valid[k]
-        scale[k] = largest[k]
         # In scaled units from here. The slopes of a holed series are spread like those of the whole.
         spread = xx[k] - x[k] * x[k] / max(m, 1)
         guess[k] = xy[k] / largest[k] / spread
@@ -144,11 +174,11 @@ def _scale_tile(tile, t, n_valid, y, scale, guess, density):
         density[k] = share * spacing / (2.0 * math.sqrt(math.pi * variance))
 
 
-@unit
-def _count_below(y, t, trial, residual, below):
-    """For each lane, the number of slopes below `trial`: pairs whose residuals are out of order."""
+@unit(allocates=False)
+def _count_below(y, t, trials, row, residual, counts):
+    """For each lane, the number of slopes below the trial in a `row`: pairs whose residuals are out of order."""
     n = t.size
-    slope = load(trial, 0)
+    slope = load(trials, row)
     for i in range(n):
         store(residual, i, subtract_scaled(load(y, i), slope, t[i]))
     counter = zero_count(load(residual, 0))
@@ -156,18 +186,19 @@ def _count_below(y, t, trial, residual, below):
         earlier = load(residual, i)
         for j in range(i + 1, n):
             counter = count_less(counter, load(residual, j), earlier)
-    store(below, 0, counter)
+    store(counts, row, counter)
 
 
-@unit
-def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
+@unit(allocates=False)
+def _open(bracket, ranks, target, scores, moments, values):
     """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
 
     Lanes that must be searched alone are given up at once. Returns whether any lane is open.
     """
     any_open = False
+    rank, value = ranks[target], values[target]
     for k in range(LANES):
-        pairs = n_valid[k] * (n_valid[k] - 1) // 2
+        pairs, below_zero = scores.n_valid[k] * (scores.n_valid[k] - 1) // 2, scores.down[0, k]
         bracket.low[k], bracket.below_low[k] = -np.inf, 0
         bracket.high[k], bracket.below_high[k] = np.inf, pairs
         bracket.state[k] = ALONE
@@ -175,20 +206,20 @@ def _open(bracket, rank, n_valid, below_zero, at_zero, guess, value):
         if not 1.0 <= rank[k] <= pairs:
             bracket.state[k], value[k] = FOUND, np.nan
             continue
-        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), below_zero[k] + at_zero[k]
-        searchable = pairs > LIST and math.isfinite(guess[k])
-        if below_zero[k] < first and last <= not_above_zero:
+        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), below_zero + scores.ties[0, k]
+        searchable = pairs > LIST and math.isfinite(moments[GUESS, k])
+        if below_zero < first and last <= not_above_zero:
             bracket.state[k], value[k] = FOUND, 0.0
-        elif searchable and last <= below_zero[k]:
-            bracket.state[k], bracket.high[k], bracket.below_high[k] = OPEN, 0.0, below_zero[k]
+        elif searchable and last <= below_zero:
+            bracket.state[k], bracket.high[k], bracket.below_high[k] = OPEN, 0.0, below_zero
         elif searchable and first > not_above_zero:
             bracket.state[k], bracket.low[k], bracket.below_low[k] = OPEN, 0.0, not_above_zero
         any_open |= bracket.state[k] == OPEN
     return any_open
 
 
-@unit
-def _narrow(bracket, rank, trial, below, room):
+@unit(allocates=False)
+def _narrow(bracket, ranks, target, trials, row, counts, room):
     """Take up what a count says about each open lane, and close brackets of at most `room` slopes.
 
     Returns whether any lane is open still.
@@ -197,12 +228,12 @@ def _narrow(bracket, rank, trial, below, room):
     for k in range(LANES):
         if bracket.state[k] != OPEN:
             continue
-        if bracket.low[k] < trial[0, k] < bracket.high[k]:
-            count = below[0, k]
-            if count < math.floor(rank[k]):
-                bracket.low[k], bracket.below_low[k] = trial[0, k], count
-            elif count >= math.ceil(rank[k]):
-                bracket.high[k], bracket.below_high[k] = trial[0, k], count
+        trial, count, rank = trials[row, k], counts[row, k], ranks[target, k]
+        if bracket.low[k] < trial < bracket.high[k]:
+            if count < math.floor(rank):
+                bracket.low[k], bracket.below_low[k] = trial, count
+            elif count >= math.ceil(rank):
+                bracket.high[k], bracket.below_high[k] = trial, count
         bounded = math.isfinite(bracket.low[k]) and math.isfinite(bracket.high[k])
         if bounded and bracket.below_high[k] - bracket.below_low[k] <= room:
             bracket.state[k] = CLOSED
@@ -210,113 +241,93 @@ def _narrow(bracket, rank, trial, below, room):
     return still_open
 
 
-@unit
-def _choose(bracket, rank, density, attempt, trial):
+@unit(allocates=False)
+def _choose(bracket, ranks, target, moments, attempt, trials):
     """The next trial slope of each open lane: just beyond the rank, so that it cuts off the far side of a bracket."""
     # A count between two neighbouring ranks narrows nothing: the next one aims elsewhere.
-    margin = MARGIN + attempt
+    margin, step = MARGIN + attempt, np.float64(1 << attempt)
+    rank, density, trial = ranks[target], moments[DENSITY], trials[NEXT]
     for k in range(LANES):
         if bracket.state[k] != OPEN:
-            trial[0, k] = 0.0
+            trial[k] = 0.0
             continue
         low, high = np.float64(bracket.low[k]), np.float64(bracket.high[k])
         to_low, to_high = rank[k] - bracket.below_low[k], bracket.below_high[k] - rank[k]
         if math.isinf(high):
-            trial[0, k] = low + (to_low + margin) * 2.0**attempt / density[k]
+            trial[k] = low + (to_low + margin) * step / density[k]
         elif math.isinf(low):
-            trial[0, k] = high - (to_high + margin) * 2.0**attempt / density[k]
+            trial[k] = high - (to_high + margin) * step / density[k]
         else:
             aim = to_low + (margin if to_low < to_high else -margin)
             share = min(max(aim / (to_low + to_high), 0.02), 0.98)
             # Halving now and then bounds the number of counts where slopes are spread unevenly.
-            trial[0, k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
+            trial[k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
 
 
-@unit
-def _list_between(tile, t, y, t_scaled, bracket, listed, count, base):
+@unit(allocates=False)
+def _list_between(tile, t, y, t_scaled, bracket, residual, ends, listed, counts):
     """List the slopes in the bracket of each closed lane, and those so near to it that float32 cannot tell.
 
-    `base` becomes the number of slopes that are certainly below. An end at zero is exact: pairs of equal values stay
-    out of the list there.
+    Row ABOVE of `counts` becomes the number of slopes that are not below for certain, row LISTED that of those listed. An
+    end at zero is exact: pairs of equal values stay out of the list there.
     """
-    n = t.size
-    at_low, at_high = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
-    widen, ends = np.zeros((2, LANES), np.float32), np.empty((2, LANES), np.float32)
+    n, count = t.size, counts[LISTED]
     for k in range(LANES):
         count[k] = 0
         closed = bracket.state[k] == CLOSED
         # low == high lists nothing.
         low, high = (bracket.low[k], bracket.high[k]) if closed else (np.float32(0), np.float32(0))
-        ends[0, k], ends[1, k] = low, high
+        ends[LOW, k], ends[HIGH, k] = low, high
         # A residual is within EPSILON (2 + 3 |b|) of its true value, a difference of two within twice that.
-        widen[0, k] = 8 * EPSILON * (1.0 + abs(low)) if low != 0.0 else 0.0
-        widen[1, k] = -8 * EPSILON * (1.0 + abs(high)) if high != 0.0 else 0.0
-    low, high = load(ends, 0), load(ends, 1)
+        ends[WIDEN_LOW, k] = 8 * EPSILON * (1.0 + abs(low)) if low != 0.0 else 0.0
+        ends[WIDEN_HIGH, k] = -8 * EPSILON * (1.0 + abs(high)) if high != 0.0 else 0.0
+    low, high = load(ends, LOW), load(ends, HIGH)
+    # Residuals at the lower end, and behind them those at the upper end.
     for i in range(n):
-        store(at_low, i, subtract_scaled(load(y, i), low, t_scaled[i]))
-        store(at_high, i, subtract_scaled(load(y, i), high, t_scaled[i]))
-    widen_low, widen_high = load(widen, 0), load(widen, 1)
+        store(residual, i, subtract_scaled(load(y, i), low, t_scaled[i]))
+        store(residual, n + i, subtract_scaled(load(y, i), high, t_scaled[i]))
+    widen_low, widen_high = load(ends, WIDEN_LOW), load(ends, WIDEN_HIGH)
     above = zero_count(widen_low)
     for i in range(n - 1):
-        above_low, below_high = subtract(load(at_low, i), widen_low), subtract(load(at_high, i), widen_high)
+        above_low, below_high = subtract(load(residual, i), widen_low), subtract(load(residual, n + i), widen_high)
         for j in range(i + 1, n):
-            later = load(at_low, j)
+            later = load(residual, j)
             above = count_less(above, above_low, later)
-            hits = both_less(above_low, later, load(at_high, j), below_high)
+            hits = both_less(above_low, later, load(residual, n + j), below_high)
             while hits != 0:
                 k = lowest_bit(hits)
                 hits &= hits - 1
                 if count[k] < LIST:
-                    listed[k, count[k]] = (np.float64(tile[j, k]) - np.float64(tile[i, k])) / (t[j] - t[i])
+                    listed[k * LIST + count[k]] = (np.float64(tile[j, k]) - np.float64(tile[i, k])) / (t[j] - t[i])
                 count[k] += 1
-    store(base, 0, above)
+    store(counts, ABOVE, above)
 
 
-@unit
-def _select(bracket, rank, n_valid, listed, count, base, half_span, scale, smallest_step, value):
+@unit(allocates=False)
+def _select(bracket, ranks, target, n_valid, listed, counts, half_span, moments, smallest_step, values):
     """Pick the ranked slope from each list; a lane whose list cannot vouch for it keeps its inf."""
+    rank, count = ranks[target], counts[LISTED]
     for k in range(LANES):
-        below = n_valid[k] * (n_valid[k] - 1) // 2 - base[0, k]
+        below = n_valid[k] * (n_valid[k] - 1) // 2 - counts[ABOVE, k]
         held = below < math.floor(rank[k]) and math.ceil(rank[k]) <= below + count[k]
         if bracket.state[k] != CLOSED or count[k] > LIST or not held:
             continue
-        first, last = neighbours(listed[k], count[k], rank[k] - below)
+        first, last = neighbours(listed[k * LIST : (k + 1) * LIST], count[k], rank[k] - below)
         # Listed ranks hold inside the bracket. Beside zero, slopes that float32 cannot tell from it were left out.
-        to_scaled, blur = half_span / scale[k], 4 * EPSILON / smallest_step
+        to_scaled, blur = half_span / moments[SCALE, k], 4 * EPSILON / smallest_step
         low = bracket.low[k] if bracket.low[k] != 0.0 else blur
         high = bracket.high[k] if bracket.high[k] != 0.0 else -blur
         if low < first * to_scaled and last * to_scaled < high:
-            value[k] = blend(first, last, rank[k])
+            values[target, k] = blend(first, last, rank[k])
 
 
-@unit
-def _list_alone(tile, t, ranks, values):
-    """Slopes of the series that the lanes gave up and that are short enough to list; returns whether any other is left."""
-    series, times = np.empty(t.size), np.empty(t.size)
-    left = False
-    for k in range(LANES):
-        if _is_given_up(values, k):
-            m = valid_series(tile, t, k, series, times)
-            if m * (m - 1) // 2 <= LIST_ALL:
-                listed_slopes(series[:m], times[:m], ranks[:, k], values[:, k])
-            else:
-                left = True
-    return left
+@unit(allocates=False)
+def _list_lane(series, times, m, ranks, k, values):
+    """Slopes of lane `k`, a series of `m` values, by listing all of them."""
+    list_slopes(series[:m], times[:m], ranks[:, k], values[:, k])
 
 
-@unit(deferred=True)
-def _search_alone(tile, t, below_zero, at_zero, ranks, values):
-    """Search the series that the lanes gave up, one by one."""
-    series, times = np.empty(t.size), np.empty(t.size)
-    for k in range(LANES):
-        if _is_given_up(values, k):
-            m = valid_series(tile, t, k, series, times)
-            series_slopes(series[:m], times[:m], ranks[:, k], below_zero[k], at_zero[k], values[:, k])
-
-
-@inlined
-def _is_given_up(values, k):
-    given_up = False
-    for target in range(values.shape[0]):
-        given_up |= math.isinf(values[target, k])
-    return given_up
+@unit(deferred=True, allocates=False)
+def _search_lane(series, times, m, scores, ranks, k, values):
+    """The same by a search."""
+    series_slopes(series[:m], times[:m], ranks[:, k], scores.down[0, k], scores.ties[0, k], values[:, k])

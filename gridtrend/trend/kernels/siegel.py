@@ -11,6 +11,7 @@ import numpy as np
 
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.output import Output
+from gridtrend.engine.room import vector_float64, vector_int32, vector_int64
 from gridtrend.engine.series import series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -36,7 +37,7 @@ def repeated_median(y, t):
     place = np.zeros(m, np.int64)
     if m > DIRECT and not _narrow(y, t, place):
         return 0.0
-    row, medians = np.empty(m - 1), np.empty(m)
+    row, medians = np.empty(m - 1), vector_float64(m)
     below = inside = 0
     for i in range(m):
         below += place[i] == BELOW
@@ -48,7 +49,7 @@ def repeated_median(y, t):
     return 0.5 * medians[first - 1] + 0.5 * medians[last - 1]
 
 
-@unit
+@unit(allocates=False)
 def _point_median(y, t, i, row):
     """Median slope between point `i` and all others."""
     for j in range(i):
@@ -95,7 +96,7 @@ def _shrink(y, t, y_scaled, t_scaled, to_scaled, low, high, lower, upper, place)
     """Move trial slopes towards the median of medians until few points are left between them."""
     m = y.size
     first, last = (m + 1) // 2, m // 2 + 1
-    row, sample = np.empty(m - 1), np.empty(SAMPLE)
+    row, sample = np.empty(m - 1), vector_float64(SAMPLE)
     for attempt in range(60):
         below = inside = 0
         for i in range(m):
@@ -158,7 +159,7 @@ def _slopes_at_zero(y):
 def _crossings(key, order):
     """Sort `order` by `key`; for each point, the number of others that it was out of order with."""
     m = order.size
-    crossings, smaller = np.empty(m, np.int64), np.empty(m, np.int32)
+    crossings, smaller = vector_int64(m), vector_int32(m)
     sort_order(key, order, new_sorting(m))
     count_smaller(order, smaller)
     for p in range(m):
@@ -174,7 +175,7 @@ def _slopes_below(y, t, slope):
     first there.
     """
     m = y.size
-    key, order = np.empty(m), np.empty(m, np.int32)
+    key, order = vector_float64(m), vector_int32(m)
     for i in range(m):
         order[i] = m - 1 - i if slope > 0.0 else i
         key[i] = y[i] - slope * t[i]

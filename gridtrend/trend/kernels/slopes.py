@@ -9,7 +9,8 @@ import numpy as np
 
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.tiles import fill_tile, valid_series
+from gridtrend.engine.room import lanes_float64, tile_like, vector_float64
+from gridtrend.engine.tiles import fill_tile, put_lanes, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.order_statistics import median
@@ -26,7 +27,7 @@ CONOVER, JOINT = 0, 1
 GILBERT, ROUNDED, NO_LIMITS = 0, 1, 2
 
 
-@unit
+@unit(allocates=False)
 def slope_ranks(scores, quantile, ci, ranks):
     """Fractional ranks of the median slope and of the confidence limits of each lane.
 
@@ -51,12 +52,17 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
 
     Slopes are multiplied by `per`, the units of `t` in one unit of the result.
     """
-    ranks, slopes = np.empty((3, LANES)), np.empty((3, LANES))
-    series, times = np.empty(t.size), np.empty(t.size)
+    ranks, slopes, series, times = lanes_float64(3), lanes_float64(3), vector_float64(t.size), vector_float64(t.size)
     slope_ranks(scores, quantile, ci, ranks)
-    tile_slopes(tile, t, scores.n_valid, scores.down[0], scores.ties[0], ranks, slopes)
+    tile_slopes(tile, t, scores, ranks, slopes, series, times)
+    _lines_through(tile, t, scores.n_valid, slopes, per, intercept, min_valid, series, times, lines)
+
+
+@unit(allocates=False)
+def _lines_through(tile, t, n_valid, slopes, per, intercept, min_valid, series, times, lines):
+    """The lines of these slopes; `series` and `times` are room for a series."""
     for k in range(LANES):
-        if scores.n_valid[k] < min_valid or math.isnan(slopes[0, k]):
+        if n_valid[k] < min_valid or math.isnan(slopes[0, k]):
             for row in range(4):
                 lines[row, k] = np.nan
             continue
@@ -67,7 +73,7 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
         lines[3, k] = slopes[2, k] * per
 
 
-@unit
+@unit(allocates=False)
 def line_intercept(series, times, m, slope, method):
     """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t)."""
     if method == CONOVER:
@@ -91,12 +97,14 @@ def theil_sen(y, t, min_valid: int, line: Line, out):
     """Theil-Sen line of each cell."""
     per, quantile, intercept_method, ci = line
     slope, intercept, slope_lower, slope_upper, n_valid = out
-    tile, scores, lines = np.empty((t.size, LANES), y.dtype), new_scores(), np.empty((4, LANES))
+    tile, scores, lines = tile_like(y), new_scores(), lanes_float64(4)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, scores.n_valid)
         score_tile(tile, t, scores)
         slope_lines(tile, t, scores, per, quantile, intercept_method, ci, min_valid, lines)
+        put_lanes(lines, 0, first, used, slope)
+        put_lanes(lines, 1, first, used, intercept)
+        put_lanes(lines, 2, first, used, slope_lower)
+        put_lanes(lines, 3, first, used, slope_upper)
         for k in range(used):
             n_valid[first + k] = scores.n_valid[k]
-            slope[first + k], intercept[first + k] = lines[0, k], lines[1, k]
-            slope_lower[first + k], slope_upper[first + k] = lines[2, k], lines[3, k]

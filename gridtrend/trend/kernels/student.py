@@ -24,7 +24,7 @@ def t_tail(t, df):
     return 1.0 - peak / _fraction(0.5, a, y, x)
 
 
-@unit
+@unit(allocates=False)
 def t_p_value(t, df, alternative):
     """p-value of `t` for one of the codes of `alternative`."""
     both = t_tail(t, df)
@@ -33,7 +33,7 @@ def t_p_value(t, df, alternative):
     return 0.5 * both if alternative * t > 0.0 else 1.0 - 0.5 * both
 
 
-@unit
+@unit(allocates=False)
 def t_quantile(df, alpha, normal):
     """The t that |T| exceeds with probability `alpha`; `normal` is the same of the normal law.
 

@@ -10,11 +10,10 @@ pairs lie at odd lags, it can exceed 1; then the least factor is 1, so that p ha
 
 import math
 
-import numpy as np
-
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -43,7 +42,7 @@ def _weight(correction, span, m, lag, pairs):
     return share * (span - lag - 1.0) * (span - lag - 2.0) / max((span - 1.0) * (span - 2.0), 1.0)
 
 
-@unit
+@unit(allocates=False)
 def variance_factor_of(correction, spread, present, span, variance, m, lags, bound, trusted):
     """The factor, and whether it is the least one; `trusted` takes any positive sum for true."""
     factor = 1.0
@@ -97,10 +96,10 @@ def corrected_variance(
     """The test of each cell again, with the variance that serial correlation leaves to S."""
     var_s, z, p_value, trend, variance_factor, variance_fallback = out
     n = t.size
-    tile, n_valid = np.empty((n, LANES), y.dtype), np.empty(LANES, np.int64)
-    x, when, at, ranks = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n)
+    tile, n_valid = tile_like(y), vector_int64(LANES)
+    x, when, at, ranks = vector_float64(n), vector_float64(n), vector_int64(n), vector_float64(n)
     length = steps[n - 1] + 1 if n else 1
-    spread, present = np.empty(length), np.empty(length, np.int64)
+    spread, present = vector_float64(length), vector_int64(length)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
