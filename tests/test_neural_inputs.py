@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import warnings
 import zipfile
 
 import numpy as np
@@ -259,3 +260,19 @@ def test_infinite_values_spread_through_a_recurrent_network_as_in_arithmetic(val
         _, out = neural.rnn_forward([[x], [x]], [[1.0]], [[2.0]], [[weight]], activation="identity")
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(out[:, 0], np.array([x, 2.0 * x + x]) * weight)
+
+
+@pytest.mark.parametrize("name", ["weights", "offset", "scale", "rmse", "n_samples", "parameter", "site"])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_predictions_on_dimensions_called_like_a_variable_of_the_model(name, labelled):
+    # The same data under another name have the same predictions.
+    values = xr.DataArray(RNG.normal(size=(24, 3, 2)).cumsum(0), dims=("time", "y", "x"))
+    values = values.assign_coords(x=["a", "b"]) if labelled else values
+    expected = neural.predict_per_cell(values, neural.fit_per_cell(values, model="linear", lags=1))
+    given = values.rename(x=name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = neural.fit_per_cell(given, model="linear", lags=1)
+        found = neural.predict_per_cell(given, model)
+    assert found.dims == given.dims
+    np.testing.assert_array_equal(found, expected)

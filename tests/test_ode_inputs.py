@@ -158,3 +158,10 @@ def test_states_below_the_tolerance_of_the_reference_have_no_rate(size):
         decay, start, (0.0, 1.0), method="rk4", resolutions=(4, 8, 16), exact=start * np.exp(-1.0)
     )
     np.testing.assert_allclose(exact.rate, 4.0, atol=0.2)
+
+
+@pytest.mark.parametrize("step", [1e-20, 1e-300, 5e-324, 1e-10])
+@pytest.mark.parametrize("method", ["explicit_euler", "rk4", "implicit_euler", "implicit_midpoint"])
+def test_more_steps_than_can_be_counted_are_refused(method, step):
+    with pytest.raises(ValueError, match=r"step=.* makes .* steps .* at least"):
+        gt.ode.integrate(decay, ONE, (0.0, 1.0), method=method, step=step)

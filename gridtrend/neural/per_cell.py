@@ -13,7 +13,7 @@ from gridtrend.grid.cf import slope_units, temperature_kind, unit_text
 from gridtrend.grid.checks import check_array, choose
 from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.dialect import quoted
-from gridtrend.grid.names import distinct
+from gridtrend.grid.names import distinct, other_name
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.neural.flat_parameters import activation_code
 from gridtrend.neural.kernels.per_cell import fit_cells, predict_cells
@@ -240,6 +240,10 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
             f"the model was trained on data in {trained!r}, and these are in {given!r}; convert them, and set "
             f"da.attrs['units'] = {trained!r}."
         )
+    # A dimension that is called like a variable of the model has another name there.
+    names = {name: other_name(name) for name in da.dims}
+    called = {name: there for name, there in names.items() if there in model.dims and there not in da.dims}
+    da = da.rename(called)
     axis = _regular_axis(da, dim)
     shared, parameters = _structure(da, dim, model.attrs, predicting=True)
     arrays = [model[name].drop_vars([dim, f"{dim}_bnds"], errors="ignore") for name in ("weights", "offset", "scale")]
@@ -259,7 +263,8 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
         ) from None
     result = apply(predict_cells, da, *arrays, dim=dim, axis=axis, shared=shared, **parameters)
     predicted = result["predicted"].assign_attrs(model=f"{model.attrs['model']}, {parameters['lags']} lags")
-    return predicted.transpose(*(name for name in da.dims if name in predicted.dims), ...)
+    predicted = predicted.transpose(*(name for name in da.dims if name in predicted.dims), ...)
+    return predicted.rename({there: name for name, there in called.items()})
 
 
 def _regular_axis(da: xr.DataArray, dim: str) -> TimeAxis:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.checks import check_chunks, choose
+from gridtrend.grid.checks import MOST_COUNTED, check_chunks, choose
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import quoted
 from gridtrend.grid.timeaxis import time_axis
@@ -175,7 +175,14 @@ def make_schedule(clock: Clock, t: Any, save_at: Any, step: float | None, interp
     if interpolation == "linear" and knots.size:
         knot = np.minimum(knot, knots.size - 2)
     # A step that is longer than a segment by a rounding error takes one step.
-    counts = np.ceil(np.diff(stops) / (step or np.inf) * (1 - 1e-9)).clip(1)
+    with np.errstate(over="ignore"):
+        counts = np.ceil(np.diff(stops) / (step or np.inf) * (1 - 1e-9)).clip(1)
+    if not counts.sum() <= MOST_COUNTED:
+        least = (end - start) / MOST_COUNTED
+        raise ValueError(
+            f"step={step!r} makes {counts.sum():.3g} steps from {start:g} to {end:g}, and {MOST_COUNTED:,} can be counted; "
+            f"give one of at least {least:.2g}, and better a method that chooses its steps, such as method='dopri5'."
+        )
     knot, moments, counts = (np.asarray(array, np.int64) for array in (knot, moments, counts))
     return Schedule(stops, knot, moments, counts, knots, first_knot, saved)
 
