@@ -165,3 +165,21 @@ def test_states_below_the_tolerance_of_the_reference_have_no_rate(size):
 def test_more_steps_than_can_be_counted_are_refused(method, step):
     with pytest.raises(ValueError, match=r"step=.* makes .* steps .* at least"):
         gt.ode.integrate(decay, ONE, (0.0, 1.0), method=method, step=step)
+
+
+@pytest.mark.parametrize(
+    ("rhs", "params", "message"),
+    [
+        (
+            lambda t, y, p: (-p.nope * y.x,),
+            {"k": 1.0},
+            r"rhs, line \d+, asks for p.nope, which p does not have. .*p is \(k\)",
+        ),
+        (lambda t, y, p: (-y.z,), {"k": 1.0}, r"asks for y.z, which y does not have. Here y is \(x\)"),
+        (lambda y, t, p: (-p.k * y.x,), {"k": 1.0}, "asks a number for .x: its arguments stand in the wrong order"),
+        (lambda t, y, p: (-p._k * y.x,), {"_k": 1.0}, "Names that begin with _ cannot be used: rename it, as in 'k'"),
+    ],
+)
+def test_a_name_that_is_not_there_is_said_with_those_that_are(rhs, params, message):
+    with pytest.raises(ValueError, match=message):
+        gt.ode.integrate(rhs, ONE, (0.0, 1.0), method="rk4", step=0.1, params=params)

@@ -90,7 +90,19 @@ def explained(error: Exception, function: Any, name: str, known: str = "") -> st
     number = int(line or function.__code__.co_firstlineno)
     source = linecache.getline(file or function.__code__.co_filename, number).strip()
     place = f"line {number}" + (f": {source}" if source else "")
-    return f"{name} cannot be compiled, {place}\n  {_reason(text)}\n{SUBSET}.{f' {known}.' if known else ''}"
+    known = f" {known}." if known else ""
+    if asked := re.search(r"Unknown attribute '(\w+)' of type (\w+)", text):
+        attribute, kind = asked.groups()
+        if kind.startswith(("float", "int", "bool")):
+            return (
+                f"{name}, line {number}, asks a number for .{attribute}: its arguments stand in the wrong order.{known}"
+            )
+        hint = (
+            f" Names that begin with _ cannot be used: rename it, as in {attribute.lstrip('_')!r}."
+            * attribute.startswith("_")
+        )
+        return f"{name}, line {number}, asks for {kind}.{attribute}, which {kind} does not have.{known}{hint}"
+    return f"{name} cannot be compiled, {place}\n  {_reason(text)}\n{SUBSET}.{known}"
 
 
 def _reason(text: str) -> str:
