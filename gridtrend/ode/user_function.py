@@ -93,6 +93,8 @@ def explained(error: Exception, function: Any, name: str, known: str = "") -> st
     known = f" {known}." if known else ""
     if asked := re.search(r"Unknown attribute '(\w+)' of type (\w+)", text):
         attribute, kind = asked.groups()
+        # Where there are no parameters, p is an empty tuple.
+        kind = "p" if kind == "Tuple" else kind
         if kind.startswith(("float", "int", "bool")):
             return (
                 f"{name}, line {number}, asks a number for .{attribute}: its arguments stand in the wrong order.{known}"
