@@ -7,10 +7,10 @@ import numpy as np
 
 from gridtrend.engine.jit import entry
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.tiles import fill_tile
+from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.trend.kernels.ranks import count_pairs
 from gridtrend.trend.kernels.scores import _score_alone, new_scores
-from gridtrend.trend.kernels.selection_tiles import _search_alone, _search_lanes
+from gridtrend.trend.kernels.selection_tiles import _search_lane, tile_slopes
 from gridtrend.trend.kernels.slopes import GILBERT, slope_ranks
 
 QUANTILE = 1.96
@@ -34,18 +34,18 @@ def score_alone(y, t, tile):
 
 @entry
 def search_in_lanes(tile, t, scores, values):
-    ranks = np.empty((3, LANES))
+    ranks, series, times = np.empty((3, LANES)), np.empty(t.size), np.empty(t.size)
     slope_ranks(scores, QUANTILE, GILBERT, ranks)
-    _search_lanes(tile, t, scores.n_valid, scores.down[0], scores.ties[0], ranks, values)
-    _search_alone(tile, t, scores.down[0], scores.ties[0], ranks, values)
+    tile_slopes(tile, t, scores, ranks, values, series, times)
 
 
 @entry
 def search_alone(tile, t, scores, values):
-    ranks = np.empty((3, LANES))
+    ranks, series, times = np.empty((3, LANES)), np.empty(t.size), np.empty(t.size)
     slope_ranks(scores, QUANTILE, GILBERT, ranks)
-    values[:] = np.inf
-    _search_alone(tile, t, scores.down[0], scores.ties[0], ranks, values)
+    for k in range(LANES):
+        m = valid_series(tile, t, k, series, times)
+        _search_lane(series, times, m, scores, ranks, k, values)
 
 
 def score_drivers(y: np.ndarray) -> list[Callable[[], object]]:

@@ -261,7 +261,7 @@ def test_the_inverse_is_refused_where_there_is_none():
         gt.inverse_sliding_fft(gt.sliding_fft(x, window=40, hop=40, taper="hann"))
     with pytest.raises(ValueError, match="detrend=None"):
         gt.inverse_sliding_fft(gt.sliding_fft(x, window=40, hop=20, detrend="constant"))
-    with pytest.raises(ValueError, match="lacks the attributes"):
+    with pytest.raises(ValueError, match="without the attributes"):
         gt.inverse_sliding_fft(gt.sliding_fft(x, window=40, hop=20).drop_attrs())
     with pytest.raises(ValueError, match="21 of 21 frequencies and 5 of 19 windows"):
         gt.inverse_sliding_fft(gt.sliding_fft(x, window=40, hop=20).isel(time=slice(3, 8)))

@@ -395,9 +395,9 @@ def test_steps_that_differ_a_little_are_told_by_how_much(field):
 
 @pytest.mark.parametrize(("window", "hop"), [(8, 8), (9, 9), (16, 16), (30, 30), (2, 2)])
 def test_the_hop_that_is_proposed_has_an_inverse(window, hop, field):
-    with pytest.raises(ValueError, match=r"hop=(\d+) for one") as told:
+    with pytest.raises(ValueError, match=r"such as hop=(\d+)") as told:
         gt.inverse_sliding_fft(gt.sliding_fft(field, window=window, hop=hop, taper="hann"))
-    fits = int(re.search(r"hop=(\d+) for one", str(told.value))[1])
+    fits = int(re.search(r"such as hop=(\d+)", str(told.value))[1])
     assert fits < hop
     gt.inverse_sliding_fft(gt.sliding_fft(field, window=window, hop=fits, taper="hann"))
 
