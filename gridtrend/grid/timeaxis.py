@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.engine.output import Output
-from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
+from gridtrend.grid.calendars import YEAR_LENGTH, time_text, with_year_zero
 from gridtrend.grid.dates import is_missing, mixed, of_one_calendar, with_dates
 from gridtrend.grid.names import other_name
 from gridtrend.grid.refusals import Refusal, WrongKind
@@ -268,7 +268,7 @@ def _missing(dim: str) -> Refusal:
 def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, order: np.ndarray) -> None:
     repeated = np.flatnonzero(ticks[1:] == ticks[:-1])
     if repeated.size:
-        example = coordinate.values[order[repeated[0]]]
+        example = time_text(coordinate.values[order[repeated[0]]])
         raise Refusal(
             f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
             "one time have no slope between them.",
