@@ -30,8 +30,8 @@ _DATES = (
 )
 _CLOCK = (
     r"(?:(?:[ _,]+|[ _]*T[ _]*)(?P<hour>\d{1,2})"
-    r"(?::?(?P<minute>(?<=:)\d{1,2}|\d\d)(?::?(?P<second>(?<=:)\d{1,2}(?:\.\d*)?|\d\d(?:\.\d*)?))?)?)?"
-    r"(?: *(?P<zone>z|utc?|gmt|[+-]\d{1,2}(?::?\d\d)?|(?<=\d) +0?0:?00))?"
+    r"(?::?(?P<minute>(?<=:)\d{1,2}|\d\d)(?::?(?P<second>(?<=:)\d{1,2}(?:\.\d*)?|\d\d(?:\.\d*)?))?)?"
+    r"(?: *(?P<zone>[+-]\d{1,2}(?::?\d\d)?|(?<= )0?0:?00))?)?(?: *(?:z|utc?|gmt))?"
 )
 _PATTERNS = [re.compile(date + _CLOCK, re.IGNORECASE) for date in _DATES]
 
@@ -60,7 +60,7 @@ def reference_date(text: str, calendar: str) -> Any:
     hour, minute, second = (float(parts[key] or 0) for key in ("hour", "minute", "second"))
     if hour > 23 or minute > 59 or second >= 60:
         raise Undecodable(f"{text!r} has no time of a day: hours run from 0 to 23, minutes and seconds from 0 to 59")
-    clock = timedelta(hours=hour, minutes=minute, seconds=second) - timedelta(minutes=_minutes(parts["zone"] or "z"))
+    clock = timedelta(hours=hour, minutes=minute, seconds=second) - timedelta(minutes=_minutes(parts["zone"] or "0"))
     with with_year_zero():
         try:
             return cftime.datetime(year, month, day, calendar=calendar) + clock

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from gridtrend.grid.calendars import with_year_zero
 from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.exchange import exchange_folders, move, replace_file, sync
 from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
@@ -123,7 +124,7 @@ def _is_lazy(result: xr.Dataset) -> bool:
 def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
     encoding = netcdf_encoding(result)
     if not _is_lazy(result):
-        with storing():
+        with storing(), with_year_zero():
             result.to_netcdf(work.part, engine="netcdf4", encoding=encoding)
         return
     from xarray.backends import NetCDF4DataStore
@@ -183,7 +184,8 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         with storing():
             # A chunk that is not there was lost, then, and does not stand for missing values.
             options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
-            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
+            with with_year_zero():
+                result.to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
