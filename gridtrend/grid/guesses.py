@@ -57,8 +57,8 @@ def written_as(values: np.ndarray, units: str, calendar: str, *, like_time: bool
     if (rounded or (like_time and units in VAGUE)) and (broken := _broken(values)):
         return None, broken
     if units in VAGUE and values.size >= (3 if like_time else 12) and (whole == values).all():
-        form, early = _early(whole.astype("int64"), calendar, like_time=like_time)
-        return (form, "") if form else (None, early or doubt)
+        few_digits, early = _early(whole.astype("int64"), calendar, like_time=like_time)
+        return (few_digits, "") if few_digits else (None, early or doubt)
     return None, doubt
 
 

@@ -108,7 +108,7 @@ def _of_ordinal(text: str, year: int, ordinal: int, calendar: str) -> tuple[int,
 
 
 def _exists(year: int, month: int, day: int, calendar: str) -> bool:
-    return bool(valid_fields(*np.array([[year], [month], [day]]), calendar)[0])
+    return bool(valid_fields(np.array([year]), np.array([month]), np.array([day]), calendar)[0])
 
 
 def _no_day(text: str, calendar: str) -> Undecodable:

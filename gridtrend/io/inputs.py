@@ -54,7 +54,7 @@ def open_input(
     Returns
     -------
     Dataset
-        Decoded by the CF conventions; a time that cannot be decoded stays numeric, and is refused where it is needed.
+        Decoded by the CF conventions; a time that cannot be decoded stays numeric, with a warning in Python, and is refused where it is needed.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _open_decoded(path: str, group: str | None) -> xr.Dataset:
     with warnings.catch_warnings(), with_year_zero():
         # Dates beyond 1678 to 2262 are read as cftime: that is no news.
         warnings.simplefilter("ignore", xr.SerializationWarning)
-        dataset = _decode_what_can_be(raw)
+        dataset = _decode_what_can_be(raw, path)
     if not dataset.data_vars:
         raise InputError(f"'{path}' holds no variables{_other_groups(path, group)}")
     return decode_dates(dataset)
@@ -158,7 +158,7 @@ def _other_groups(path: str, group: str | None) -> str:
     return f" {where} ({listing}): choose one with {given('group', names[0])}"
 
 
-def _decode_what_can_be(raw: xr.Dataset) -> xr.Dataset:
+def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
     """Decode all but the times that xarray cannot decode, or may take for others than they are."""
     references = {name: v for name, v in raw.variables.items() if is_reference(str(v.attrs.get("units", "")))}
     apart = {}
@@ -172,7 +172,7 @@ def _decode_what_can_be(raw: xr.Dataset) -> xr.Dataset:
                 continue
         except (ValueError, OverflowError, TypeError):
             pass
-        apart[str(name)] = _dates_or_numbers(variable.copy(), str(name))
+        apart[str(name)] = _dates_or_numbers(variable.copy(), str(name), path)
         # Bounds have the units of what they bound.
         del raw[name].attrs["units"]
     dataset = xr.decode_cf(raw, decode_timedelta=False)
@@ -180,9 +180,13 @@ def _decode_what_can_be(raw: xr.Dataset) -> xr.Dataset:
     return dataset.assign_coords(coords).assign({name: v for name, v in apart.items() if name not in coords})
 
 
-def _dates_or_numbers(variable: xr.Variable, name: str) -> xr.Variable:
-    """Dates that xarray does not decode, such as months since a date; what cannot be read is refused where it is needed."""
+def _dates_or_numbers(variable: xr.Variable, name: str, path: str) -> xr.Variable:
+    """Dates that xarray does not decode, such as months since a date; numbers, with a warning, where there are none."""
     try:
         return decoded(variable, name)
-    except Refusal:
+    except Refusal as error:
+        problem = error.problem.removeprefix(f"'{name}' ").rstrip(".")
+        # On the command line, the refusal says so where these times are needed.
+        if said := either(f"'{name}' in '{path}' {problem}: its values stay plain numbers", ""):
+            warnings.warn(said, stacklevel=2)
         return variable

@@ -84,7 +84,9 @@ def write(
     own = workspace(target, overwrite=overwrite, resumable=False) if work is None else contextlib.nullcontext(work)
     with own as place:
         try:
-            (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), place, report)
+            # Dates before the year 1 are encoded without a sentence of cftime.
+            with with_year_zero():
+                (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), place, report)
         except StorageError as error:
             raise OutputError(_why_not_stored(target, error)) from error
         report("writing", 1, 1)
@@ -124,7 +126,7 @@ def _is_lazy(result: xr.Dataset) -> bool:
 def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
     encoding = netcdf_encoding(result)
     if not _is_lazy(result):
-        with storing(), with_year_zero():
+        with storing():
             result.to_netcdf(work.part, engine="netcdf4", encoding=encoding)
         return
     from xarray.backends import NetCDF4DataStore
@@ -184,8 +186,7 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         with storing():
             # A chunk that is not there was lost, then, and does not stand for missing values.
             options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
-            with with_year_zero():
-                result.to_zarr(work.part, mode="w", encoding=encoding, **options)
+            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
