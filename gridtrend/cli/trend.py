@@ -238,11 +238,18 @@ def run(job: TrendJob) -> str:
 def _check_times(record: Record, analysis: dict[str, Any]) -> None:
     """Refuse, before anything is read, what cannot be computed from the times; say what slopes are per, if not a year."""
     from gridtrend import io
+    from gridtrend.grid.dates import with_dates
+    from gridtrend.grid.refusals import Refusal
     from gridtrend.grid.timeaxis import no_times, slopes_per_unit, time_axis
 
     per = analysis.get("per", "auto")
     array, dim = record.dataset[record.names[0]], record.dim
     axis = time_axis(array, dim, per)
+    if per == "step":
+        try:
+            with_dates(array, dim)
+        except Refusal as error:
+            warnings.warn(f"{error.problem.rstrip('.')}: steps are in the order of its numbers", stacklevel=2)
     if per == "year" and axis.unit == "step":
         raise no_times(dim, per)
     if per == "auto" and axis.unit in ("", "step"):
