@@ -226,13 +226,12 @@ def test_time_that_cannot_be_decoded_works_per_step_only(tmp_path, make_grid):
     time = ("time", np.arange(30.0), {"units": "days since 0000-00-00"})
     path = save(grid.assign_coords(time=time), tmp_path / "in.nc")
     outcome = CliRunner().invoke(cli, ["trend", str(path), str(tmp_path / "out.nc")])
-    note, error = outcome.output.splitlines()
+    (error,) = outcome.output.splitlines()
     assert outcome.exit_code == 1
-    assert note.startswith("gridtrend: note: 'time' in ")
     assert error.startswith("gridtrend: error: 'time' counts 'days since 0000-00-00'")
     assert "--per step" in error
     said = run("trend", path, tmp_path / "out.nc", "--per", "step")
-    assert said.startswith("gridtrend: note: 'time' in ")
+    assert said.startswith("gridtrend: note: 'time' counts 'days since 0000-00-00', which is no calendar date")
     expected = grid.gridtrend.mann_kendall(per="step")["slope"]
     np.testing.assert_array_equal(opened_raw(tmp_path / "out.nc")["slope"], expected)
 

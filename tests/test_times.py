@@ -86,6 +86,11 @@ READ = {
     "YYYYMM": ("time", numbers(MONTHS, "%Y%m"), {}, MONTHS),
     "YYYYMM as float32": ("yyyymm", np.array(numbers(MONTHS, "%Y%m"), "f4"), {"units": "YYYYMM"}, MONTHS),
     "YYYYDDD": ("time", numbers(DAYS, "%Y%j"), {}, DAYS),
+    "YYYYDDD by its units": ("x", numbers(DAYS, "%Y%j"), {"units": "YYYYDDD"}, DAYS),
+    "YYYY-MM-DD": ("time", numbers(DAYS, "%Y%m%d"), {"units": "YYYY-MM-DD"}, DAYS),
+    "a format and a word": ("time", numbers(DAYS, "%Y%m%d"), {"units": "date (YYYY/MM/DD)"}, DAYS),
+    "%Y-%m-%d": ("time", numbers(DAYS, "%Y%m%d"), {"units": "%Y-%m-%d"}, DAYS),
+    "YYYY-MM-DD hh:mm:ss": ("time", numbers(NOONS, "%Y%m%d%H%M%S"), {"units": "YYYY-MM-DD hh:mm:ss"}, NOONS),
     "Julian days": ("time", julian(NOONS), {"units": "julian day"}, NOONS),
     "Julian dates": ("time", julian(MIDDLES), {"units": "days", "long_name": "Julian Date"}, MIDDLES),
     "modified Julian days": ("time", julian(DAYS) - 2400000.5, {"units": "modified julian day"}, DAYS),
@@ -106,6 +111,40 @@ READ = {
     # Midnight in Berlin is another month in UTC.
     "pandas with a zone": ("time", BERLIN, {}, MONTHS),
     "dates aside": ("time_counter", np.zeros(24), {"dates": MIDDLES}, MIDDLES),
+}
+
+# References: what they are is written in ISO 8601 by hand; UDUNITS-2 has "from", "after", "ref" and "@" for "since".
+REFERENCES = {
+    "years since 1850": "1850-01-01",
+    "months since 1990": "1990-01-01",
+    "months since 1990-03": "1990-03-01",
+    "decades since 1850": "1850-01-01",
+    "common_years since 1850": "1850-01-01",
+    "weeks since 1990": "1990-01-01",
+    "months since 199003": "1990-03-01",
+    "months since 19900301": "1990-03-01",
+    "days since 1990032": "1990-02-01",
+    "days since 1990-032": "1990-02-01",
+    "days since 1850": "1850-01-01",
+    "days since 19900301T0630": "1990-03-01T06:30",
+    "hours since 1990-1-1 6": "1990-01-01T06",
+    "days since 1990-01-01 12": "1990-01-01T12",
+    "days since 1990-01-01 1230": "1990-01-01T12:30",
+    "days since 1990-01-01 00:00:0.0 0:00": "1990-01-01",
+    "days since 1990-01-01 00:00 -6": "1990-01-01T06",
+    "days since 1990-01-01T00:00:00+05:30": "1989-12-31T18:30",
+    "days since 1990/02/03": "1990-02-03",
+    "days since 13/02/1990": "1990-02-13",
+    "days since 02/13/1990": "1990-02-13",
+    "hours since 15-JAN-1901 00:00:00": "1901-01-15",
+    "days since 3 February 1990": "1990-02-03",
+    "days since Feb 3, 1990": "1990-02-03",
+    "days from 1990-02-03": "1990-02-03",
+    "days after 1990-02-03": "1990-02-03",
+    "days ref 1990-02-03": "1990-02-03",
+    "days @ 1990-02-03": "1990-02-03",
+    "days since: 1990-02-03": "1990-02-03",
+    "days_since_1990-02-03": "1990-02-03",
 }
 
 CFTIME = {
@@ -134,7 +173,21 @@ NUMBERS = {
     "metres like months": ("x", 200010 + 100 * np.arange(8), {}, ""),
     "pascals like months": ("plev", np.array([100001, 100002, 100003]), {"units": "Pa"}, ""),
     "stations like months": ("station", np.array([200101, 200102, 200103]), {}, ""),
+    "counts of a size that dates have": ("time", np.arange(85001, 85041), {}, ""),
+    "counts that end like months": ("time", np.arange(101, 113), {}, ""),
+    "counts of a hundred": ("time", np.arange(0, 4000, 100), {}, ""),
+    "powers": ("time", 2 ** np.arange(1, 20), {}, ""),
+    "middles of months": ("time", 30 * np.arange(24) + 15.5, {}, ""),
+    "days without units, of months": ("time", np.cumsum([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] * 5), {}, ""),
+    "modified Julian days without units": ("time", np.arange(53005, 53400), {}, ""),
+    "days since the year 1": ("time", np.arange(711858, 712258), {}, ""),
+    "seconds": ("time", 86400.0 * np.arange(30) + 1e9, {}, ""),
+    "seconds as float32": ("time", np.float32(3600) * np.arange(5000, 5050, dtype="f4"), {}, ""),
+    "millimetres": ("x", np.arange(5.0), {"units": "mm"}, ""),
+    "YYYY A.D.": ("time", np.arange(1990, 2000), {"units": "YYYY A.D."}, "year"),
 }
+LONG = {"ka": 1e3, "kyr": 1e3, "Ma": 1e6, "Myr": 1e6, "millennia": 1e3, "10 years": 10, "6 hours": 6 / (24 * 365.2425)}
+
 REFUSED = {
     "a misspelt calendar": (
         np.arange(5.0),
@@ -158,6 +211,35 @@ REFUSED = {
     "single precision": (np.float32([19900101, 19900201]), {"units": "day as %Y%m%d"}, "float32"),
     "a fill value among dates": ([19900101, 19900201, 19900301, 99999999], {}, "99999999 is none"),
     "month 13 among months": ([*numbers(MONTHS[:12], "%Y%m"), 199013], {}, "199013 is none"),
+    "a day first or a month": (np.arange(3.0), {"units": "days since 02/03/1990"}, "1990-02-03 or 1990-03-02"),
+    "a day first, with hyphens": (np.arange(3.0), {"units": "days since 01-02-1990"}, "1990-01-02 or 1990-02-01"),
+    "a year of two digits": (np.arange(3.0), {"units": "days since 02/03/90"}, "not written as a date"),
+    "hour 24": (np.arange(3.0), {"units": "days since 1990-01-01T24:00"}, "hours run from 0 to 23"),
+    "31 February": (np.arange(3.0), {"units": "months since 1990-02-31"}, "no date of the standard calendar"),
+    "year 0": (np.arange(3.0), {"units": "years since 0"}, "no year 0"),
+    "no date": (np.arange(3.0), {"units": "days since 1990.5"}, "not written as a date"),
+    "no unit": (np.arange(3.0), {"units": "since 1990-01-01"}, "units are a unit of time"),
+    "annual YYYYMM before 1000": (np.arange(850, 860) * 100 + 7, {}, "plain numbers, or dates written as YYYYMM"),
+    "annual YYYYMMDD of years 1 to 10": (np.arange(1, 11) * 10000 + 701, {}, "plain numbers, or dates"),
+    "YYMM": (100 * (90 + np.arange(24) // 12) + np.arange(24) % 12 + 1, {}, "two digits"),
+    "YYMMDD": (numbers(pd.date_range("1990-01-20", periods=30), "%y%m%d"), {}, "two digits"),
+    "YYMMDD that may be YYYYMM": ([100701, 110701, 120701], {}, "two digits"),
+    "YYDDD": (numbers(pd.date_range("1990-11-01", periods=100), "%y%j"), {}, "two digits"),
+    "MMDD": (numbers(DAYS, "%m%d"), {}, "without a year"),
+    "DDMMYYYY": (numbers(DAYS, "%d%m%Y"), {}, "DDMMYYYY"),
+    "MMYYYY": (numbers(MONTHS, "%m%Y"), {}, "MMYYYY"),
+    "YYYYWW": (numbers(pd.date_range("1990-01-01", periods=120, freq="7D"), "%G%V"), {}, "weeks"),
+    "YYYY0000": (10000 * np.arange(1990, 2000), {}, "YYYY0000"),
+    "YYYYMM00": (10000 * np.arange(1990, 2000) + 700, {}, "19900700 is none"),
+    "float32, without units": (np.float32(np.arange(1990, 2000) * 10000 + 701), {}, "float32 has seven digits"),
+    "float32, days": (np.array(numbers(DAYS[::4], "%Y%m%d"), "f4"), {"units": "days"}, "float32 has seven digits"),
+    "float32, hours": (np.array(numbers(NOONS[::4], "%Y%m%d%H"), "f4"), {}, "float32 has seven digits"),
+    "float32 as doubles": (np.float64(np.float32(np.arange(1990, 2000) * 10000 + 701)), {}, "YYYYMMDD"),
+    "units YYMMDD": (numbers(DAYS, "%y%m%d"), {"units": "YYMMDD"}, "'YYMMDD' is not a format"),
+    "units DDMMYYYY": (numbers(DAYS, "%d%m%Y"), {"units": "DD/MM/YYYY"}, "'DD/MM/YYYY' is not a format"),
+    "units YYYYWW": (np.arange(199001, 199010), {"units": "YYYYWW"}, "'YYYYWW' is not a format"),
+    "units %y%m%d": (numbers(DAYS, "%y%m%d"), {"units": "%y%m%d"}, "not a format"),
+    "years BP, in one word": ([100.0, 200.0], {"units": "kyrBP"}, "backwards"),
     "years BP": ([100.0, 200.0], {"units": "years BP"}, "backwards"),
     "ka before present": ([1.0, 2.0], {"units": "ka before present"}, "backwards"),
     "no Julian day": ([0.0, 500.0], {"units": "julian day"}, "Julian"),
@@ -227,6 +309,74 @@ def test_dates_that_cannot_be_read_are_refused_by_name(way):
     assert "da." not in str(refusal.value)
     if np.asarray(values).dtype.kind in "if" and "backwards" not in reason:
         assert time_axis(da, "time", "step").unit == "step"
+
+
+@pytest.mark.parametrize("units", REFERENCES)
+def test_references_are_read_as_they_are_meant(units):
+    found = with_dates(record("time", np.arange(3), {"units": units}), "time").time
+    assert found.values[0] == np.datetime64(REFERENCES[units])
+    for calendar in ("noleap", "360_day"):
+        attrs = {"units": units, "calendar": calendar}
+        first = with_dates(record("time", np.arange(3), attrs), "time").time.values[0]
+        # A year of 360 days has its 32nd day on 2 February, and a day before 1 January is 30 December.
+        if "032" not in units and "05:30" not in units:
+            assert first.isoformat() == str(np.datetime64(REFERENCES[units], "s"))
+
+
+@pytest.mark.parametrize(
+    ("first", "calendar"), [(850, "standard"), (850, "noleap"), (100, "360_day"), (998, "proleptic_gregorian")]
+)
+def test_months_of_early_years_are_dates(first, calendar):
+    # Three years: the 37th month is January of the fourth.
+    values = 100 * (first + np.arange(37) // 12) + np.arange(37) % 12 + 1
+    for name in ("time", "n"):
+        found = with_dates(record(name, values, {"calendar": calendar}), name)[name]
+        assert found.dt.year.values[[0, -1]].tolist() == [first, first + 3]
+        assert found.dt.month.values.tolist() == [*list(range(1, 13)) * 3, 1]
+    with_years = np.arange(850, 1850) * 100 + 7
+    assert with_dates(record("time", with_years, {}), "time").time.dt.year.values.tolist() == list(range(850, 1850))
+
+
+@pytest.mark.parametrize("units", LONG)
+def test_units_of_many_years_are_converted(units):
+    da = record("time", np.arange(8.0), {"units": units})
+    found = gt.theil_sen(da).slope
+    assert float(found) == pytest.approx(1 / LONG[units], rel=1e-12)
+    assert found.attrs["units"] == "K year-1"
+
+
+@pytest.mark.parametrize("test", [gt.mann_kendall, gt.theil_sen, gt.linear_trend, gt.regional_mann_kendall])
+def test_units_of_no_time_are_said_once(test):
+    da = record("time", np.arange(9), {"units": "widgets"}).expand_dims(x=2)
+    with pytest.warns(UserWarning, match="'time' names no unit of time .*'widgets'.*per unit of 'time'") as caught:
+        test(da)
+    assert len(caught) == 1
+    for attrs, name, options in (
+        ({}, "time", {}),
+        ({"units": "m"}, "depth", {}),
+        ({"units": "m"}, "time", {"per": "step"}),
+    ):
+        test(record(name, np.arange(9), attrs).expand_dims(x=2), name, **options)
+
+
+def test_units_of_no_time_are_said_once_by_whitening_tests():
+    da = record("time", np.arange(30), {"units": "widgets"}, np.random.default_rng(0).normal(size=30))
+    with pytest.warns(UserWarning, match="widgets") as caught:
+        gt.mann_kendall(da, method="3pw")
+    assert len(caught) == 1
+
+
+def test_seasons_of_months_whose_numbers_end_like_dates():
+    da = record("time", np.arange(101, 3101, 100), {"units": "months"})
+    assert float(gt.seasonal_mann_kendall(da, period=3).slope) == pytest.approx(12 / 100, rel=1e-12)
+
+
+def test_days_before_christ_warn_of_nothing():
+    # The first day of the Julian period: cftime's own sentence is about CF.
+    da = record("time", np.arange(30), {"units": "days since -4713-01-01 12:00"})
+    found = gt.mann_kendall(da)
+    assert float(found.slope) == pytest.approx(365.2425, rel=1e-12)
+    assert found.time.dt.year == -4713
 
 
 @pytest.mark.parametrize("calendar", ["standard", "julian", "proleptic_gregorian", "noleap"])
@@ -316,6 +466,13 @@ def test_nemo_files_are_joined_by_their_dates(tmp_path):
         ({"units": "widgets"}, ["--per", "decade"], 1, "--per decade needs a unit of time"),
         ({"units": "days since 1990-01-01", "calendar": "gregorean"}, [], 1, "did you mean 'gregorian'"),
         ({"units": "years BP"}, [], 1, "backwards"),
+        ({"units": "days since initialization"}, [], 1, "'initialization' is not written as a date"),
+        ({"units": "seasons since 1990-01-01"}, [], 1, "'season' is no unit of time"),
+        ({"units": "days since 02/03/1990"}, [], 1, "1990-02-03 or 1990-03-02"),
+        ({"units": "years since 1850"}, [], 0, "24 steps from 1850-01-01 to 1873-01-01"),
+        ({"units": "days since 1990-01-01 12"}, [], 0, "from 1990-01-01 to 1990-01-24"),
+        ({"units": "days since -4713-01-01 12:00"}, [], 0, "from -4713-01-01 to -4713-01-24"),
+        ({"units": "days since 1990-01-01"}, ["--select", "lat=1e400"], 1, "1e400 is beyond the numbers"),
     ],
 )
 def test_the_command_line_says_what_it_cannot_know_in_its_own_words(tmp_path, attrs, arguments, code, said):
@@ -323,5 +480,16 @@ def test_the_command_line_says_what_it_cannot_know_in_its_own_words(tmp_path, at
     outcome = CliRunner().invoke(cli, ["trend", path, out, "--no-slope", *arguments])
     assert outcome.exit_code == code, outcome.output
     assert said in outcome.output
+    assert len(outcome.output.strip().splitlines()) == 1 + ("note:" in outcome.output)
     assert "per=" not in outcome.output
     assert "da." not in outcome.output
+
+
+def test_the_command_line_says_once_which_times_it_cannot_use(tmp_path):
+    path, out = files(tmp_path, "time", np.arange(24), {"units": "days since 2000-13-01"})
+    outcome = CliRunner().invoke(cli, ["info", path])
+    assert outcome.output.count("2000-13-01' has no month of a year") == 1
+    assert "slopes are per unit" not in outcome.output
+    path, out = files(tmp_path, "time", [0, 365, 365, *range(730, 751)], {"units": "days since 1990-01-01"})
+    outcome = CliRunner().invoke(cli, ["trend", path, out])
+    assert "repeats 1 of its 24 times, 1991-01-01 for one" in outcome.output

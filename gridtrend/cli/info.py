@@ -42,12 +42,18 @@ def info(inputs: tuple[str, ...], resources: Resources, **chosen: Any) -> None:
 
 def _calendar(record: Record) -> str:
     from gridtrend import io
+    from gridtrend.grid.refusals import Refusal
+    from gridtrend.grid.timeaxis import time_axis
     from gridtrend.grid.timeunits import known_days
 
     coordinate = record.dataset.coords.get(record.dim)
     if coordinate is None:
         return "no coordinate: use --per step"
     if not io.holds_dates(coordinate):
+        try:
+            time_axis(record.dataset[record.names[0]], record.dim)
+        except Refusal as error:
+            return f"no times that can be used: {error.problem.rstrip('.')}"
         units = coordinate.attrs.get("units")
         known = coordinate.dtype.kind == "m" or known_days(str(units or "") or record.dim) is not None
         return f"numbers in '{units or 'no units'}'" + (

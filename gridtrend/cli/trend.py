@@ -238,19 +238,23 @@ def run(job: TrendJob) -> str:
 def _check_times(record: Record, analysis: dict[str, Any]) -> None:
     """Refuse, before anything is read, what cannot be computed from the times; say what slopes are per, if not a year."""
     from gridtrend import io
-    from gridtrend.grid.timeaxis import no_times, time_axis
+    from gridtrend.grid.dates import with_dates
+    from gridtrend.grid.refusals import Refusal
+    from gridtrend.grid.timeaxis import no_times, slopes_per_unit, time_axis
 
     per = analysis.get("per", "auto")
     array, dim = record.dataset[record.names[0]], record.dim
     axis = time_axis(array, dim, per)
+    if per == "step":
+        try:
+            with_dates(array, dim)
+        except Refusal as error:
+            warnings.warn(f"{error.problem.rstrip('.')}: steps are in the order of its numbers", stacklevel=2)
     if per == "year" and axis.unit == "step":
         raise no_times(dim, per)
     if per == "auto" and axis.unit in ("", "step"):
-        why, what = f"'{dim}' has no times", "step"
-        if dim in array.coords:
-            units = f" (units: {array[dim].attrs['units']!r})" if "units" in array[dim].attrs else ""
-            why, what = f"'{dim}' names no unit of time{units}", f"unit of '{dim}'"
-        warnings.warn(f"{why}: slopes are per {what}, not per year", stacklevel=2)
+        said = f"'{dim}' has no times: slopes are per step, not per year"
+        warnings.warn(slopes_per_unit(array[dim], dim) if dim in array.coords else said, stacklevel=2)
     positions = int(axis.steps[-1]) + 1
     period, lag = analysis.get("period"), analysis.get("lag")
     if isinstance(period, int) and period >= positions:

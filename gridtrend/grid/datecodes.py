@@ -17,20 +17,12 @@ FORMATS = {
     "%Y%m%d%H%M": 12,
     "%Y%m%d%H%M%S": 14,
 }
-_WORDS = (("yyyy", "%Y"), ("mm", "%m"), ("dd", "%d"), ("hh", "%H"), ("mi", "%M"), ("ss", "%S"))
 # Units that say no more than the digits do.
-_VAGUE = {"", "1", "-", "none", "no units", "unitless", "dimensionless", "n/a", "date", "time", "calendar date"}
-_OF_STEPS = {6: {"month", "months"}, 8: {"day", "days"}, 7: {"day", "days"}, 10: {"hour", "hours"}}
-# What numbers may be without a word about it: a format, how many digits, first and last year.
-_GUESSES = (
-    ("%Y%m%d", 8, 1000, 2999),
-    ("%Y%m%d", 7, 100, 999),
-    ("%Y%m", 6, 1000, 2999),
-    ("%Y%j", 7, 1500, 2300),
-    ("%Y%m%d%H", 10, 1500, 2300),
-    ("%Y%m%d%H%M", 12, 1500, 2300),
-    ("%Y%m%d%H%M%S", 14, 1500, 2300),
-)
+VAGUE = {"", "1", "-", "none", "no units", "unitless", "dimensionless", "n/a", "date", "time", "calendar date"}
+# A date that is spelled letter by letter, and the words that may stand around it: "YYYY-MM-DD", "date (YYYYMMDD)".
+_LETTERS = "ccyy|yyyy|yy|mmm|mon|mm|doy|ddd|dd|jjj|jj|hh24|hh|mi|ss|ww"
+_SPELLED = re.compile(rf"(?<![a-z])(?:{_LETTERS})(?:[-/_:. t]?(?:{_LETTERS}))*(?![a-z])")
+_READ = re.compile(r"(?:yyyy|ccyy)(?:(?P<j>ddd|jjj|doy)|mm(?:dd(?:hh(?:24)?(?:m[mi](?:ss)?)?)?)?)?")
 
 
 def format_in(units: str) -> str | None:
@@ -40,69 +32,39 @@ def format_in(units: str) -> str | None:
     --------
     >>> format_in("day as %Y%m%d.%f"), format_in("YYYYMM"), format_in("days")
     ('%Y%m%d.%f', '%Y%m', None)
+    >>> format_in("YYYY-MM-DD hh:mm"), format_in("YYYYDDD"), format_in("DDMMYYYY"), format_in("mm")
+    ('%Y%m%d%H%M', '%Y%j', 'DDMMYYYY', None)
     """
     text = re.sub(r"^.*\bas\s+(?=%|yyyy)", "", units.strip(), flags=re.IGNORECASE)
-    if re.fullmatch(r"yyyy(mm(dd(hh(m[mi](ss)?)?)?)?)?(\.[fd]+)?", text, re.IGNORECASE):
-        text = text.lower()
-        head, fraction = text.split(".")[0], "." in text
-        minutes = head[10:12] and "%M" + ("%S" if head[12:] else "")
-        text = "%Y" + "".join(code for word, code in _WORDS[1:4] if word in head[4:10]) + minutes
-        return text + (".%f" if fraction else "")
-    return text if "%Y" in text or " as %" in units else None
+    if re.search("%[Yy]", text) or " as %" in units:
+        return re.sub("(?<=[A-Za-z])[-/_: T]+(?=%)", "", text)
+    fraction = re.search(r"\.[fd]+\)?$", text.lower())
+    spelled = _SPELLED.search(text.lower()[: fraction.start()] if fraction else text.lower())
+    if spelled is None or not ("yy" in spelled[0] or len(set(spelled[0]) & set("mdhsjw")) > 1):
+        return None
+    letters = re.sub("[-/_:. t]", "", spelled[0])
+    match = _READ.fullmatch(letters)
+    if match is None:
+        return spelled[0].upper()
+    size = len(letters.replace("hh24", "hh"))
+    form = "%Y%j" if match["j"] else {4: "%Y"}.get(size) or next(f for f, digits in FORMATS.items() if digits == size)
+    return form + (".%f" if fraction else "")
 
 
 def decode_format(values: np.ndarray, form: str, calendar: str) -> tuple[np.ndarray | None, str]:
     """Dates of numbers written as `form`; where there are none, why not."""
     stem = form.removesuffix(".%f")
     if stem not in FORMATS:
-        return None, f"{form!r} is not a format that is known here"
+        return None, f"{form!r} is not a format that is known here, as YYYYMMDD and YYYYMM are"
     if values.dtype == np.float32 and FORMATS[stem] > 7:
         return None, "float32 has seven digits, so that the days are rounded"
-    valid, fields = _fields(values, stem, calendar)
+    valid, fields = fields_of(values, stem, calendar)
     if not valid.all():
-        return None, f"{_plain(values[~valid][0])} is no date of the {calendar} calendar"
+        return None, f"{plain(values[~valid][0])} is no date of the {calendar} calendar"
     return from_fields(*fields, calendar), ""
 
 
-def written_as(values: np.ndarray, units: str, calendar: str, *, like_time: bool) -> tuple[str | None, str]:
-    """The only format that all numbers are dates in, if there is one; else why that cannot be told, if it looks so.
-
-    Parameters
-    ----------
-    values : ndarray
-        Without missing ones.
-    units, calendar : str
-        Of the coordinate.
-    like_time : bool
-        Whether the coordinate is one of time by its name or attributes.
-    """
-    whole, units = np.floor(values), units.strip().lower()
-    found, doubt = [], ""
-    for form, width, first, last in _GUESSES:
-        of_width = np.mean((whole >= 10.0 ** (width - 1)) & (whole < 10.0**width))
-        if of_width < 0.5 or units not in _VAGUE | _OF_STEPS.get(FORMATS[form], set()):
-            continue
-        valid, (year, month, _, _) = _fields(values, form, calendar)
-        valid &= (year >= first) & (year <= last)
-        if valid.all():
-            if like_time or _told_by_digits(month, width):
-                found.append(form)
-        elif like_time and values.size >= 3 and valid.mean() >= (0.5 if width > 7 else 0.8):
-            odd = int((~valid).sum())
-            doubt = (
-                f"all but {odd} of {valid.size} are dates written as {form}, and {_plain(values[~valid][0])} is none"
-            )
-    if len(found) > 1:
-        return None, f"they may be dates written as {' or as '.join(found)}"
-    return (found[0], "") if found else (None, doubt)
-
-
-def _told_by_digits(month: np.ndarray, width: int) -> bool:
-    """Whether digits alone make dates of numbers that are not called times: several, and not one month each year."""
-    return month.size >= 3 and (width >= 8 or (width == 6 and np.unique(month).size > 1))
-
-
-def _fields(
+def fields_of(
     values: np.ndarray, form: str, calendar: str
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Whether each number is a date written as `form`; year, month, day, and seconds within the day."""
@@ -158,7 +120,7 @@ def _of_year(year: np.ndarray, of_year: np.ndarray, calendar: str) -> tuple[np.n
 def is_julian(units: str, attrs: Mapping[Any, Any]) -> bool:
     """Whether a coordinate counts Julian days."""
     text = f"{units} {attrs.get('standard_name', '')} {attrs.get('long_name', '')}".lower().replace("_", " ")
-    of_day = units.strip().lower() in _VAGUE | {"day", "days", "d"} or "jul" in units.lower()
+    of_day = units.strip().lower() in VAGUE | {"day", "days", "d"} or "jul" in units.lower()
     return units.strip().lower() in ("jd", "mjd") or (of_day and re.search(r"\bjulian (day|date)", text) is not None)
 
 
@@ -176,5 +138,6 @@ def decode_julian(values: np.ndarray, modified: bool) -> np.ndarray | None:
     return in_nanoseconds(dates)
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A number with the digits that a double holds."""
     return f"{value:.15g}"

@@ -12,17 +12,12 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
-from gridtrend.grid.calendars import (
-    Undecodable,
-    calendar_of,
-    decode_since,
-    from_fields,
-    in_nanoseconds,
-    is_reference,
-    valid_fields,
-)
-from gridtrend.grid.datecodes import decode_format, decode_julian, format_in, is_julian, written_as
+from gridtrend.grid.calendars import calendar_of, from_fields, in_nanoseconds, valid_fields
+from gridtrend.grid.datecodes import decode_format, decode_julian, format_in, is_julian
+from gridtrend.grid.guesses import written_as
+from gridtrend.grid.references import Undecodable
 from gridtrend.grid.refusals import Refusal, WrongKind
+from gridtrend.grid.since import decode_since, is_reference
 from gridtrend.grid.timeunits import backwards, known_days
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
@@ -191,7 +186,9 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
             raise _no_dates(name, units, doubt)
         if form is None and like and not units and _are_years(values[known]):
             return _in(variable, values, "years")
-    if form is None or (known_days(units) and form in ("%Y", "%Y.%f")):
+    if form in ("%Y", "%Y.%f"):
+        return variable if known_days(units) else _in(variable, values, "years")
+    if form is None:
         return variable
     calendar = calendar_of(variable.attrs, name)
     some, reason = decode_format(values[known], form, calendar)
@@ -221,10 +218,6 @@ def _days_of_a_year(values: np.ndarray) -> bool:
 
 
 def _no_dates(name: str, units: str, reason: object) -> Refusal:
-    # cftime's own words speak of its classes and arguments.
-    reason = re.sub(r" (in|for) cftime\.[\w.]+\([^)]*\)", "", str(reason))
-    if "has_year_zero" in reason:
-        reason = "this calendar has no year 0"
     counts = (
         f"counts {units!r}, which is no calendar date" if is_reference(units) else "holds dates that cannot be read"
     )

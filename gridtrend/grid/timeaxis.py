@@ -13,9 +13,11 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.engine.output import Output
-from gridtrend.grid.calendars import YEAR_LENGTH, with_year_zero
-from gridtrend.grid.dates import is_missing, mixed, of_one_calendar, with_dates
+from gridtrend.grid.calendars import YEAR_LENGTH, time_text, with_year_zero
+from gridtrend.grid.datecodes import VAGUE
+from gridtrend.grid.dates import is_missing, like_time, mixed, of_one_calendar, with_dates
 from gridtrend.grid.names import other_name
+from gridtrend.grid.notices import warn_caller
 from gridtrend.grid.refusals import Refusal, WrongKind
 from gridtrend.grid.timeunits import DAYS, GREGORIAN_YEAR, UNITS, YEARS, known_days, time_unit
 
@@ -54,7 +56,7 @@ class TimeAxis:
     steps: np.ndarray
 
 
-def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
+def time_axis(da: xr.DataArray, dim: str, per: str = "auto", *, slopes: bool = False) -> TimeAxis:
     """The dimension `dim` of `da` as numbers, for slopes per `per`.
 
     Parameters
@@ -66,6 +68,8 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     per : str
         One of `UNITS`, or "auto", the default everywhere: the year, or where there is none, the unit of a numeric
         coordinate that names no unit of time, or the step where there is no coordinate.
+    slopes : bool
+        Whether slopes follow: a warning says where they are per unit of a coordinate of time whose units are none of time.
 
     Returns
     -------
@@ -100,6 +104,8 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto") -> TimeAxis:
     if days is None:
         if per != "auto":
             raise unknown_unit(coordinate, dim, per)
+        if slopes:
+            _warn_of_units(coordinate, dim)
         return TimeAxis(ticks.astype(float), 1.0, "", origin, order, steps)
     per = "year" if per == "auto" else per
     if np.issubdtype(ticks.dtype, np.integer) and n > 1:
@@ -253,6 +259,22 @@ def unknown_unit(coordinate: xr.DataArray, dim: str, per: str) -> Refusal:
     )
 
 
+def slopes_per_unit(coordinate: xr.DataArray, dim: str) -> str:
+    """What to say where slopes are per unit of a coordinate."""
+    units = f" (units: {coordinate.attrs['units']!r})" if "units" in coordinate.attrs else ""
+    return f"'{dim}' names no unit of time{units}: slopes are per unit of '{dim}', not per year"
+
+
+def _warn_of_units(coordinate: xr.DataArray, dim: str) -> None:
+    """Warn where a coordinate of time has units that are none of time: most are misspelt.
+
+    A coordinate without units counts whatever it counts.
+    """
+    units = str(coordinate.attrs.get("units", "")).strip().lower()
+    if units not in VAGUE and like_time(coordinate, dim):
+        warn_caller(slopes_per_unit(coordinate, dim))
+
+
 def _first(values: np.ndarray) -> str:
     return str(values.min()) if values.size else ""
 
@@ -268,7 +290,7 @@ def _missing(dim: str) -> Refusal:
 def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, order: np.ndarray) -> None:
     repeated = np.flatnonzero(ticks[1:] == ticks[:-1])
     if repeated.size:
-        example = coordinate.values[order[repeated[0]]]
+        example = time_text(coordinate.values[order[repeated[0]]])
         raise Refusal(
             f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
             "one time have no slope between them.",

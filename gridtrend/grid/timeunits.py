@@ -34,13 +34,27 @@ _SHORT = {
     "nanosecond": 1e-9,
     "ns": 1e-9,
 }
+_LONG = {
+    "quarter": 0.25,
+    "millennium": 1e3,
+    "millennia": 1e3,
+    "kiloyear": 1e3,
+    "ka": 1e3,
+    "kyr": 1e3,
+    "myr": 1e6,
+    "gyr": 1e9,
+}
+# In small letters these are no years.
+_LONG_CAPITAL = {"Ma": 1e6, "Ga": 1e9}
+# "6 hours", "1000 years".
+_MULTIPLE = re.compile(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)[ _]*([a-z].*)", re.IGNORECASE)
 # Years that are counted from the birth of Christ: "decimal year", "year A.D.", "YYYY", "year as %Y.%f".
 _YEARS = re.compile(
     r"((decimal|fractional|calendar|gregorian|common|julian)[ _])?(years?|yrs?)([ _(]*(a\.?d\.?|b?\.?c\.?e\.?|anno domini)\)?)?"
     r"|a\.?d\.?|c\.?e\.?|yyyy|(years? as )?%y(\.%f)?"
 )
 # Years before the present: they run backwards.
-_BACKWARDS = re.compile(r"\b(b\.?p|b\.p\.|b2k|bce?|before|ago)\b")
+_BACKWARDS = re.compile(r"\b((y|yr|ka|kyr|ma|myr)?b\.?p|b\.p\.|[kmg]ya|b2k|bce?|before|ago)\b")
 
 
 def unit_named(name: Any) -> str:
@@ -62,19 +76,26 @@ def known_days(name: str) -> float | None:
 
     Examples
     --------
-    >>> known_days("hours"), known_days("year A.D."), known_days("m")
-    (0.041666666666666664, 365.2425, None)
+    >>> known_days("hours"), known_days("year A.D."), known_days("6 hours"), known_days("m")
+    (0.041666666666666664, 365.2425, 0.25, None)
     """
+    if name.strip() in _LONG_CAPITAL:
+        return _LONG_CAPITAL[name.strip()] * GREGORIAN_YEAR
     unit = name.strip().lower()
     if backwards(unit):
         return None
+    if multiple := _MULTIPLE.fullmatch(name.strip()):
+        days = known_days(multiple[2])
+        return None if days is None else float(multiple[1]) * days or None
     if _YEARS.fullmatch(unit):
         return GREGORIAN_YEAR
     unit = _ALIASES.get(unit, unit)
-    unit = unit if unit in DAYS or unit in YEARS or unit in _SHORT else unit.removesuffix("s")
+    unit = unit if unit in {*DAYS, *YEARS, *_SHORT, *_LONG} else unit.removesuffix("s")
     unit = _ALIASES.get(unit, unit)
     if unit in _SHORT:
         return _SHORT[unit] * DAYS["second"]
+    if unit in _LONG:
+        return _LONG[unit] * GREGORIAN_YEAR
     return DAYS.get(unit) or (YEARS[unit] * GREGORIAN_YEAR if unit in YEARS else None)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Sequence
 import xarray as xr
 
 from gridtrend.grid import dates
-from gridtrend.grid.calendars import is_reference
 from gridtrend.grid.dialect import either
 from gridtrend.grid.refusals import Refusal
+from gridtrend.grid.since import is_reference
 from gridtrend.io.attributes import NAMES
 from gridtrend.io.coded_dates import holds_coded_dates
 from gridtrend.io.errors import InputError

@@ -1,5 +1,6 @@
 """Open what the user names, lazily and decoded: netCDF files, patterns of them, Zarr stores."""
 
+import contextlib
 import difflib
 import glob
 import os
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from gridtrend.grid.calendars import is_reference
+from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.dates import decoded
 from gridtrend.grid.dialect import either, given
 from gridtrend.grid.refusals import Refusal
+from gridtrend.grid.since import is_plain_reference, is_reference
 from gridtrend.io import netcdf, zarrstore
 from gridtrend.io.attributes import tidy_attributes
 from gridtrend.io.coordinates import decode_dates
@@ -52,7 +54,7 @@ def open_input(
     Returns
     -------
     Dataset
-        Decoded by the CF conventions; a time that cannot be decoded stays numeric, with a warning.
+        Decoded by the CF conventions; a time that cannot be decoded stays numeric, with a warning in Python, and is refused where it is needed.
 
     Raises
     ------
@@ -99,14 +101,9 @@ def _open_decoded(path: str, group: str | None) -> xr.Dataset:
     in_store = zarrstore.is_store(path)
     raw = zarrstore.open_raw(path, group) if in_store else _open_netcdf(path, group)
     raw = with_places(_declared_missing(tidy_attributes(raw), unwritten=not in_store))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), with_year_zero():
         # Dates beyond 1678 to 2262 are read as cftime: that is no news.
         warnings.simplefilter("ignore", xr.SerializationWarning)
-        try:
-            dataset = xr.decode_cf(raw, decode_timedelta=False)
-        except (ValueError, OverflowError, TypeError):
-            dataset = None
-    if dataset is None:
         dataset = _decode_what_can_be(raw, path)
     if not dataset.data_vars:
         raise InputError(f"'{path}' holds no variables{_other_groups(path, group)}")
@@ -162,26 +159,34 @@ def _other_groups(path: str, group: str | None) -> str:
 
 
 def _decode_what_can_be(raw: xr.Dataset, path: str) -> xr.Dataset:
-    apart: dict[str, xr.Variable] = {}
-    for name, variable in raw.variables.items():
-        if is_reference(str(variable.attrs.get("units", ""))):
-            try:
+    """Decode all but the times that xarray cannot decode, or may take for others than they are."""
+    references = {name: v for name, v in raw.variables.items() if is_reference(str(v.attrs.get("units", "")))}
+    apart = {}
+    if all(is_plain_reference(variable.attrs["units"]) for variable in references.values()):
+        with contextlib.suppress(ValueError, OverflowError, TypeError):
+            return xr.decode_cf(raw, decode_timedelta=False)
+    for name, variable in references.items():
+        try:
+            if is_plain_reference(variable.attrs["units"]):
                 xr.decode_cf(xr.Dataset({name: variable}), decode_timedelta=False)
-            except (ValueError, OverflowError, TypeError):
-                apart[str(name)] = _decode_or_say_so(variable, str(name), path)
-                # Bounds have the units of what they bound.
-                del raw[name].attrs["units"]
+                continue
+        except (ValueError, OverflowError, TypeError):
+            pass
+        apart[str(name)] = _dates_or_numbers(variable.copy(), str(name), path)
+        # Bounds have the units of what they bound.
+        del raw[name].attrs["units"]
     dataset = xr.decode_cf(raw, decode_timedelta=False)
     coords = {name: variable for name, variable in apart.items() if name in dataset.coords}
     return dataset.assign_coords(coords).assign({name: v for name, v in apart.items() if name not in coords})
 
 
-def _decode_or_say_so(variable: xr.Variable, name: str, path: str) -> xr.Variable:
+def _dates_or_numbers(variable: xr.Variable, name: str, path: str) -> xr.Variable:
     """Dates that xarray does not decode, such as months since a date; numbers, with a warning, where there are none."""
-    kept = variable.copy()
     try:
-        return decoded(kept, name)
+        return decoded(variable, name)
     except Refusal as error:
         problem = error.problem.removeprefix(f"'{name}' ").rstrip(".")
-        warnings.warn(f"'{name}' in '{path}' {problem}: its values stay plain numbers", stacklevel=2)
-        return kept
+        # On the command line, the refusal says so where these times are needed.
+        if said := either(f"'{name}' in '{path}' {problem}: its values stay plain numbers", ""):
+            warnings.warn(said, stacklevel=2)
+        return variable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from gridtrend.grid.calendars import with_year_zero
 from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.exchange import exchange_folders, move, replace_file, sync
 from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
@@ -83,7 +84,9 @@ def write(
     own = workspace(target, overwrite=overwrite, resumable=False) if work is None else contextlib.nullcontext(work)
     with own as place:
         try:
-            (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), place, report)
+            # Dates before the year 1 are encoded without a sentence of cftime.
+            with with_year_zero():
+                (_write_zarr if target.suffix == ".zarr" else _write_netcdf)(_uniform(result), place, report)
         except StorageError as error:
             raise OutputError(_why_not_stored(target, error)) from error
         report("writing", 1, 1)

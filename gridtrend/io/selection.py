@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.calendars import time_text
 from gridtrend.io.coordinates import find_dim, holds_dates
 from gridtrend.io.dates import dates_within
 from gridtrend.io.errors import InputError
@@ -64,7 +65,7 @@ def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
             coordinate = dataset[key]
         positions = _within(coordinate, low, high)
     if np.size(positions) == 0:
-        span = f"{coordinate.values.min()} to {coordinate.values.max()}"
+        span = f"{time_text(coordinate.values.min())} to {time_text(coordinate.values.max())}"
         raise InputError(f"'{name}={wanted}' selects nothing: '{key}' runs from {span}")
     return dataset.isel({coordinate.dims[0]: _as_slice(positions)})
 
@@ -134,6 +135,11 @@ def _limits(coordinate: xr.DataArray, wanted: str) -> tuple[float, float]:
         raise InputError(
             f"cannot select '{wanted}' from '{coordinate.name}': write a number, or a range such as -30:30"
         )
+    for end in (low, high):
+        if end and not np.isfinite(float(end)):
+            raise InputError(
+                f"cannot select '{wanted}' from '{coordinate.name}': {end} is beyond the numbers that there are"
+            )
     first = float(low) if low else -np.inf
     return first, first if not colon else float(high) if high else np.inf
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.calendars import time_text
 from gridtrend.grid.checks import LARGEST_WHOLE, choose, is_number
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import either, given
@@ -179,11 +180,6 @@ def _readable_unit(days: float) -> str:
     return "second"
 
 
-def _written(value: Any) -> str:
-    """A time in its shortest form: dates at midnight without the time of day."""
-    return np.datetime_as_string(value, unit="auto") if isinstance(value, np.datetime64) else str(value)
-
-
 def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
     """The common step of values in units of `days` days; refused if steps differ."""
     step = (values[-1] - values[0]) / (values.size - 1)
@@ -192,7 +188,7 @@ def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | No
         gaps = np.diff(values)
         usual = np.median(gaps)
         place = int(np.argmax(np.abs(gaps - usual)))
-        where = "" if coordinate is None else f", for example after {_written(coordinate.values[place])}"
+        where = "" if coordinate is None else f", for example after {time_text(coordinate.values[place])}"
         problem = (
             f"coordinate {dim!r} is not sampled regularly: its steps differ by {_difference(gaps)}{where}. "
             "A spectrum needs equal steps:"

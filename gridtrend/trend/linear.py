@@ -96,7 +96,7 @@ def linear_trend(
     (0.3476, 0.0324, 3.9e-05)
     """
     check_array(da, dim)
-    axis = time_axis(da, dim, per)
+    axis = time_axis(da, dim, per, slopes=True)
     warn_of_cycle(da, dim=dim)
     result = apply(
         kernels.linear_trend,

@@ -117,7 +117,7 @@ def partial_mann_kendall(
     compatible, slope = choose("compat", compat, COMPATIBLE), check_flag("slope", slope)
     if compatible:
         tau, intercept, per = "a", "conover", "step"
-    axis = time_axis(da, dim, per)
+    axis = time_axis(da, dim, per, slopes=slope)
     warn_of_cycle(da, covariate, dim=dim, remedy=ANOMALIES)
     result = apply(
         kernels.partial_mann_kendall,

@@ -211,7 +211,7 @@ def mann_kendall(
     resampling = _check_method(method, p_value, lag, resamples, seed, compat)
     if compat:
         tau, per = "a", "step"
-    axis = time_axis(da, dim, per)
+    axis = time_axis(da, dim, per, slopes=slope)
     warn_of_cycle(da, dim=dim)
     test = {
         "alpha": check_alpha(alpha),

@@ -169,8 +169,11 @@ def seasonal_mann_kendall(
 def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
     """Seasons as groups, and cycles, counted from the first, as their times."""
     da = with_dates(da, dim, strict=per not in ("step", "cycle"))
-    # Units of the coordinate matter to slopes only, below.
-    ticks = time_axis(da[dim].drop_attrs(), dim)
+    # Units of the coordinate matter to slopes only, below; without any, the digits of numbers might be those of dates.
+    plain = da[dim].drop_attrs()
+    if dim in plain.coords:
+        plain[dim].attrs["units"] = "steps"
+    ticks = time_axis(plain, dim)
     if isinstance(period, str):
         count, slot = calendar_slots(da, dim, period)
         length = ticks.per
@@ -186,7 +189,7 @@ def seasons(da: xr.DataArray, dim: str, period: str | int, per: str) -> Groups:
     if per == "step":
         rate = 1.0 / count
     elif per != "cycle" and not (per in ("auto", "year") and dim not in da.coords):
-        axis = time_axis(da, dim, per)
+        axis = time_axis(da, dim, per, slopes=True)
         rate, unit = axis.per / length, axis.unit
         if origin == f"{dim} = 0":
             when += ticks.values[:1] / length

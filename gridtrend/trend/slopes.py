@@ -96,7 +96,7 @@ def theil_sen(
     (0.5, 'm year-1')
     """
     check_array(da, dim)
-    axis = time_axis(da, dim, per)
+    axis = time_axis(da, dim, per, slopes=True)
     warn_of_cycle(da, dim=dim)
     return sen_line(da, dim, axis, alpha=alpha, intercept=intercept, ci=ci, min_valid=min_valid)
 
@@ -194,7 +194,7 @@ def siegel_slope(
     1.0
     """
     check_array(da, dim)
-    axis = time_axis(da, dim, per)
+    axis = time_axis(da, dim, per, slopes=True)
     warn_of_cycle(da, dim=dim)
     result = apply(
         siegel.siegel_slope,
