@@ -120,4 +120,6 @@ def test_names_steer_nothing():
     assert data_name("x", {"long_name": "\x1b[31mair\n temperature\x07"}) == "air  temperature"
     assert data_name("x", {"long_name": "\x1b[2J"}) == "x"
     # Joiners are parts of words.
-    assert data_name("x", {"long_name": "\u0645\u06cc\u200c\u062f\u0645\u0627"}) == "\u0645\u06cc\u200c\u062f\u0645\u0627"
+    assert (
+        data_name("x", {"long_name": "\u0645\u06cc\u200c\u062f\u0645\u0627"}) == "\u0645\u06cc\u200c\u062f\u0645\u0627"
+    )

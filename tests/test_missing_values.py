@@ -174,8 +174,12 @@ def test_attributes_that_make_no_sense_are_not_used_and_named(tmp_path, key, val
 
 def test_undeclared_values_are_not_guessed(tmp_path):
     stored = np.full((N, 2, 4), -999.0, "f4")
-    with pytest.warns(UserWarning, match="valid_range of 'v' is '1.0, 2.0, 3.0', which is no pair of limits: it is not used"):
-        found = io.open_input([write(tmp_path / "a.nc", stored, {"valid_range": np.array([1, 2, 3], "f4")})])["v"].load()
+    with pytest.warns(
+        UserWarning, match="valid_range of 'v' is '1.0, 2.0, 3.0', which is no pair of limits: it is not used"
+    ):
+        found = io.open_input([write(tmp_path / "a.nc", stored, {"valid_range": np.array([1, 2, 3], "f4")})])[
+            "v"
+        ].load()
     assert (found == -999).all()
 
 
@@ -278,9 +282,7 @@ def test_whole_limits_of_a_floating_type_that_is_not_that_of_the_packing_are_not
     assert np.isfinite(values).sum() == 9
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "count"), [(0.5, 8.5, 8), (-0.5, 3.5, 4), (2.5, 1e6, 7)]
-)
+@pytest.mark.parametrize(("low", "high", "count"), [(0.5, 8.5, 8), (-0.5, 3.5, 4), (2.5, 1e6, 7)])
 def test_fractions_limit_whole_numbers_too(tmp_path, low, high, count):
     stored = np.arange(10, dtype="i2").reshape(10, 1, 1)
     path = write(tmp_path / "a.nc", stored, {"valid_range": np.array([low, high])})

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from tests.test_phases import COMPOSITES, FIRST, on
 
 import gridtrend as gt
 from gridtrend.grid.dialect import command_line
+from tests.test_phases import COMPOSITES, FIRST, on
 
 YEARS = 8
 
@@ -51,7 +51,9 @@ def test_a_number_near_the_year_but_not_the_year_is_refused(calendar, days, fits
     da = noise(regular(days, YEARS * fits, calendar))
     assert test_of(da, fits) == score(da, np.arange(da.size) % fits)
     for other in others:
-        with pytest.raises(ValueError, match=f"period={other} does not fit 'time'.*{fits} steps.*period={fits}.*drop_v"):
+        with pytest.raises(
+            ValueError, match=f"period={other} does not fit 'time'.*{fits} steps.*period={fits}.*drop_v"
+        ):
             gt.seasonal_mann_kendall(da, period=other)
         with command_line(), pytest.raises(ValueError, match=f"--period {other} does not fit.*--period {fits}$"):
             gt.seasonal_mann_kendall(da, period=other)
@@ -59,7 +61,9 @@ def test_a_number_near_the_year_but_not_the_year_is_refused(calendar, days, fits
         assert test_of(plain, other) == score(da, np.arange(da.size) % other)
 
 
-@pytest.mark.parametrize(("freq", "period"), [("1D", 365), ("1D", 366), ("1D", 364), ("1D", 730), ("6h", 1460), ("6h", 1461)])
+@pytest.mark.parametrize(
+    ("freq", "period"), [("1D", 365), ("1D", 366), ("1D", 364), ("1D", 730), ("6h", 1460), ("6h", 1461)]
+)
 def test_leap_days_that_shift_the_year_are_refused_and_the_call_of_the_message_is_right(freq, period):
     da = noise(pd.date_range("2001-01-01", "2008-12-31 23:00", freq=freq))
     whole = 365 * (1 if freq == "1D" else 4)
@@ -75,11 +79,15 @@ def test_days_without_leap_days_are_compared_by_the_day_of_the_year_and_weeks_by
     time = pd.date_range("2001-01-01", "2008-12-31")
     time = time[(time.month != 2) | (time.day != 29)]
     day = time.strftime("%m%d").to_numpy()
-    for part in (np.ones(time.size, bool), time.month.isin([6, 7, 8]), np.random.default_rng(1).random(time.size) > 0.4):
+    for part in (
+        np.ones(time.size, bool),
+        time.month.isin([6, 7, 8]),
+        np.random.default_rng(1).random(time.size) > 0.4,
+    ):
         da = noise(time[part])
         assert test_of(da, 365) == test_of(da[::-1], 365) == score(da, day[part])
         assert test_of(da, 7) == score(da, time[part].day_of_week)
-        with pytest.raises(ValueError, match="period=366 does not fit 'time'.*period=365"):
+        with pytest.raises(ValueError, match=r"period=366 does not fit 'time'.*period=365"):
             gt.seasonal_mann_kendall(da, period=366)
     summer = time.month.isin([6, 7, 8])
     da = noise(time[summer])
@@ -103,7 +111,9 @@ def test_a_winter_with_leap_days_is_refused():
             gt.seasonal_mann_kendall(da, period=period)
 
 
-@pytest.mark.parametrize(("freq", "period"), [("1D", 7), ("1D", 30), ("MS", 12), ("MS", 6), ("MS", 24), ("QS", 4), ("h", 24), ("7D", 52)])
+@pytest.mark.parametrize(
+    ("freq", "period"), [("1D", 7), ("1D", 30), ("MS", 12), ("MS", 6), ("MS", 24), ("QS", 4), ("h", 24), ("7D", 52)]
+)
 def test_cycles_that_are_not_near_the_year_stay(freq, period):
     da = noise(pd.date_range("2001-01-01", periods=600, freq=freq))
     assert test_of(da, period) == score(da, np.arange(da.size) % period)

@@ -309,7 +309,12 @@ def _is_unpacked(name: str, key: str, limit: Any, raw: xr.Variable) -> bool:
     if raw.dtype.kind not in "iu" or not packing or limit.dtype.kind != "f" or np.isinf(limit):
         return False
     if limit.dtype != np.result_type(*packing) and _fits(raw.attrs[key], _stored_type(raw)):
-        _noted(name, key, _listed(raw.attrs[key]), f"of another type than {_stored_type(raw)}: it is taken for unpacked values")
+        _noted(
+            name,
+            key,
+            _listed(raw.attrs[key]),
+            f"of another type than {_stored_type(raw)}: it is taken for unpacked values",
+        )
     return True
 
 
