@@ -19,6 +19,8 @@ TESTS = {
     "buishand": gt.buishand,
     "buishand u": lambda da: gt.buishand(da, statistic="u"),
     "theil_sen": lambda da: gt.theil_sen(da, per="day"),
+    "siegel": lambda da: gt.siegel_slope(da, per="day"),
+    "seasonal": lambda da: gt.seasonal_mann_kendall(da, period=2, per="day"),
     "linear": lambda da: gt.linear_trend(da, per="day"),
     **{
         method: lambda da, method=method: gt.mann_kendall(da, method=method, per="day")
