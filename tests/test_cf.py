@@ -89,3 +89,37 @@ def test_a_flag_has_values_of_its_own_type_and_no_units():
     assert "units" not in attrs
     assert attrs["flag_values"].dtype == np.int8
     assert attrs["flag_values"].tolist() == [-1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        (np.array([1, 2]), "1 2 year-1"),
+        ([1.5], "1.5 year-1"),
+        (np.array(["kg", "m-2"], object), "kg m-2 year-1"),
+        (np.array([]), None),
+        (np.array([1, np.nan]), None),
+        ("\x1b[31mK", "K year-1"),
+        ("\x1b[1;31mmm\x1b[0m day-1\n", "mm day-1 year-1"),
+        ("kg\nm-2", "kg m-2 year-1"),
+        ("K\u202e\x00", "K year-1"),
+        (b"m\x07", "m year-1"),
+        # UDUNITS takes what is in parentheses as one unit, and whatever follows as a factor.
+        ("K/yr", "(K/yr) year-1"),
+        ("1/s", "(1/s) year-1"),
+        ("W/(m2 sr)", "(W/(m2 sr)) year-1"),
+    ],
+)
+def test_odd_units_are_kept_and_steer_nothing(units, expected):
+    assert slope_units(units, "year") == expected
+    stored = output_attrs(LEVEL, "x", units, "year").get("units")
+    assert stored is None or stored.isprintable()
+
+
+def test_names_steer_nothing():
+    assert data_name("x", {"long_name": "\x1b[31mair\n temperature\x07"}) == "air  temperature"
+    assert data_name("x", {"long_name": "\x1b[2J"}) == "x"
+    # Joiners are parts of words.
+    assert (
+        data_name("x", {"long_name": "\u0645\u06cc\u200c\u062f\u0645\u0627"}) == "\u0645\u06cc\u200c\u062f\u0645\u0627"
+    )

@@ -1,5 +1,6 @@
 """Which values of files count as missing: netCDF4's own masks are the oracle, except where it says that it gives up."""
 
+import contextlib
 import itertools
 import warnings
 
@@ -72,12 +73,13 @@ def test_what_is_declared_missing_is_what_netcdf4_masks(tmp_path, dtype, packing
     attrs = {key: np.array(value, dtype) for key, value in NUMBERS[numbers].items()} | PACKING[packing]
     path = write(tmp_path / "a.nc", stored_values(dtype), attrs)
     expected = masked_by_netcdf4(path)
-    opened = io.open_input([path])["v"]
-    assert not opened.variable._in_memory
-    np.testing.assert_allclose(opened.values, expected, rtol=1e-6)
-    # By parts, and from a selection.
-    np.testing.assert_allclose(opened[2:7, :, 1].values, expected[2:7, :, 1], rtol=1e-6)
-    np.testing.assert_allclose(opened[::3, 0, [3, 1]].values, expected[::3, 0][:, [3, 1]], rtol=1e-6)
+    with pytest.warns(match="comes first") if numbers == "range_before_limits" else contextlib.nullcontext():
+        opened = io.open_input([path])["v"]
+        assert not opened.variable._in_memory
+        np.testing.assert_allclose(opened.values, expected, rtol=1e-6)
+        # By parts, and from a selection.
+        np.testing.assert_allclose(opened[2:7, :, 1].values, expected[2:7, :, 1], rtol=1e-6)
+        np.testing.assert_allclose(opened[::3, 0, [3, 1]].values, expected[::3, 0][:, [3, 1]], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +174,13 @@ def test_attributes_that_make_no_sense_are_not_used_and_named(tmp_path, key, val
 
 def test_undeclared_values_are_not_guessed(tmp_path):
     stored = np.full((N, 2, 4), -999.0, "f4")
-    assert (
-        io.open_input([write(tmp_path / "a.nc", stored, {"valid_range": np.array([1, 2, 3], "f4")})])["v"] == -999
-    ).all()
+    with pytest.warns(
+        UserWarning, match="valid_range of 'v' is '1.0, 2.0, 3.0', which is no pair of limits: it is not used"
+    ):
+        found = io.open_input([write(tmp_path / "a.nc", stored, {"valid_range": np.array([1, 2, 3], "f4")})])[
+            "v"
+        ].load()
+    assert (found == -999).all()
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -241,3 +247,74 @@ def test_series_of_whole_numbers_that_were_never_written_are_refused(tmp_path, d
         # A packed series becomes one of floating numbers, which know missing ones: as netCDF4 reads it.
         packed = series(place, scale_factor=0.5)
         np.testing.assert_array_equal(gt.open_grid(packed).values, masked_by_netcdf4(packed))
+
+
+# By hand: the packed values 0 to 8 and 9999, times 0.1.
+FRACTIONS = {
+    "range_f4_of_f8": ({"valid_range": np.array([0, 0.8], "f4")}, np.float64(0.1), 9),
+    "range_f8_of_f4": ({"valid_range": np.array([0, 0.8])}, np.float32(0.1), 8),
+    "range_f8": ({"valid_range": np.array([0.0, 1.0])}, np.float64(0.1), 9),
+    "narrow_range_f4_of_f8": ({"valid_range": np.array([0.15, 0.55], "f4")}, np.float64(0.1), 4),
+    "most": ({"valid_max": np.float32(0.75)}, np.float64(0.1), 8),
+    "least": ({"valid_min": np.float32(0.75)}, np.float64(0.1), 2),
+    "packed_least_unpacked_most": ({"valid_min": np.int16(2), "valid_max": np.float32(0.75)}, np.float64(0.1), 6),
+    "unpacked_least_packed_most": ({"valid_min": np.float32(0.15), "valid_max": np.int16(8)}, np.float64(0.1), 7),
+    "range_i2": ({"valid_range": np.array([0, 8], "i2")}, np.float64(0.1), 9),
+    "open_range": ({"valid_range": np.array([0.15, np.inf], "f4")}, np.float64(0.1), 8),
+}
+
+
+@pytest.mark.parametrize("case", FRACTIONS)
+def test_limits_of_a_floating_type_are_those_of_unpacked_values(tmp_path, case):
+    attrs, scale, count = FRACTIONS[case]
+    stored = np.array([*range(9), 9999], "i2").reshape(10, 1, 1)
+    values = io.open_input([write(tmp_path / "a.nc", stored, {"scale_factor": scale} | attrs)])["v"].values
+    assert np.isfinite(values).sum() == count
+    if case not in ("least", "open_range"):
+        assert np.nanmax(values) < 1
+
+
+def test_whole_limits_of_a_floating_type_that_is_not_that_of_the_packing_are_noted(tmp_path):
+    stored = np.array([*range(9), 9999], "i2").reshape(10, 1, 1)
+    attrs = {"scale_factor": np.float64(0.1), "valid_range": np.array([0, 1], "f4")}
+    with pytest.warns(UserWarning, match="valid_range of 'v' is '0.0, 1.0'.* taken for unpacked values"):
+        values = io.open_input([write(tmp_path / "a.nc", stored, attrs)])["v"].values
+    assert np.isfinite(values).sum() == 9
+
+
+@pytest.mark.parametrize(("low", "high", "count"), [(0.5, 8.5, 8), (-0.5, 3.5, 4), (2.5, 1e6, 7)])
+def test_fractions_limit_whole_numbers_too(tmp_path, low, high, count):
+    stored = np.arange(10, dtype="i2").reshape(10, 1, 1)
+    path = write(tmp_path / "a.nc", stored, {"valid_range": np.array([low, high])})
+    assert np.isfinite(io.open_input([path])["v"].values).sum() == count
+
+
+NOTED = {
+    "three": ({"valid_range": [0, 8, 9]}, "valid_range of 'v' is '0.0, 8.0, 9.0', which is no pair", 10),
+    "one": ({"valid_range": [8]}, "valid_range of 'v' is '8.0', which is no pair", 10),
+    "nan": ({"valid_range": [np.nan, 8]}, "valid_range of 'v' is 'nan, 8.0', of which one is no number", 10),
+    "nan_most": ({"valid_max": [np.nan]}, "valid_max of 'v' is 'nan', which is no number", 10),
+    "several_least": ({"valid_min": [1, 2]}, "valid_min of 'v' is '1.0, 2.0', which is no number", 10),
+    "beside": ({"valid_range": [0, 8], "valid_min": [2]}, "valid_min of 'v' is '2.0', and valid_range comes first", 9),
+    "reversed": ({"valid_range": [8, 0]}, "valid_range of 'v' is '8.0, 0.0', .* above .*all values are missing", 0),
+    "crossed": ({"valid_min": [8], "valid_max": [0]}, "valid_min and valid_max of 'v' .* all values are missing", 0),
+    "no_scale": ({"scale_factor": [0]}, "scale_factor of 'v' is '0.0', by which all values are equal", 10),
+    "nan_scale": ({"scale_factor": [np.nan]}, "scale_factor of 'v' is 'nan', .*all values are missing", 0),
+    "infinite_offset": ({"add_offset": [np.inf]}, "add_offset of 'v' is 'inf', .*all values are missing", 0),
+}
+
+
+@pytest.mark.parametrize("case", NOTED)
+def test_declarations_that_make_no_sense_are_noted(tmp_path, case):
+    attrs, message, count = NOTED[case]
+    stored = np.array([*range(9), 9999], "f8").reshape(10, 1, 1)
+    path = write(tmp_path / "a.nc", stored, {key: np.array(value, "f8") for key, value in attrs.items()})
+    with pytest.warns(UserWarning, match=message):
+        values = io.open_input([path])["v"].values
+    assert np.isfinite(values).sum() == count
+
+
+def test_limits_that_say_the_same_twice_are_not_noted(tmp_path):
+    attrs = {"valid_range": np.array([0, 8.0]), "valid_min": 0.0, "valid_max": 8.0}
+    path = write(tmp_path / "a.nc", np.arange(10.0).reshape(10, 1, 1), attrs)
+    assert np.isfinite(io.open_input([path])["v"].values).sum() == 9

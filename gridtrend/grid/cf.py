@@ -1,17 +1,23 @@
 """CF names, units and attributes: pure functions on strings and dicts (CF-1.11)."""
 
 import math
+import re
+import unicodedata
 from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
 from gridtrend.engine.output import Output
+from gridtrend.grid.dialect import STEERING
 
 _KELVIN_STEPS = {
     "k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin",
     "degc", "deg_c", "degree_c", "degrees_c", "celsius", "degree_celsius", "degrees_celsius", "deg c", "°c",
 }  # fmt: skip
+# Joiners of letters, of category Cf, are parts of words in some scripts.
+_CONTROLS = tuple(category for category in STEERING if category != "Cf")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _FAHRENHEIT_STEPS = {"degf", "deg_f", "degree_f", "degrees_f", "fahrenheit", "degree_fahrenheit", "°f"}
 
 
@@ -19,26 +25,39 @@ def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:
     """What to call a variable in the long names of its results."""
     long_name, standard = (attrs.get(key, "") for key in ("long_name", "standard_name"))
     for text in (long_name, standard.replace("_", " ") if isinstance(standard, str) else ""):
-        if isinstance(text, str) and text:
+        if isinstance(text, str) and (text := _without(_CONTROLS, text)):
             return text
-    return "the data" if name is None or name == "" else str(name)
+    return "the data" if name is None or name == "" else _without(_CONTROLS, str(name))
 
 
 def unit_text(units: Any) -> str | None:
-    """Units as files have them, which may be a number (1) or nonsense; None where they say nothing.
+    r"""Units as files have them, which may be a number (1) or nonsense; None where they say nothing.
+
+    What would steer a terminal is no part of a unit: it is left out, and line breaks become spaces.
 
     Examples
     --------
     >>> unit_text("K"), unit_text(1), unit_text(np.array(["m"])), unit_text(np.nan), unit_text({"m": 1})
     ('K', '1', 'm', None, None)
+    >>> unit_text("\x1bK\n"), unit_text(["kg", "m-2"]), unit_text(np.array([1, 2]))
+    ('K', 'kg m-2', '1 2')
     """
-    if isinstance(units, np.ndarray | np.generic | list | tuple) and np.size(units) == 1:
-        units = np.ravel(units)[0].item() if not isinstance(units, list | tuple) else units[0]
+    if isinstance(units, np.ndarray | np.generic | list | tuple):
+        parts = [unit_text(part) for part in (units if isinstance(units, list | tuple) else np.ravel(units).tolist())]
+        return " ".join(part for part in parts if part is not None) if parts and None not in parts else None
     if isinstance(units, bytes):
         units = units.decode(errors="replace")
     if isinstance(units, int | float) and not isinstance(units, bool) and math.isfinite(units):
         return f"{units:g}"
-    return units if isinstance(units, str) else None
+    return _without(STEERING, units) if isinstance(units, str) else None
+
+
+def _without(categories: tuple[str, ...], text: str) -> str:
+    """Text without colours of a terminal and characters of these Unicode categories; line breaks are spaces."""
+    if all(unicodedata.category(character) not in categories for character in text):
+        return text
+    text = re.sub(r"\s", " ", _COLOURS.sub("", text))
+    return "".join(character for character in text if unicodedata.category(character) not in categories).strip()
 
 
 def slope_units(units: Any, per: str) -> str | None:
@@ -50,6 +69,8 @@ def slope_units(units: Any, per: str) -> str | None:
     --------
     >>> slope_units("degC", "year"), slope_units("1", "year"), slope_units("mm day-1", "step")
     ('K year-1', 'year-1', 'mm day-1')
+    >>> slope_units("mm/day", "year"), slope_units("mm/day", "step")
+    ('(mm/day) year-1', 'mm/day')
     """
     units = unit_text(units)
     if units is None:
@@ -60,6 +81,9 @@ def slope_units(units: Any, per: str) -> str | None:
     time = f"{per}-1" if per not in ("", "step") else ""
     if units in ("", "1"):
         return time or "1"
+    if time and "/" in units:
+        # Else it is not clear to every reader what is divided.
+        units = f"({units})"
     return f"{units} {time}".strip()
 
 

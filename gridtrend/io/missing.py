@@ -77,14 +77,15 @@ class Valid:
         The valid range.
     fill : number, optional
         What cells hold that were never written.
-    unpacked : bool
-        Whether the range is one of decoded values, not of those that are stored.
+    low_unpacked, high_unpacked : bool
+        Whether limits are those of decoded values, not of stored ones.
     """
 
     low: Any = None
     high: Any = None
     fill: Any = None
-    unpacked: bool = False
+    low_unpacked: bool = False
+    high_unpacked: bool = False
 
     @property
     def bounded(self) -> bool:
@@ -93,9 +94,12 @@ class Valid:
 
     def outside(self, stored: np.ndarray, decoded: np.ndarray) -> np.ndarray:
         """Which values are missing."""
-        ranged = decoded if self.unpacked else stored
         found = np.zeros(stored.shape, bool)
-        tests = ((ranged, self.low, np.less), (ranged, self.high, np.greater), (stored, self.fill, np.equal))
+        tests = (
+            (decoded if self.low_unpacked else stored, self.low, np.less),
+            (decoded if self.high_unpacked else stored, self.high, np.greater),
+            (stored, self.fill, np.equal),
+        )
         with np.errstate(invalid="ignore"):
             for values, limit, beyond in tests:
                 if limit is not None:
@@ -190,13 +194,21 @@ def _tidy(name: str, raw: xr.Variable) -> xr.Variable:
             attrs[key] = np.atleast_1d(attrs[key])[0] if np.size(attrs[key]) else attrs[key]
             if isinstance(attrs[key], str):
                 attrs[key] = float(attrs[key])
+            if not np.isfinite(values[0]):
+                _noted(name, key, values[0], "which is not finite: all values are missing")
+            elif key == "scale_factor" and values[0] == 0:
+                _noted(name, key, values[0], "by which all values are equal")
         else:
             attrs[key] = values
     return xr.Variable(raw.dims, raw._data, attrs, raw.encoding)
 
 
 def _not_used(name: str, key: str, value: Any, why: str) -> None:
-    warnings.warn(f"{key} of '{name}' is '{value}', {why}: it is not used", stacklevel=2)
+    _noted(name, key, value, f"{why}: it is not used")
+
+
+def _noted(name: str, key: str, value: Any, what: str) -> None:
+    warnings.warn(f"{key} of '{name}' is '{value}', {what}", stacklevel=3)
 
 
 def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
@@ -210,32 +222,71 @@ def _fitting(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
 
 def _declared(name: str, raw: xr.Variable, *, unwritten: bool) -> Valid:
     """What the attributes say of valid values."""
-    low, high = _limits(name, raw)
+    (low, low_unpacked), (high, high_unpacked) = _limits(name, raw)
     # Whole numbers of no or one dimension are often never written: grid mappings, counters. Packed ones are data.
     masked = raw.dtype.kind == "f" or raw.ndim > 1 or any(key in raw.attrs for key in PACKING_KEYS[:2])
     fill = _unwritten(raw) if unwritten and masked and "_FillValue" not in raw.attrs else None
-    return Valid(low, high, fill, _is_unpacked(raw))
+    return Valid(low, high, fill, low_unpacked, high_unpacked)
 
 
-def _limits(name: str, raw: xr.Variable) -> tuple[Any, Any]:
-    """Lowest and highest valid value, as stored; None where there is none."""
-    pair = raw.attrs.get("valid_range")
-    if pair is not None and pair.size == 2:
-        found = list(zip(("valid_range", "valid_range"), pair, strict=True))
-    else:
-        found = [(key, raw.attrs[key][0] if key in raw.attrs else None) for key in ("valid_min", "valid_max")]
+def _limits(name: str, raw: xr.Variable) -> list[tuple[Any, bool]]:
+    """Lowest and highest valid value, None where there is none, and whether it is one of unpacked values."""
     limits = []
-    for key, value in found:
-        usable = value if value is not None and not np.isnan(value) else None
-        if usable is not None and not _is_unpacked(raw):
-            fitting = _as_declared(_fitting(np.atleast_1d(usable), raw.dtype), _stored_type(raw))
-            if not fitting.size:
-                fitting = _fitting(np.atleast_1d(usable), _stored_type(raw))
-            if not fitting.size:
-                _not_used(name, key, usable, f"which is no {_stored_type(raw)}")
-            usable = fitting[0] if fitting.size else None
-        limits.append(usable)
-    return limits[0], limits[1]
+    declared = _declared_limits(name, raw)
+    for key, value in declared:
+        unpacked = value is not None and _is_unpacked(name, key, value, raw)
+        limits.append((value if unpacked else _as_stored(name, key, value, raw), unpacked))
+    (low, low_unpacked), (high, high_unpacked) = limits
+    if low is not None and high is not None and low_unpacked == high_unpacked and low > high:
+        keys = " and ".join(dict.fromkeys(key for key, _ in declared))
+        _noted(name, keys, f"{low}, {high}", "in which the lower limit is above the upper one: all values are missing")
+    return limits
+
+
+def _declared_limits(name: str, raw: xr.Variable) -> list[tuple[str, Any]]:
+    """Which attribute says what of the lower and the upper limit; what they say in vain is noted."""
+    pair = raw.attrs.get("valid_range")
+    if pair is not None and pair.size != 2:
+        _not_used(name, "valid_range", _listed(pair), "which is no pair of limits")
+    elif pair is not None and np.isnan(pair).any():
+        _not_used(name, "valid_range", _listed(pair), "of which one is no number")
+    elif pair is not None:
+        for key, value in zip(("valid_min", "valid_max"), pair, strict=True):
+            if key in raw.attrs and not (raw.attrs[key] == value).all():
+                _not_used(name, key, _listed(raw.attrs[key]), "and valid_range comes first")
+        return [("valid_range", value) for value in pair]
+    found = []
+    for key in ("valid_min", "valid_max"):
+        value = raw.attrs.get(key)
+        if value is not None and (value.size != 1 or np.isnan(value).any()):
+            _not_used(name, key, _listed(value), "which is no number")
+            value = None
+        found.append((key, None if value is None else value[0]))
+    return found
+
+
+def _fits(values: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    return _fitting(values, dtype).size == values.size
+
+
+def _listed(values: np.ndarray) -> str:
+    return ", ".join(map(str, values))
+
+
+def _as_stored(name: str, key: str, value: Any, raw: xr.Variable) -> Any:
+    """A limit in the type of the data, in which it is compared; None where there is none."""
+    if value is None or np.isinf(value):
+        return None
+    fitting = _as_declared(_fitting(np.atleast_1d(value), raw.dtype), _stored_type(raw))
+    if not fitting.size:
+        fitting = _fitting(np.atleast_1d(value), _stored_type(raw))
+    if not fitting.size and raw.dtype.kind in "iu" and np.asarray(value).dtype.kind == "f":
+        # Whole numbers are compared with any other as it is.
+        return value
+    if not fitting.size:
+        _not_used(name, key, value, f"which is no {_stored_type(raw)}")
+        return None
+    return fitting[0]
 
 
 def _stored_type(raw: xr.Variable) -> np.dtype[Any]:
@@ -249,14 +300,22 @@ def _stored_type(raw: xr.Variable) -> np.dtype[Any]:
     return kind
 
 
-def _is_unpacked(raw: xr.Variable) -> bool:
-    """Whether the range is one of unpacked values: of the type of the packing, which is wider than that of the data."""
+def _is_unpacked(name: str, key: str, limit: Any, raw: xr.Variable) -> bool:
+    """Whether a limit is one of unpacked values: of a floating type, where whole numbers are packed.
+
+    By the NetCDF Users' Guide it has the type of the packing then; a limit with a fraction can mean nothing else.
+    """
     packing = [np.asarray(raw.attrs[key]).dtype for key in ("scale_factor", "add_offset") if key in raw.attrs]
-    ranges = [raw.attrs[key].dtype for key in RANGE_KEYS if key in raw.attrs]
-    if not packing or not ranges:
+    if raw.dtype.kind not in "iu" or not packing or limit.dtype.kind != "f" or np.isinf(limit):
         return False
-    wider = np.result_type(*packing)
-    return wider.kind == "f" and raw.dtype.kind in "iu" and all(dtype == wider for dtype in ranges)
+    if limit.dtype != np.result_type(*packing) and _fits(raw.attrs[key], _stored_type(raw)):
+        _noted(
+            name,
+            key,
+            _listed(raw.attrs[key]),
+            f"of another type than {_stored_type(raw)}: it is taken for unpacked values",
+        )
+    return True
 
 
 def _unwritten(raw: xr.Variable) -> Any:

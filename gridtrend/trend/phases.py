@@ -13,6 +13,7 @@ from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.grid.timeunits import GREGORIAN_YEAR
+from gridtrend.trend.whole_years import in_whole_years
 
 # Slots of a year, and the call that brings a record to one value a slot.
 CALENDARS = {"month": (12, "MS"), "season": (4, "QS-DEC")}
@@ -57,12 +58,11 @@ _CDO = {"month": "monmean", "season": "seasmean"}
 def positions(da: xr.DataArray, dim: str, ticks: TimeAxis, count: int) -> tuple[np.ndarray, float]:
     """Each step's position, counted through cycles of `count`, and the length of one position in ticks."""
     months = calendar_months(da, dim)
-    order = slice(None) if ticks.order is None else ticks.order
     if months is not None and _monthly(da, dim, months):
+        order = slice(None) if ticks.order is None else ticks.order
         apart = int(np.gcd.reduce(np.diff(months[order]))) if months.size > 1 else 1
-        return (months - months.min()) // apart, apart * ticks.per / 12
-    values = ticks.values if months is None else _without_leap_days(da, dim, ticks)
-    gaps = np.diff(values)
+        return in_whole_years(da, dim, ticks, (months - months.min()) // apart, apart * ticks.per / 12, count)
+    gaps = np.diff(ticks.values)
     usual = float(np.median(gaps)) if gaps.size else 1.0
     step = usual if _are_multiples(gaps, usual) else None
     if step is None and months is not None and (slots := year_slots(da, dim, count)) is not None:
@@ -70,34 +70,17 @@ def positions(da: xr.DataArray, dim: str, ticks: TimeAxis, count: int) -> tuple[
     if step is None:
         step = _common_step(gaps)
         seen, ordinary = (np.mean(np.isclose(gaps, size, rtol=_TOLERANCE)) for size in (step, usual))
-        sparse = values[-1] - values[0] >= SPARSE * values.size * step
+        sparse = ticks.values[-1] - ticks.values[0] >= SPARSE * ticks.values.size * step
         # Where most steps are alike and others do not fit, their common measure is no step of anything.
         if sparse or (ordinary >= 0.5 and seen < OFTEN):
             raise _no_step(da, dim, count)
-    position = np.empty(values.size, np.int64)
-    position[order] = np.rint((values - values[:1]) / step)
-    return position, step
+    position = np.empty(ticks.values.size, np.int64)
+    position[slice(None) if ticks.order is None else ticks.order] = np.rint((ticks.values - ticks.values[:1]) / step)
+    return (position, step) if months is None else in_whole_years(da, dim, ticks, position, step, count)
 
 
 def _are_multiples(gaps: np.ndarray, step: float) -> bool:
     return bool(np.all(np.abs(gaps / step - np.rint(gaps / step)) < _TOLERANCE) and np.all(gaps > 0.5 * step))
-
-
-def _without_leap_days(da: xr.DataArray, dim: str, ticks: TimeAxis) -> np.ndarray:
-    """Ticks of a daily record from which every 29 February was left out as those of a calendar without leap days."""
-    time = (da[dim] if ticks.order is None else da[dim].isel({dim: ticks.order})).dt
-    year, month, day = (getattr(time, name).values for name in ("year", "month", "day"))
-    gaps = np.diff(ticks.values)
-    if gaps.size < 365 or not np.isclose(np.median(gaps), ticks.per / 365.2425, rtol=0.01):
-        return ticks.values
-    leap = (
-        (month[1:] == 3) & (day[1:] == 1) & (month[:-1] == 2) & (day[:-1] == 28) & np.isclose(gaps, 2 * np.median(gaps))
-    )
-    if ((month == 2) & (day == 29)).any() or not leap.any() or (year[1:] != year[:-1])[leap].any():
-        return ticks.values
-    after = np.concatenate([[0], np.cumsum(leap)])
-    values: np.ndarray = ticks.values - after * np.median(gaps)
-    return values
 
 
 def year_slots(da: xr.DataArray, dim: str, count: int) -> np.ndarray | None:
@@ -109,7 +92,9 @@ def year_slots(da: xr.DataArray, dim: str, count: int) -> np.ndarray | None:
     day, year = _days_of_the_year(da, dim)
     days = YEAR_LENGTH.get(da[dim].dt.calendar, GREGORIAN_YEAR)
     length = days / count
-    label, centres, wrapped = _clusters(day, year, days, length)
+    # The steps of a part of the year lie closer than its number of steps says.
+    usual = float(np.median(np.diff(np.unique(days * year + day)))) if day.size > 1 else length
+    label, centres, wrapped = _clusters(day, year, days, min(length, usual))
     if label is None or len(centres) > count or len(centres) < 2:
         return None
     numbers = np.arange(len(centres))
@@ -118,7 +103,9 @@ def year_slots(da: xr.DataArray, dim: str, count: int) -> np.ndarray | None:
         places = centres / length
         offset = np.angle(np.mean(np.exp(2j * np.pi * places))) / (2 * np.pi)
         numbers = np.rint(places - offset).astype(int)
-        fits = np.abs(places - offset - numbers).max() < 0.45 and 2 * len(centres) > count
+        # A part of the year, such as a growing season, has the steps of the whole year.
+        dense = 2 * len(centres) > count or np.median(np.diff(numbers)) == 1
+        fits = dense and np.abs(places - offset - numbers).max() < 0.45
         if not fits or np.unique(numbers).size < numbers.size or numbers.max() - numbers.min() >= count:
             return None
     slots: np.ndarray = (year + wrapped) * count + numbers[label] - numbers.min()

@@ -47,7 +47,7 @@ def seasonal_mann_kendall(
         The groups: calendar months; DJF, MAM, JJA and SON, December counting to the next year; or, as a number, steps
         in a cycle. Steps are those of the coordinate: months that a record leaves out do not shift later ones.
         Composites that begin anew each January (16-day: 23, 8-day: 46, dekads: 36, half-months: 24, pentads: 73) are
-        compared with those of the same place in other years.
+        compared with those of the same place in other years. A number near that of the year which does not fit is refused.
     correlated : bool
         Take the covariance between seasons into account (Hirsch & Slack 1984). It needs about 10 years.
     alpha : float
@@ -106,7 +106,8 @@ def seasonal_mann_kendall(
         If `da` is not a DataArray of real numbers.
     ValueError
         If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, if two values
-        share a month or season, if a number is given as `period` of an irregular record, or if an option is not known.
+        share a month or season, if a number is given as `period` of an irregular record, or is near the year but does not
+        fit it, or if an option is not known.
 
     See Also
     --------

@@ -7,7 +7,7 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.ranks import stable_order
-from gridtrend.trend.kernels.units import power_of_two
+from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
 
 # Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
 ROUNDING = 16.0 * np.finfo(np.float64).eps
@@ -20,11 +20,12 @@ def residual_series(tile, t, steps, k, slope, compress, x, when, at):
     """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
 
     Their times since the first step go to `when`, their steps to `at`. With `compress`, gaps are closed, values counted
-    from one and the line starts at zero, as in pymannkendall. Returns how many there are, the first value, and the size
-    of the largest number involved.
+    from one and the line starts at zero, as in pymannkendall. Returns how many there are, the first value, the size of
+    the largest number involved, and the scale of what is copied: 1, or less where the values are so large that
+    computing with them overflows.
     """
     m = 0
-    origin, size = 0.0, 0.0
+    origin, size, scale = 0.0, 0.0, 1.0
     for i in range(t.size):
         value = np.float64(tile[i, k])
         if not math.isnan(value):
@@ -35,7 +36,16 @@ def residual_series(tile, t, steps, k, slope, compress, x, when, at):
             x[m] = (value - origin) - line
             size = max(size, abs(value - origin), abs(line))
             m += 1
-    return m, origin, size
+    if size > LARGE:
+        size, scale, m = 0.0, SMALLER, 0
+        for i in range(t.size):
+            value = np.float64(tile[i, k])
+            if not math.isnan(value):
+                line = slope * scale * when[m]
+                x[m] = (value * scale - origin * scale) - line
+                size = max(size, abs(value * scale - origin * scale), abs(line))
+                m += 1
+    return m, origin, size, scale
 
 
 @unit(allocates=False)

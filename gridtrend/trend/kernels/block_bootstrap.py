@@ -121,7 +121,7 @@ def block_bootstrap(
             factor, length = 1.0 + 0.0 * variance[cell], 0
             p = factor
             if variance[cell] > 0.0:
-                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+                m, _, size, _ = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 mid_ranks(x, m, ROUNDING * size, ranks)
                 span, spread_variance = lay_out(ranks, at, m, spread, present)
                 if lags == LEADING:

@@ -14,7 +14,7 @@ from gridtrend.engine.series import Room, series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.ranks import stable_order
-from gridtrend.trend.kernels.units import power_of_two
+from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
 
 # Codes of `test`, as compiled code sees them.
 PETTITT, SNHT, RANGE, U = range(4)
@@ -44,18 +44,23 @@ def rank_sums(series, m, sums):
 def deviation_sums(series, m, sums):
     """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
 
-    All in a unit in which squares of the tiniest values do not vanish.
+    All in a unit in which squares of the tiniest values do not vanish, nor sums of the largest overflow.
     """
-    base = series[0]
-    mean = spread = 0.0
-    for i in range(m):
-        mean += series[i] - base
-        spread = max(spread, abs(series[i] - base))
+    scale = 1.0
+    while True:
+        base = series[0] * scale
+        mean = spread = 0.0
+        for i in range(m):
+            mean += series[i] * scale - base
+            spread = max(spread, abs(series[i] * scale - base))
+        if spread <= LARGE or scale < 1.0:
+            break
+        scale = SMALLER
     mean /= m
     unit = power_of_two(spread)
     total = squares = 0.0
     for i in range(m):
-        deviation = ((series[i] - base) - mean) / unit
+        deviation = ((series[i] * scale - base) - mean) / unit
         squares += deviation * deviation
         total += deviation
         if i < m - 1:
@@ -108,7 +113,14 @@ def part_mean(series, start, stop):
     total = 0.0
     for i in range(start, stop):
         total += series[i] - series[start]
-    return series[start] + total / (stop - start)
+    mean = series[start] + total / (stop - start)
+    if math.isfinite(mean):
+        return mean
+    # The sum overflows; the mean of smaller numbers does not.
+    total = 0.0
+    for i in range(start, stop):
+        total += series[i] * SMALLER
+    return total / (stop - start) / SMALLER
 
 
 CHANGE_TIME = Output("change_time", "time of the last value before the most likely change of {data}")

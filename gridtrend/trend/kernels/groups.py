@@ -26,7 +26,8 @@ from gridtrend.trend.kernels.normal import z_score
 from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.scores import new_scores, score_tile
-from gridtrend.trend.kernels.slopes import CONOVER, NO_LIMITS, ROUNDED
+from gridtrend.trend.kernels.slopes import CONOVER, NO_LIMITS, ROUNDED, find_large, rescale
+from gridtrend.trend.kernels.units import SMALLER
 
 # What is summed over the groups of each lane: valid values, score, its variance, pairs, those that fall, those that are
 # tied, what tau divides by; and of the groups' own z without continuity their number, sum and sum of squares.
@@ -200,9 +201,16 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
     """
     ranks, slopes = lanes_float64(3), lanes_float64(3)
     _line_ranks(pooled, sums, quantile, ci, min_valid, ranks)
+    large = vector_int64(LANES)
+    overflow = find_large(tile, large)
+    if overflow:
+        rescale(tile, large, SMALLER)
     group_slopes(tile, t, groups, pooled, ranks, slopes)
     n = tile.shape[0]
     _lines_through(tile, when, slopes, per, intercept, vector_float64(n), vector_float64(n), lines)
+    if overflow:
+        rescale(tile, large, 1.0 / SMALLER)
+        rescale(lines, large, 1.0 / SMALLER)
 
 
 @unit(allocates=False)

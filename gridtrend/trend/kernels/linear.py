@@ -18,7 +18,7 @@ from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import lag_correlation, lay_out
 from gridtrend.trend.kernels.normal import flag
 from gridtrend.trend.kernels.student import t_p_value, t_quantile
-from gridtrend.trend.kernels.units import power_of_two
+from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
 
 # Codes of `effective`, as compiled code sees them.
 AR1, ALL = 0, 1
@@ -29,24 +29,32 @@ ROUNDING = 16 * 2.0**-52
 
 @unit
 def fit_line(tile, t, steps, k, n, residuals, at):
-    """Slope, mean value and mean time of lane `k`, sums of squares of times and of residuals, and unit.
+    """Slope, mean value and mean time of lane `k`, sums of squares of times and of residuals, unit, and scale.
 
     `residuals` and `at` receive the residuals of the valid values, and their steps.
 
     Values and times are taken from the first ones and then from their means, so that nothing large cancels; slope and
-    residuals are in a unit, a power of two, in which squares of the tiniest values do not vanish.
+    residuals are in a unit, a power of two, in which squares of the tiniest values do not vanish. Unit and mean value are
+    in a scale that is 1 except where sums of the values would overflow.
     """
     first = 0
     while math.isnan(tile[first, k]):
         first += 1
-    base, start = np.float64(tile[first, k]), t[0]
-    y_mean = t_mean = largest = spread = 0.0
-    for i in range(first, t.size):
-        if not math.isnan(tile[i, k]):
-            y_mean += tile[i, k] - base
-            t_mean += t[i] - start
-            largest = max(largest, abs(np.float64(tile[i, k])))
-            spread = max(spread, abs(tile[i, k] - base))
+    start, scale = t[0], 1.0
+    while True:
+        base = np.float64(tile[first, k])
+        y_mean = t_mean = largest = spread = 0.0
+        for i in range(first, t.size):
+            if not math.isnan(tile[i, k]):
+                y_mean += tile[i, k] - base
+                t_mean += t[i] - start
+                largest = max(largest, abs(np.float64(tile[i, k])))
+                spread = max(spread, abs(tile[i, k] - base))
+        if largest <= LARGE:
+            break
+        scale /= SMALLER
+        for i in range(first, t.size):
+            tile[i, k] *= SMALLER
     y_mean /= n
     t_mean /= n
     unit = power_of_two(spread)
@@ -66,7 +74,7 @@ def fit_line(tile, t, steps, k, n, residuals, at):
             m += 1
     if squares <= n * (ROUNDING * (largest / unit)) ** 2:
         squares = 0.0
-    return slope, base + y_mean, start + t_mean, t_squares, squares, unit
+    return slope, base + y_mean, start + t_mean, t_squares, squares, unit, scale
 
 
 @inlined
@@ -110,21 +118,23 @@ def linear_trend(
             slope_lower[cell] = slope_upper[cell] = r1[cell] = n_effective[cell] = np.nan
             if n < max(min_valid, 2):
                 continue
-            rise, y_mean, t_mean, t_squares, squares, unit = fit_line(tile, t, steps, k, n, residuals, at)
+            line = fit_line(tile, t, steps, k, n, residuals, at)
+            rise, y_mean, t_mean, t_squares, squares, unit, scale = line
             r = 0.0
             if squares > 0.0:
                 span, variance = lay_out(residuals, at, n, spread, present)
                 r, _ = lag_correlation(spread, present, span, variance, 1)
             independent = n * (independent_share(r) if effective == AR1 else 1.0)
             df, error = independent - 2.0, 0.0
-            slope[cell], intercept[cell] = rise * unit * per, y_mean - rise * unit * t_mean
+            slope[cell], intercept[cell] = rise * unit * per * scale, (y_mean - rise * unit * t_mean) * scale
             r1[cell], n_effective[cell] = r, independent
             if df > 0.0:
                 error = math.sqrt(squares / df / t_squares)
                 width = t_quantile(df, alpha, normal) * error
-                stderr[cell] = error * unit * per
+                stderr[cell] = error * unit * per * scale
                 if math.isfinite(width):
-                    slope_lower[cell], slope_upper[cell] = (rise - width) * unit * per, (rise + width) * unit * per
+                    slope_lower[cell] = (rise - width) * unit * per * scale
+                    slope_upper[cell] = (rise + width) * unit * per * scale
             # Without degrees of freedom, as they vanish, nothing speaks for a trend.
             t_value = rise / error if df > 0.0 and rise != 0.0 else 0.0
             p_value[cell] = t_p_value(t_value, max(df, 1e-300), alternative)

@@ -84,7 +84,7 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
         for k in range(used):
             cell = first + k
             trend = line[cell] if mode != PLAIN else 0.0
-            m, origin, size = residual_series(tile, t, steps, k, trend, compress, x, when, at)
+            m, origin, size, scale = residual_series(tile, t, steps, k, trend, compress, x, when, at)
             span, variance = lay_out(x, at, m, spread, present)
             r, _ = lag_correlation(spread, present, span, variance, 1)
             # pymannkendall whitens whatever r is: a series whose r is 0 loses its first value all the same.
@@ -94,6 +94,7 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
                 assign(_whitened[:, cell], tile[:, k])
                 continue
             _r1[cell], _level[cell] = r, origin
+            trend *= scale
             count = whitened_values(x, at, m, r, white, kept)
             if mode == VARIANCE_CORRECTED:
                 restore_variance(x, m, white, count)
@@ -103,6 +104,12 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
                 white[i] += trend * when[kept[i]]
             if not compress:
                 snap(white, count, ROUNDING * size)
+            for i in range(count):
+                white[i] /= scale
+                # The series is missing as a whole where part of it is larger than any number.
+                _level[cell] += 0.0 * white[i]
+            if math.isnan(_level[cell]):
+                _r1[cell], count = np.nan, 0
             _write_back(tile, k, white, kept, count, _whitened, cell)
 
 

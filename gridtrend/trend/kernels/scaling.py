@@ -247,7 +247,7 @@ def scaling_test(
             factor = 1.0 + 0.0 * variance[cell]
             h = 0.5 * factor
             if variance[cell] > 0.0:
-                m, _, size = residual_series(tile, t, steps, k, line[cell], False, x, when, at)
+                m, _, size, _ = residual_series(tile, t, steps, k, line[cell], False, x, when, at)
                 h = exponent_of_residuals(x, m, ROUNDING * size, at, ranks, correlation, work)
                 center, spread = 0.5 - 2.87 * m**-0.9067, 0.77654 / math.sqrt(m) - 0.0062
                 factor = max(scaling_factor(m, h, growth), 1.0) if h - center > bound * spread else 1.0

@@ -19,6 +19,7 @@ from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.ranks import count_smaller, new_sorting, sort_order
 from gridtrend.trend.kernels.selection import scaled
 from gridtrend.trend.kernels.slopes import line_intercept
+from gridtrend.trend.kernels.units import LARGE, SMALLER
 
 # Up to this length all slopes are computed: sorting does not pay yet.
 DIRECT = 100
@@ -190,5 +191,11 @@ def _slopes_below(y, t, slope):
 )
 def siegel_slope(values, times, per: float, intercept_method: int):
     """Repeated-median line of a series."""
+    scale = 1.0
+    for i in range(values.size):
+        if abs(values[i]) > LARGE:
+            scale = SMALLER
+    for i in range(values.size if scale != 1.0 else 0):
+        values[i] *= scale
     slope = repeated_median(values, times)
-    return slope * per, line_intercept(values, times, values.size, slope, intercept_method)
+    return slope * per / scale, line_intercept(values, times, values.size, slope, intercept_method) / scale

@@ -9,7 +9,7 @@ import numpy as np
 
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.room import lanes_float64, tile_like, vector_float64
+from gridtrend.engine.room import lanes_float64, tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, put_lanes, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -21,6 +21,7 @@ from gridtrend.trend.kernels.scores import (
     score_variance,
 )
 from gridtrend.trend.kernels.selection_tiles import tile_slopes
+from gridtrend.trend.kernels.units import LARGE, SMALLER
 
 # Codes of `intercept` and `ci`, as compiled code sees them.
 CONOVER, JOINT = 0, 1
@@ -54,8 +55,37 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
     """
     ranks, slopes, series, times = lanes_float64(3), lanes_float64(3), vector_float64(t.size), vector_float64(t.size)
     slope_ranks(scores, quantile, ci, ranks)
+    large = vector_int64(LANES)
+    overflow = find_large(tile, large)
+    if overflow:
+        rescale(tile, large, SMALLER)
     tile_slopes(tile, t, scores, ranks, slopes, series, times)
     _lines_through(tile, t, scores.n_valid, slopes, per, intercept, min_valid, series, times, lines)
+    if overflow:
+        rescale(tile, large, 1.0 / SMALLER)
+        rescale(lines, large, 1.0 / SMALLER)
+
+
+@unit(allocates=False)
+def find_large(tile, large):
+    """Mark the lanes whose differences may overflow, and return whether there are any."""
+    found = False
+    for i in range(tile.shape[0]):
+        for k in range(LANES):
+            found |= abs(tile[i, k]) > LARGE
+    for k in range(LANES):
+        large[k] = 0
+        for i in range(tile.shape[0] if found else 0):
+            large[k] |= abs(tile[i, k]) > LARGE
+    return found
+
+
+@unit(allocates=False)
+def rescale(rows, large, factor):
+    """Multiply the marked lanes."""
+    for k in range(LANES):
+        for i in range(rows.shape[0] if large[k] else 0):
+            rows[i, k] *= factor
 
 
 @unit(allocates=False)

@@ -107,7 +107,7 @@ def corrected_variance(
             # Nothing to correct where nothing varies.
             factor, fallback = 1.0 + 0.0 * variance[cell], False
             if variance[cell] > 0.0:
-                m, _, size = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
+                m, _, size, _ = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 if correction == HAMED_RAO:
                     mid_ranks(x, m, 0.0 if compress else ROUNDING * size, ranks)
                     assign(x, ranks[:m])
