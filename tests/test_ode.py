@@ -374,7 +374,10 @@ BAD = {
     "a list": ({"rhs": lambda t, y, p: [y.omega, -y.theta]}, r"returns a list or an array.*return a, b"),
     "an array": ({"rhs": lambda t, y, p: np.array([y.omega, -y.theta])}, r"returns a list or an array"),
     "nothing returned": ({"rhs": lambda t, y, p: None}, "returns nothing"),
-    "an unknown parameter": ({"rhs": lambda t, y, p: (y.omega, -p.length)}, r"(?s)'length'.*p is \(g_over_l\)"),
+    "an unknown parameter": (
+        {"rhs": lambda t, y, p: (y.omega, -p.length)},
+        r"asks for p.length, which p does not have.*p is \(g_over_l\)",
+    ),
     "too many parameters": ({"params": None}, r"(?s)expected 1, got 0.*p is \(\)"),
     "a name that is not defined": ({"rhs": lambda t, y, p: (y.omega, nowhere)}, "'nowhere' is not defined"),  # noqa: F821
     "no step": ({"step": None}, "steps of fixed length: give it, such as step=0.01"),

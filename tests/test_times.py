@@ -493,3 +493,9 @@ def test_the_command_line_says_once_which_times_it_cannot_use(tmp_path):
     path, out = files(tmp_path, "time", [0, 365, 365, *range(730, 751)], {"units": "days since 1990-01-01"})
     outcome = CliRunner().invoke(cli, ["trend", path, out])
     assert "repeats 1 of its 24 times, 1991-01-01 for one" in outcome.output
+
+
+@pytest.mark.parametrize("largest", [np.inf, 1e300, 2.0**63])
+def test_numbers_beyond_all_dates_are_looked_at_without_a_warning(largest):
+    da = xr.DataArray(np.arange(14.0), {"time": np.r_[np.arange(101.0, 114.0), largest]}, "time")
+    assert gt.kendall_tau(da, da).tau == 1.0

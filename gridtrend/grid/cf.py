@@ -39,12 +39,13 @@ def unit_text(units: Any) -> str | None:
     --------
     >>> unit_text("K"), unit_text(1), unit_text(np.array(["m"])), unit_text(np.nan), unit_text({"m": 1})
     ('K', '1', 'm', None, None)
-    >>> unit_text("\x1bK\n"), unit_text(["kg", "m-2"]), unit_text(np.array([1, 2]))
-    ('K', 'kg m-2', '1 2')
+    >>> unit_text("\x1bK\n"), unit_text(["K"]), unit_text(np.array([1, 2]))
+    ('K', 'K', None)
     """
     if isinstance(units, np.ndarray | np.generic | list | tuple):
-        parts = [unit_text(part) for part in (units if isinstance(units, list | tuple) else np.ravel(units).tolist())]
-        return " ".join(part for part in parts if part is not None) if parts and None not in parts else None
+        # Several numbers or words are no unit.
+        parts = units if isinstance(units, list | tuple) else np.ravel(units).tolist()
+        return unit_text(parts[0]) if len(parts) == 1 else None
     if isinstance(units, bytes):
         units = units.decode(errors="replace")
     if isinstance(units, int | float) and not isinstance(units, bool) and math.isfinite(units):

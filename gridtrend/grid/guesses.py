@@ -56,7 +56,12 @@ def written_as(values: np.ndarray, units: str, calendar: str, *, like_time: bool
     rounded = values.dtype == np.float32 and units in VAGUE | _OF_STEPS[8] and (like_time or values.size >= 3)
     if (rounded or (like_time and units in VAGUE)) and (broken := _broken(values)):
         return None, broken
-    if units in VAGUE and values.size >= (3 if like_time else 12) and (whole == values).all():
+    if (
+        units in VAGUE
+        and values.size >= (3 if like_time else 12)
+        and (whole == values).all()
+        and (abs(whole) < 2.0**53).all()
+    ):
         few_digits, early = _early(whole.astype("int64"), calendar, like_time=like_time)
         return (few_digits, "") if few_digits else (None, early or doubt)
     return None, doubt
