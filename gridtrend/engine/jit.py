@@ -10,15 +10,15 @@ if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
 
 # Division by zero gives inf as in NumPy: the check that numba makes by default keeps loops from vectorising.
 # Never fastmath: it assumes that there is no NaN, and missing values are NaN.
-# Said in so many words, `_nrt` (whether references are counted) is not taken from whoever is compiled at the same time.
+# `_nrt` switches reference counting on. It is set explicitly: otherwise numba takes it from the compilation in progress.
 _PLAIN: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": True}
 # What Python never calls needs no wrappers, which take longer to compile than a small function does.
 _WITHIN: dict[str, Any] = _PLAIN | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # For functions that are merged into each kernel that calls them: those which a loop calls for every pair or every cell.
 jit = njit(**_WITHIN)
-# For functions that make no arrays, and call no function of NumPy's that returns one: nothing in them counts references,
-# which is a third of what there is to compile.
+# For functions that make no arrays and call no NumPy function that returns one. They need no reference counting, which is
+# a third of the work of the compiler.
 borrowing = njit(**(_WITHIN | {"_nrt": False}))
 # For thin functions: merged into the caller before anything is compiled. numba optimises a function by itself and again
 # within every caller, so that each layer of calls costs the time of all that lies below it once more.

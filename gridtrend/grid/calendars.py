@@ -23,6 +23,8 @@ YEAR_LENGTH = {
     "366_day": 366.0,
     "360_day": 360.0,
 }
+# Calendars in which all years have the same number of days.
+EVEN_YEARS = {name: int(days) for name, days in YEAR_LENGTH.items() if days.is_integer()}
 _SPELLINGS = {
     **dict.fromkeys(("360", "360day", "360_days", "360-day", "360 day"), "360_day"),
     **dict.fromkeys(("365", "365day", "365_days", "365-day", "no_leap", "no-leap", "365 day"), "noleap"),

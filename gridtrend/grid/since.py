@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gridtrend.grid.calendars import real_dates, with_year_zero
+from gridtrend.grid.calendars import EVEN_YEARS, real_dates, with_year_zero
 from gridtrend.grid.references import Undecodable, reference_date
 
-_EVEN = {"noleap": 365, "365_day": 365, "all_leap": 366, "366_day": 366, "360_day": 360}
 _MONTHS = {
     "month": 1,
     "mon": 1,
@@ -94,10 +93,10 @@ def _by_the_calendar(values: np.ndarray, unit: str, reference: Any, calendar: st
     size = _MONTHS[unit]
     known = values[np.isfinite(values.astype(float))].astype(float)
     fractions = known - np.floor(known + 1e-6)
-    even = calendar == "360_day" or (size % 12 == 0 and calendar in _EVEN)
+    even = calendar == "360_day" or (size % 12 == 0 and calendar in EVEN_YEARS)
     if even and known.size and np.ptp(fractions) > 1e-6:
         # Months or years of equal length have fractions.
-        days = np.round(values.astype(float) * _EVEN[calendar] * size / 12, 6)
+        days = np.round(values.astype(float) * EVEN_YEARS[calendar] * size / 12, 6)
         return real_dates(_date(days, "day", reference, calendar))
     if known.size and np.ptp(fractions) > 1e-3:
         odd = known[int(np.argmax(np.abs(fractions - np.median(fractions))))]

@@ -151,8 +151,8 @@ def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     ends[:] = first, last
     # The data may have a dimension or a coordinate "bnds" of their own.
     free = "bnds" not in da.coords and da.sizes.get("bnds", 2) == 2
-    # With `fastpath`, as values of a coordinate are what xarray holds: it would look at them as a pandas Series each, a
-    # tenth of the time that one cell takes.
+    # `fastpath` skips a conversion by pandas, which takes a tenth of the time of a call for one cell. These values come from
+    # a coordinate, so that they need no conversion.
     return {
         name: xr.Variable((), np.asarray(middle), attrs, encoding, fastpath=True),
         bounds: xr.Variable("bnds" if free else "period_bnds", ends, encoding=encoding, fastpath=True),

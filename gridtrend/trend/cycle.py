@@ -99,7 +99,7 @@ def _is_yearly(da: xr.DataArray, dim: str) -> bool:
     """Whether dates are a year apart, which is soon seen: calendar months take longer than the test of one cell."""
     values = da[dim].values if dim in da.coords else np.empty(0)
     if values.dtype.kind == "O" and values.size:
-        # Dates of cftime, whose months take xarray milliseconds to find.
+        # cftime dates: xarray needs milliseconds to compute their months, and their years suffice here.
         years = [getattr(value, "year", None) for value in values.flat]
         known = [year for year in years if isinstance(year, int)]
         return len(known) == len(years) and max(known) - min(known) >= values.size - 1

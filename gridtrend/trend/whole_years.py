@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.calendars import YEAR_LENGTH
+from gridtrend.grid.calendars import EVEN_YEARS, YEAR_LENGTH
 from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.timeaxis import TimeAxis
@@ -11,8 +11,6 @@ from gridtrend.grid.timeunits import GREGORIAN_YEAR
 
 # A cycle that differs from the year by up to this share of it is meant to be the year.
 NEAR = 0.1
-# Calendars in which no leap day shifts the days of the year.
-_EVEN = ("noleap", "365_day", "all_leap", "366_day", "360_day")
 _BEFORE_MONTH = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30])
 
 
@@ -41,7 +39,7 @@ def in_whole_years(
         return position, step
     calendar = da[dim].dt.calendar
     in_day = year / YEAR_LENGTH.get(calendar, GREGORIAN_YEAR)
-    if calendar not in _EVEN and round(in_day) >= 1 and _is_whole(in_day):
+    if calendar not in EVEN_YEARS and round(in_day) >= 1 and _is_whole(in_day):
         return _in_years_of_365_days(da, dim, ticks, position, step, round(in_day), count)
     if _is_whole(year):
         _refuse_others(dim, _present(position, round(year)), round(year), count)
