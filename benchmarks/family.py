@@ -9,7 +9,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from benchmarks import rank_tests
+from benchmarks import peer_pymannkendall
 from benchmarks.harness import Comparison, Outputs, run
 from benchmarks.tables import Table, seconds, times, whole
 from benchmarks.timing import medians
@@ -114,7 +114,7 @@ COMPARISONS = [
         rows=5,
     ),
     *change_points(),
-    *rank_tests.COMPARISONS,
+    *peer_pymannkendall.COMPARISONS,
 ]
 
 

@@ -160,7 +160,7 @@ def memory(quick: bool, laps: int) -> Table:
 def crossover(quick: bool, laps: int) -> Table:
     """Time a cell of both ways to count and to search, one of which each length takes."""
     from benchmarks.ways import score_drivers, slope_drivers
-    from gridtrend.trend.kernels import ranks, selection_tiles
+    from gridtrend.trend.kernels import pair_counts, slope_search_lanes
 
     lengths = (50, 100) if quick else (100, 250, 500, 700, 1000, 1400, 2000)
     rows: list[Sequence[Any]] = []
@@ -179,7 +179,7 @@ def crossover(quick: bool, laps: int) -> Table:
         "one by one": seconds,
         "lanes take": times,
     }
-    changes = f"above {ranks.SHORT} steps for the test and above {selection_tiles.SHORT:,} for slopes"
+    changes = f"above {pair_counts.SHORT} steps for the test and above {slope_search_lanes.SHORT:,} for slopes"
     notes = [f"processor time a cell, float64; {crossing(rows)}; the library changes over {changes}"]
     return Table("crossover between lanes and single series", columns, rows, notes)
 

@@ -8,10 +8,10 @@ import numpy as np
 from gridtrend.engine.jit import entry
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.tiles import fill_tile, valid_series
-from gridtrend.trend.kernels.ranks import count_pairs
+from gridtrend.trend.kernels.pair_counts import count_pairs
 from gridtrend.trend.kernels.scores import _score_alone, new_scores
-from gridtrend.trend.kernels.selection_tiles import _search_lane, tile_slopes
-from gridtrend.trend.kernels.slopes import GILBERT, slope_ranks
+from gridtrend.trend.kernels.slope_search_lanes import _search_lane, tile_slopes
+from gridtrend.trend.kernels.theil_sen import GILBERT, slope_ranks
 
 QUANTILE = 1.96
 

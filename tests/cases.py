@@ -9,8 +9,17 @@ import numpy as np
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.change_search import NAMES as CHANGE_NAMES
-from gridtrend.trend.kernels import change_points, groups, kendall, linear, mann_kendall, partial, siegel, slopes
+from gridtrend.trend.change_points import NAMES as CHANGE_NAMES
+from gridtrend.trend.kernels import (
+    change_points,
+    grouped_test,
+    kendall_tau,
+    linear_trend,
+    mann_kendall,
+    partial_mann_kendall,
+    siegel_slope,
+    theil_sen,
+)
 from tests import reference, reference_changes, reference_groups
 from tests import reference_serial as serial
 
@@ -155,7 +164,7 @@ CASES = [
         "theil_sen",
         gt.theil_sen,
         reference.theil_sen,
-        slopes.theil_sen,
+        theil_sen.theil_sen,
         units=LINE_UNITS,
         tried={
             "alpha": [0.01, 0.3],
@@ -168,7 +177,7 @@ CASES = [
         "siegel_slope",
         gt.siegel_slope,
         reference.siegel_slope,
-        siegel.siegel_slope,
+        siegel_slope.siegel_slope,
         units={"slope": "K year-1", "intercept": "K"},
         tried={"intercept": ["conover"], "min_valid": [1, 9]},
     ),
@@ -176,7 +185,7 @@ CASES = [
         "linear_trend",
         gt.linear_trend,
         reference_changes.linear_trend,
-        linear.linear_trend,
+        linear_trend.linear_trend,
         units=LINE_UNITS | {"stderr": "K year-1"},
         magnified=reference_changes.magnified,
         tried={
@@ -209,7 +218,7 @@ CASES = [
         "kendall_tau_of_two_fields",
         gt.kendall_tau,
         reference.kendall_tau,
-        kendall.kendall_tau,
+        kendall_tau.kendall_tau,
         others=another_field,
         timed=False,
         tried={
@@ -223,7 +232,7 @@ CASES = [
         "kendall_tau_of_field_and_series",
         gt.kendall_tau,
         reference.kendall_tau,
-        kendall.kendall_tau,
+        kendall_tau.kendall_tau,
         others=one_series,
         timed=False,
         tried={"variant": ["c"], "p_value": ["asymptotic"]},
@@ -232,7 +241,7 @@ CASES = [
         "seasonal_mann_kendall",
         gt.seasonal_mann_kendall,
         reference_groups.seasonal_mann_kendall,
-        groups.grouped_test,
+        grouped_test.grouped_test,
         options={"period": 3},
         units=LINE_UNITS,
         tried={
@@ -252,7 +261,7 @@ CASES = [
         "regional_mann_kendall",
         gt.regional_mann_kendall,
         reference_groups.regional_mann_kendall,
-        groups.grouped_test,
+        grouped_test.grouped_test,
         options={"over": "site"},
         widen=three_sites,
         units=LINE_UNITS,
@@ -262,7 +271,7 @@ CASES = [
         "partial_mann_kendall",
         gt.partial_mann_kendall,
         reference_groups.partial_mann_kendall,
-        partial.partial_mann_kendall,
+        partial_mann_kendall.partial_mann_kendall,
         others=one_series,
         exact=EXACT - {"s", "var_s"},
         names=("tau", "s", "var_s", "z", "p_value", "rho", "n_valid", "trend", *reference.LINES),
@@ -283,7 +292,7 @@ TOGETHER = [
         "multivariate_mann_kendall",
         gt.multivariate_mann_kendall,
         reference_groups.regional_mann_kendall,
-        groups.grouped_test,
+        grouped_test.grouped_test,
     )
 ]
 

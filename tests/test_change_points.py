@@ -11,7 +11,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend import change_search
+from gridtrend.trend import change_points
 from gridtrend.trend.kernels import change_points as kernels
 from tests import reference_changes as reference
 from tests.cases import assert_same
@@ -83,7 +83,7 @@ TABLE = {
 def test_the_simulated_null_has_the_published_critical_values(name, place):
     n = LENGTHS[place]
     code = {"snht": kernels.SNHT, "range": kernels.RANGE, "pettitt": kernels.PETTITT}[name]
-    null = change_search._null(code, n, 20_000, 0)
+    null = change_points._null(code, n, 20_000, 0)
     # Buishand's table has the standard deviation with n; Pettitt's is for a change in one direction.
     scale = np.sqrt(n / (n - 1)) if name == "range" else 1
     sides = 2 if name == "pettitt" else 1
@@ -94,7 +94,7 @@ def test_the_simulated_null_has_the_published_critical_values(name, place):
 
 
 def test_buishands_u_approaches_the_law_of_cramer_and_von_mises():
-    null = change_search._null(kernels.U, 300, 20_000, 0)
+    null = change_points._null(kernels.U, 300, 20_000, 0)
     assert np.quantile(null, [0.9, 0.95, 0.99]).tolist() == pytest.approx([0.347, 0.461, 0.743], rel=0.04)
 
 
@@ -103,7 +103,7 @@ def test_the_null_is_that_of_another_simulation():
         code = {"pettitt": 0, "snht": 1, "range": 2, "u": 3}[name]
         series = np.random.default_rng(99).standard_normal((20_000, 25))
         other = reference.statistics_of_rows(series, name)
-        assert scipy.stats.ks_2samp(change_search._null(code, 25, 20_000, 0), other).pvalue > 1e-3
+        assert scipy.stats.ks_2samp(change_points._null(code, 25, 20_000, 0), other).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -225,13 +225,13 @@ def test_the_null_is_drawn_once_for_each_length_by_whatever_thread(nile, monkeyp
         drawn.append(arrays[0].shape)
         return draw(*arrays, **parameters)
 
-    change_search._draw.cache_clear()
-    monkeypatch.setattr(change_search.kernels.change_point.__class__, "__call__", lambda _, *a, **k: count(*a, **k))
+    change_points._draw.cache_clear()
+    monkeypatch.setattr(change_points.kernels.change_point.__class__, "__call__", lambda _, *a, **k: count(*a, **k))
     together = threading.Barrier(4)
 
     def work(_):
         together.wait()
-        return change_search._null(kernels.SNHT, 33, 500, 0)
+        return change_points._null(kernels.SNHT, 33, 500, 0)
 
     with ThreadPoolExecutor(4) as threads:
         tables = list(threads.map(work, range(4)))
@@ -241,7 +241,7 @@ def test_the_null_is_drawn_once_for_each_length_by_whatever_thread(nile, monkeyp
 
 def test_nothing_is_drawn_before_it_is_asked_for(nile, no_compute, monkeypatch):
     field = xr.concat([nile, nile[::-1].assign_coords(time=nile.time)], "cell")
-    monkeypatch.setattr(change_search, "_null", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(change_points, "_null", lambda *_: pytest.fail("drawn"))
     with no_compute():
         lazy = gt.snht(field.chunk(cell=1))
     monkeypatch.undo()
@@ -252,7 +252,7 @@ def test_nothing_is_drawn_before_it_is_asked_for(nile, no_compute, monkeypatch):
 
 def test_drawing_in_batches_draws_the_same(monkeypatch):
     whole = np.sort(reference.statistics_of_rows(np.random.default_rng([3, 600]).standard_normal((4000, 600)), "snht"))
-    np.testing.assert_allclose(change_search._null(kernels.SNHT, 600, 4000, 3), whole, 1e-9)
+    np.testing.assert_allclose(change_points._null(kernels.SNHT, 600, 4000, 3), whole, 1e-9)
 
 
 def test_senseless_draws_are_refused(nile):

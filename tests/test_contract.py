@@ -16,7 +16,7 @@ import gridtrend as gt
 from gridtrend.engine.kernel import Kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.grid.timeaxis import time_axis
-from gridtrend.trend.kernels.ranks import SHORT
+from gridtrend.trend.kernels.pair_counts import SHORT
 from tests.cases import (
     CASES,
     LEVELS,

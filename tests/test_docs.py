@@ -8,7 +8,7 @@ import pytest
 
 import gridtrend as gt
 from gridtrend import public
-from gridtrend.trend.field_tests import OUTPUTS
+from gridtrend.trend.field_significance import OUTPUTS
 
 README = Path(__file__).parents[1] / "README.md"
 # Functions that read and write files, or compile, have no papers and no outputs to describe.

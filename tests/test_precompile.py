@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_kernel_that_cannot_be_compiled_is_named():
-    tasks = collections.deque([ahead._Task("gridtrend.trend.kernels.linear", "no_trend", "float64")])
+    tasks = collections.deque([ahead._Task("gridtrend.trend.kernels.linear_trend", "no_trend", "float64")])
     with pytest.raises(RuntimeError, match=r"no_trend could not be compiled: AttributeError: .*'no_trend'"):
         ahead._carry_out(tasks, 1, lambda *_: None)
 
@@ -262,7 +262,11 @@ def test_a_short_wait_is_not_told(folder, monkeypatch, caplog):
 
 
 def test_what_a_running_kernel_needs_is_told_by_the_name_of_the_kernel(said):
-    with notice.running("gridtrend.trend.kernels.siegel.siegel_slope"), notice.waiting("x.y"), notice.waiting("x.z"):
+    with (
+        notice.running("gridtrend.trend.kernels.siegel_slope.siegel_slope"),
+        notice.waiting("x.y"),
+        notice.waiting("x.z"),
+    ):
         notice.compiling()
         notice._here.waiting.timer.join(30.0)
     assert said.messages == ["compiling siegel_slope for this machine, once"]

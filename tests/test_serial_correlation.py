@@ -9,7 +9,7 @@ import xarray as xr
 import gridtrend as gt
 from benchmarks.calibration import METHODS, noise, rejected
 from gridtrend.engine.jit import entry
-from gridtrend.trend.kernels import scaling
+from gridtrend.trend.kernels import long_term_persistence
 from tests import reference_serial
 from tests.oracles import TABLE, oracle
 
@@ -157,14 +157,14 @@ def test_replicates_of_independent_values_have_the_variance_of_theory():
 
 @entry
 def growth_of_variance(n, hurst, table):
-    return scaling.growth_of_variance(n, hurst, table)
+    return long_term_persistence.growth_of_variance(n, hurst, table)
 
 
 @pytest.mark.parametrize("n", [8, 16, 46, 64])
 @pytest.mark.parametrize("hurst", [0.6, 0.75, 0.9])
 def test_the_variance_of_scaling_noise_is_that_of_all_pairs_of_pairs(n, hurst):
     independent = n * (n - 1) * (2 * n + 5) / 18
-    found = np.exp(growth_of_variance(n, hurst, scaling.growth_table())) * independent
+    found = np.exp(growth_of_variance(n, hurst, long_term_persistence.growth_table())) * independent
     np.testing.assert_allclose(found, reference_serial.variance_of_noise(n, hurst), rtol=2e-3)
 
 

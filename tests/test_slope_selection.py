@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gridtrend.trend.kernels.parameters import Line
-from gridtrend.trend.kernels.slopes import CONOVER, GILBERT, theil_sen
+from gridtrend.trend.kernels.theil_sen import CONOVER, GILBERT, theil_sen
 
 
 def resisting(n, kind, rng):

@@ -11,7 +11,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend.kernels.selection_tiles import SHORT
+from gridtrend.trend.kernels.slope_search_lanes import SHORT
 from tests import reference
 from tests.oracles import EXACT_NULL, SEED, SERIES
 

@@ -179,7 +179,7 @@ class Listener(event.Listener):
     def on_start(self, occurrence): names.append(occurrence.data["dispatcher"].py_func.__name__)
     def on_end(self, occurrence): pass
 event.register("numba:compile", Listener())
-from gridtrend.trend.kernels.kendall import kendall_tau
+from gridtrend.trend.kernels.kendall_tau import kendall_tau
 x, y = np.random.default_rng(0).normal(size=(2, 2, 400))
 # As long as that, series are counted one by one, by a deferred unit.
 tau = kendall_tau(x, y, variant=1, method=0, alternative=0, min_valid=2)[0]

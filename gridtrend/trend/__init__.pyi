@@ -3,17 +3,17 @@
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
 from gridtrend.trend.change_points import snht as snht
-from gridtrend.trend.correlation import kendall_tau as kendall_tau
-from gridtrend.trend.field_tests import field_significance as field_significance
-from gridtrend.trend.linear import linear_trend as linear_trend
-from gridtrend.trend.multivariate import multivariate_mann_kendall as multivariate_mann_kendall
-from gridtrend.trend.partial import partial_mann_kendall as partial_mann_kendall
-from gridtrend.trend.power import minimum_detectable_trend as minimum_detectable_trend
-from gridtrend.trend.rank_tests import mann_kendall as mann_kendall
-from gridtrend.trend.regional import regional_mann_kendall as regional_mann_kendall
-from gridtrend.trend.seasonal import seasonal_mann_kendall as seasonal_mann_kendall
-from gridtrend.trend.slopes import siegel_slope as siegel_slope
-from gridtrend.trend.slopes import theil_sen as theil_sen
+from gridtrend.trend.detectable_trend import minimum_detectable_trend as minimum_detectable_trend
+from gridtrend.trend.field_significance import field_significance as field_significance
+from gridtrend.trend.kendall_tau import kendall_tau as kendall_tau
+from gridtrend.trend.linear_trend import linear_trend as linear_trend
+from gridtrend.trend.mann_kendall import mann_kendall as mann_kendall
+from gridtrend.trend.multivariate_mann_kendall import multivariate_mann_kendall as multivariate_mann_kendall
+from gridtrend.trend.partial_mann_kendall import partial_mann_kendall as partial_mann_kendall
+from gridtrend.trend.regional_mann_kendall import regional_mann_kendall as regional_mann_kendall
+from gridtrend.trend.seasonal_mann_kendall import seasonal_mann_kendall as seasonal_mann_kendall
+from gridtrend.trend.siegel_slope import siegel_slope as siegel_slope
+from gridtrend.trend.theil_sen import theil_sen as theil_sen
 
 __all__ = [
     "buishand",

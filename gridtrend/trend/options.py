@@ -4,7 +4,7 @@ import math
 from statistics import NormalDist
 
 from gridtrend.grid.checks import MOST_COUNTED, check_alpha, is_whole
-from gridtrend.trend.kernels import exact
+from gridtrend.trend.kernels import exact_distribution
 from gridtrend.trend.kernels.normal import DECREASING, INCREASING, TWO_SIDED
 
 ALTERNATIVES = {
@@ -16,7 +16,7 @@ ALTERNATIVES = {
 }
 
 
-P_VALUES = {"normal": exact.NORMAL, "exact": exact.EXACT, "auto": exact.AUTO}
+P_VALUES = {"normal": exact_distribution.NORMAL, "exact": exact_distribution.EXACT, "auto": exact_distribution.AUTO}
 
 
 def check_draws(name: str, draws: int, alpha: float) -> int:

@@ -13,8 +13,8 @@ from gridtrend.grid.checks import check_seed
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.normal import TWO_SIDED
+from gridtrend.trend.mann_kendall import mann_kendall
 from gridtrend.trend.options import check_draws
-from gridtrend.trend.rank_tests import mann_kendall
 
 
 def largest_of_field(

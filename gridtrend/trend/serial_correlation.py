@@ -16,11 +16,11 @@ from gridtrend.grid.notices import warn_caller
 from gridtrend.grid.timeaxis import TimeAxis
 from gridtrend.trend.kernels import (
     block_bootstrap,
-    exact,
+    exact_distribution,
+    long_term_persistence,
     mann_kendall,
     prewhitening,
-    scaling,
-    slopes,
+    theil_sen,
     variance_corrections,
 )
 from gridtrend.trend.kernels.variance_corrections import LEADING
@@ -114,10 +114,10 @@ def exact_p(
     da: xr.DataArray, dim: str, axis: TimeAxis, test: dict[str, Any], p_method: int
 ) -> Mapping[Hashable, xr.DataArray]:
     """The p-value and the flag of the plain test from the exact distribution of S, where that is wanted."""
-    if p_method == exact.NORMAL:
+    if p_method == exact_distribution.NORMAL:
         return {}
     options = {name: value for name, value in test.items() if name != "variant"}
-    return apply(exact.exact_test, da, dim=dim, axis=axis, p_method=p_method, **options).data_vars
+    return apply(exact_distribution.exact_test, da, dim=dim, axis=axis, p_method=p_method, **options).data_vars
 
 
 def hamed_rao(record: Record) -> xr.Dataset:
@@ -184,7 +184,7 @@ def resampled(record: Record) -> xr.Dataset:
 
 def scaling_hypothesis(record: Record) -> xr.Dataset:
     """Hamed 2008."""
-    return record.retested(scaling.scaling_test, growth=scaling.growth_table(), bound=BAND)
+    return record.retested(long_term_persistence.scaling_test, growth=long_term_persistence.growth_table(), bound=BAND)
 
 
 METHODS: dict[str, Callable[[Record], xr.Dataset] | None] = {
@@ -207,7 +207,7 @@ OWN_SLOPE = ("vctfpw", "3pw")
 def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
     """Theil-Sen slope, limits and intercept of a whitened series."""
     result = apply(
-        slopes.theil_sen, record.series(series),
+        theil_sen.theil_sen, record.series(series),
         dim=record.dim, axis=replace(record.axis, order=None), min_valid=record.test["min_valid"], **record.line,
     )  # fmt: skip
     attrs = result["intercept"].attrs

@@ -6,8 +6,8 @@ import numpy as np
 
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.ranks import stable_order
-from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
+from gridtrend.trend.kernels.pair_counts import stable_order
+from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER, power_of_two
 
 # Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
 ROUNDING = 16.0 * np.finfo(np.float64).eps

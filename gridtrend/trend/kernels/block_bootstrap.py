@@ -16,7 +16,7 @@ from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
-from gridtrend.trend.kernels.exact import append_series, new_kept, tail_p_value
+from gridtrend.trend.kernels.exact_distribution import append_series, new_kept, tail_p_value
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 

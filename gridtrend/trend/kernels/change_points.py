@@ -13,8 +13,8 @@ from gridtrend.engine.room import vector_float64
 from gridtrend.engine.series import Room, series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
-from gridtrend.trend.kernels.ranks import stable_order
-from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
+from gridtrend.trend.kernels.pair_counts import stable_order
+from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER, power_of_two
 
 # Codes of `test`, as compiled code sees them.
 PETTITT, SNHT, RANGE, U = range(4)

@@ -17,7 +17,7 @@ from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import flag, p_value, z_score
 from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
-from gridtrend.trend.kernels.slopes import slope_lines
+from gridtrend.trend.kernels.theil_sen import slope_lines
 
 # Codes of `tau`, as compiled code sees them.
 TAU_A, TAU_B = 0, 1

@@ -25,7 +25,7 @@ from gridtrend.trend.kernels.autocorrelation import (
     residual_series,
     snap,
 )
-from gridtrend.trend.kernels.units import power_of_two
+from gridtrend.trend.kernels.powers_of_two import power_of_two
 
 # How a series is whitened: as it is; after its trend is taken out, which is put back;
 # the same with the variance restored and the trend corrected for what autocorrelation adds to it.

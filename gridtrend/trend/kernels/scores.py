@@ -7,7 +7,7 @@ from gridtrend.engine.lanes import LANES
 from gridtrend.engine.room import lanes_int64, vector_float64, vector_int32, vector_int64
 from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.ranks import (
+from gridtrend.trend.kernels.pair_counts import (
     SHORT,
     count_inversions,
     count_pairs,

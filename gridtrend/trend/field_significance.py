@@ -9,7 +9,7 @@ from gridtrend.engine.output import Output
 from gridtrend.grid.apply import apply_function
 from gridtrend.grid.checks import check_alpha, check_array, choose
 from gridtrend.grid.names import distinct
-from gridtrend.trend import multiple_tests, permutation
+from gridtrend.trend import multiple_testing, permutation
 
 METHODS = {"bh": 0, "by": 1, "bky": 2, "walker": 3, "maxt": 4}
 NAMES = {
@@ -163,7 +163,7 @@ def field_significance(
         family = _family(p, dim)
         attrs["dimension"] = " ".join(map(str, family))
         result = apply_function(
-            multiple_tests.adjust,
+            multiple_testing.adjust,
             p,
             outputs=OUTPUTS,
             like=p,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import xarray as xr
 
 from gridtrend.grid.names import distinct
-from gridtrend.trend.groups import over_test
+from gridtrend.trend.grouped_test import over_test
 
 
 @distinct()

@@ -12,11 +12,11 @@ from gridtrend.grid.apply import apply
 from gridtrend.grid.checks import check_alpha, check_array, check_chunks, check_flag, check_min_valid, choose
 from gridtrend.grid.timeaxis import TimeAxis, period, time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
-from gridtrend.trend.kernels import exact
-from gridtrend.trend.kernels import groups as kernels
+from gridtrend.trend.kernels import exact_distribution
+from gridtrend.trend.kernels import grouped_test as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
 from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
-from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
+from gridtrend.trend.theil_sen import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": TAU_A, "b": TAU_B}
 COMPATIBLE = {None: 0, "pymannkendall": 1}
@@ -92,7 +92,7 @@ def grouped_test(
         continuity=float(continuity),
         alternative=choose("alternative", alternative, ALTERNATIVES),
         variant=choose("tau", tau, TAUS),
-        p_method=exact.NORMAL if correlated else p_method,
+        p_method=exact_distribution.NORMAL if correlated else p_method,
         min_valid=check_min_valid(min_valid),
         with_slope=slope,
         per=groups.axis.per,

@@ -12,7 +12,7 @@ import xarray as xr
 import gridtrend as gt
 from gridtrend.engine.jit import entry
 from gridtrend.trend.kernels.chi_square import chi_square_sf
-from gridtrend.trend.kernels.exact import AUTO, EXACT, NORMAL, exact_test
+from gridtrend.trend.kernels.exact_distribution import AUTO, EXACT, NORMAL, exact_test
 from tests import reference, reference_groups
 from tests.cases import assert_same
 from tests.oracles import SERIES, TABLE

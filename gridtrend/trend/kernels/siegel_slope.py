@@ -16,10 +16,10 @@ from gridtrend.engine.series import series_kernel
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.order_statistics import median
-from gridtrend.trend.kernels.ranks import count_smaller, new_sorting, sort_order
-from gridtrend.trend.kernels.selection import scaled
-from gridtrend.trend.kernels.slopes import line_intercept
-from gridtrend.trend.kernels.units import LARGE, SMALLER
+from gridtrend.trend.kernels.pair_counts import count_smaller, new_sorting, sort_order
+from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER
+from gridtrend.trend.kernels.slope_search import scaled
+from gridtrend.trend.kernels.theil_sen import line_intercept
 
 # Up to this length all slopes are computed: sorting does not pay yet.
 DIRECT = 100

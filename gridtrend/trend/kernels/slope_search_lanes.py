@@ -1,6 +1,6 @@
 """Order statistics of pairwise slopes for 16 short series at once.
 
-The search of `gridtrend.trend.kernels.selection`, with cells in lanes. Trial slopes only steer, so they are counted in
+The search of `gridtrend.trend.kernels.slope_search`, with cells in lanes. Trial slopes only steer, so they are counted in
 float32, twice as fast as in float64: values and times are centred and scaled to at most 1, where the rounding of a
 residual is bounded, and the final listing is widened by that bound. What is listed is computed from the data in
 float64, and ranks are told exactly. Each lane follows from its own cell alone, so that neighbours never change a result.
@@ -33,7 +33,7 @@ from gridtrend.engine.room import (
 from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.order_statistics import blend, neighbours
-from gridtrend.trend.kernels.selection import list_slopes, series_slopes
+from gridtrend.trend.kernels.slope_search import list_slopes, series_slopes
 
 # Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
 SHORT = 380

@@ -18,16 +18,16 @@ from gridtrend.engine.tiles import put_lanes
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.chi_square import chi_square_sf
-from gridtrend.trend.kernels.exact import NORMAL, append_series, new_kept, tail_p_value, wants_exact
-from gridtrend.trend.kernels.group_slopes import group_slopes
+from gridtrend.trend.kernels.exact_distribution import NORMAL, append_series, new_kept, tail_p_value, wants_exact
 from gridtrend.trend.kernels.mann_kendall import TAU_A, put_flags
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
 from gridtrend.trend.kernels.normal import z_score
 from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.parameters import Line, Test
+from gridtrend.trend.kernels.powers_of_two import SMALLER
 from gridtrend.trend.kernels.scores import new_scores, score_tile
-from gridtrend.trend.kernels.slopes import CONOVER, NO_LIMITS, ROUNDED, find_large, rescale
-from gridtrend.trend.kernels.units import SMALLER
+from gridtrend.trend.kernels.slope_search_groups import group_slopes
+from gridtrend.trend.kernels.theil_sen import CONOVER, NO_LIMITS, ROUNDED, find_large, rescale
 
 # What is summed over the groups of each lane: valid values, score, its variance, pairs, those that fall, those that are
 # tied, what tau divides by; and of the groups' own z without continuity their number, sum and sum of squares.

@@ -15,13 +15,13 @@ from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.parameters import Line
+from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER
 from gridtrend.trend.kernels.scores import (
     new_scores,
     score_tile,
     score_variance,
 )
-from gridtrend.trend.kernels.selection_tiles import tile_slopes
-from gridtrend.trend.kernels.units import LARGE, SMALLER
+from gridtrend.trend.kernels.slope_search_lanes import tile_slopes
 
 # Codes of `intercept` and `ci`, as compiled code sees them.
 CONOVER, JOINT = 0, 1

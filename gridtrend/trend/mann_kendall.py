@@ -21,7 +21,7 @@ from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
 from gridtrend.trend.serial_correlation import INDEPENDENT, LAGGED, METHODS, OWN_SLOPE, Record, exact_p
-from gridtrend.trend.slopes import INTERCEPTS, LIMITS, finish_line, line_attrs
+from gridtrend.trend.theil_sen import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": kernels.TAU_A, "b": kernels.TAU_B}
 LINE = ("slope", "intercept", "slope_lower", "slope_upper")

@@ -9,7 +9,7 @@ from gridtrend.grid.dialect import given
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 from gridtrend.grid.timeunits import time_unit
-from gridtrend.trend.groups import COMPATIBLE, Groups, grouped_test
+from gridtrend.trend.grouped_test import COMPATIBLE, Groups, grouped_test
 from gridtrend.trend.phases import calendar_slots, positions
 
 

@@ -6,7 +6,7 @@ from gridtrend.grid.apply import apply
 from gridtrend.grid.checks import check_array, check_min_valid, choose
 from gridtrend.grid.names import distinct
 from gridtrend.trend.cycle import ANOMALIES, CORRELATES, warn_of_cycle
-from gridtrend.trend.kernels import kendall as kernels
+from gridtrend.trend.kernels import kendall_tau as kernels
 from gridtrend.trend.options import ALTERNATIVES
 
 VARIANTS = {"a": kernels.TAU_A, "b": kernels.TAU_B, "c": kernels.TAU_C}

@@ -8,7 +8,7 @@ from gridtrend.grid.apply import in_float64
 from gridtrend.grid.cf import unit_text
 from gridtrend.grid.checks import check_flag
 from gridtrend.grid.names import distinct
-from gridtrend.trend.groups import over_test
+from gridtrend.trend.grouped_test import over_test
 from gridtrend.trend.variables import numeric_variables
 
 

@@ -17,8 +17,8 @@ from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import lag_correlation, lay_out
 from gridtrend.trend.kernels.normal import flag
+from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER, power_of_two
 from gridtrend.trend.kernels.student import t_p_value, t_quantile
-from gridtrend.trend.kernels.units import LARGE, SMALLER, power_of_two
 
 # Codes of `effective`, as compiled code sees them.
 AR1, ALL = 0, 1

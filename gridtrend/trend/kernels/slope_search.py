@@ -12,7 +12,7 @@ Many slopes of a record with ties (rain, snow, ice at freezing point) are exactl
 slopes of such a series. How many lie below, at and above 0 is known exactly from the score S, and intervals end there.
 
 `series_slopes` does this for one series of any length, in O(n log n) expected time and O(n) memory;
-`gridtrend.trend.kernels.selection_tiles` does it for 16 short series at once and hands over the series that resist.
+`gridtrend.trend.kernels.slope_search_lanes` does it for 16 short series at once and hands over the series that resist.
 """
 
 import math
@@ -24,7 +24,7 @@ from gridtrend.engine.jit import inlined
 from gridtrend.engine.room import vector_float64, vector_int32, vector_int64
 from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, neighbours
-from gridtrend.trend.kernels.ranks import count_inversions, new_sorting, sort_order
+from gridtrend.trend.kernels.pair_counts import count_inversions, new_sorting, sort_order
 
 # Slopes that are listed at most, whatever the length of the series.
 LIST = 2048

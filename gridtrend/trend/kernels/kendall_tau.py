@@ -17,7 +17,7 @@ from gridtrend.engine.tiles import fill_tile
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
-from gridtrend.trend.kernels.ranks import SHORT, count_inversions, new_sorting, sort_order, stable_order
+from gridtrend.trend.kernels.pair_counts import SHORT, count_inversions, new_sorting, sort_order, stable_order
 
 # Codes of `variant` and `p_value`, as compiled code sees them.
 TAU_A, TAU_B, TAU_C = 0, 1, 2

@@ -7,7 +7,7 @@ from gridtrend.grid.checks import check_alpha, check_array, check_min_valid, cho
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
-from gridtrend.trend.kernels import linear as kernels
+from gridtrend.trend.kernels import linear_trend as kernels
 from gridtrend.trend.options import ALTERNATIVES, two_sided_quantile
 
 EFFECTIVE: dict[str | None, int] = {"ar1": kernels.AR1, None: kernels.ALL}

@@ -7,10 +7,10 @@ from gridtrend.grid.checks import check_alpha, check_array, check_flag, check_mi
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
-from gridtrend.trend.groups import COMPATIBLE, TAUS
-from gridtrend.trend.kernels import partial as kernels
+from gridtrend.trend.grouped_test import COMPATIBLE, TAUS
+from gridtrend.trend.kernels import partial_mann_kendall as kernels
 from gridtrend.trend.options import ALTERNATIVES
-from gridtrend.trend.slopes import finish_line, sen_line
+from gridtrend.trend.theil_sen import finish_line, sen_line
 
 
 @distinct()
