@@ -3,6 +3,7 @@
 What cannot be read is refused by name. Numbers that are no dates (durations, years, positions) stay as they are.
 """
 
+import functools
 import re
 from collections.abc import Hashable
 from datetime import date, datetime
@@ -97,10 +98,10 @@ def of_one_calendar(values: np.ndarray) -> bool:
 def _with_dates_aside(data: Labelled, dim: Hashable) -> Labelled:
     """Dates of a coordinate of another name, such as XTIME(Time) and time_centered(time_counter)."""
     found = {}
-    for name, coordinate in data.coords.items():
+    for name, coordinate in data.coords.variables.items():
         if name != dim and coordinate.dims == (dim,) and (coordinate.dtype.kind in "MO" or like_time(coordinate, name)):
             try:
-                variable = decoded(coordinate.variable, str(name))
+                variable = decoded(coordinate, str(name))
             except Refusal:
                 continue
             if are_dates(variable):
@@ -134,7 +135,33 @@ def decoded(variable: xr.Variable, name: str) -> xr.Variable:
     values = np.asarray(variable.values)
     if values.dtype.kind in "OUS":
         return _of_objects(variable, values, name)
-    return _of_numbers(variable, values, name) if values.dtype.kind in "iuf" else variable
+    if values.dtype.kind not in "iuf":
+        return variable
+    try:
+        key = (
+            variable.dims,
+            values.dtype.str,
+            values.tobytes(),
+            *(tuple(each.items()) for each in (variable.attrs, variable.encoding)),
+        )
+        found = _remembered(name, *key)
+    except TypeError:
+        # Attributes that are arrays or lists cannot be compared with those of another call.
+        return _of_numbers(variable, values, name)
+    # A copy of the array: whoever gets it may change it.
+    return variable if found is None else found.copy(data=found.values.copy())
+
+
+@functools.lru_cache(maxsize=8)
+def _remembered(name: str, dims: Any, dtype: str, numbers: bytes, attrs: Any, encoding: Any) -> xr.Variable | None:
+    """Numbers as dates; None where they hold none.
+
+    A call looks at its times three times, and whoever calls in a loop has the same times again. To look at 5,000 numbers
+    takes a millisecond, as long as their Mann-Kendall test.
+    """
+    variable = xr.Variable(dims, np.frombuffer(numbers, dtype), dict(attrs), dict(encoding))
+    found = _of_numbers(variable, np.asarray(variable.values), name)
+    return None if found is variable else found
 
 
 def _as_dates(variable: xr.Variable, dates: Any, encoding: dict[str, Any] | None = None) -> xr.Variable:

@@ -173,8 +173,12 @@ def _no_step(da: xr.DataArray, dim: str, count: int) -> Refusal:
 
 def calendar_months(da: xr.DataArray, dim: str) -> np.ndarray | None:
     """Calendar month of each step, counted from January of the year 0; None where the coordinate has no dates."""
-    if not are_dates(da[dim]) or (da[dim].dtype.kind == "O" and not of_one_calendar(da[dim].values)):
+    coordinate = da.coords[dim].variable
+    if not are_dates(coordinate) or (coordinate.dtype.kind == "O" and not of_one_calendar(coordinate.values)):
         return None
+    if coordinate.dtype.kind == "M":
+        # NumPy counts months from 1970. xarray takes a millisecond, as long as a test of a thousand cells.
+        return np.asarray(coordinate.values).astype("M8[M]").astype(np.int64) + 12 * 1970
     # Missing dates have no month; whoever needs all of them looks for those.
     with np.errstate(invalid="ignore"):
         return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
