@@ -1,5 +1,6 @@
 """Functions that are compiled once and shared by all kernels, and statistics of one series that become kernels."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -233,3 +234,14 @@ def test_a_parameter_without_a_type_is_refused():
         @series_kernel(Output("x", "x"))
         def f(values, factor):
             return factor
+
+
+def test_kernels_compile_where_pointers_do_not_know_what_they_point_to(tmp_path):
+    # llvmlite announces that its pointers will lose their types; this switch takes them away today.
+    environment = os.environ | {"LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS": "0", "GRIDTREND_CACHE_DIR": str(tmp_path)}
+    code = (
+        "import gridtrend as gt, xarray as xr\n"
+        "print(int(gt.mann_kendall(xr.DataArray([1.0, 3.0, 2.0, 5.0, 4.0], dims='time'), slope=False).s))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "6", done.stderr

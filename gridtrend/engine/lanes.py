@@ -52,8 +52,9 @@ def _row(context, builder, tile_type, vector, args):
     """Pointer to row `args[1]` of the tile `args[0]`, as a pointer to a vector, and its alignment."""
     tile = context.make_array(tile_type)(context, builder, args[0])
     offset = builder.mul(args[1], ir.Constant(args[1].type, vector.lanes))
-    pointer = builder.bitcast(builder.gep(tile.data, [offset]), vector.ir.as_pointer())
-    return pointer, tile_type.dtype.bitwidth // 8
+    # Types of what pointers point to are named at every use: llvmlite gives up pointers that know it.
+    start = builder.gep(tile.data, [offset], source_etype=_IR[vector.dtype])
+    return builder.bitcast(start, vector.ir.as_pointer()), tile_type.dtype.bitwidth // 8
 
 
 def _loading(lanes, text):
@@ -64,7 +65,7 @@ def _loading(lanes, text):
 
         def generate(context, builder, signature, args):
             pointer, align = _row(context, builder, signature.args[0], vector, args)
-            value = builder.load(pointer)
+            value = builder.load(pointer, typ=vector.ir)
             value.align = align
             return value
 
@@ -87,9 +88,10 @@ def load_cells(typing, block, i, first):
     def generate(context, builder, signature, args):
         array = context.make_array(signature.args[0])(context, builder, args[0])
         row = builder.mul(args[1], builder.extract_value(array.strides, 0))
-        bytes_of_row = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [row])
-        start = builder.gep(builder.bitcast(bytes_of_row, _IR[vector.dtype].as_pointer()), [args[2]])
-        value = builder.load(builder.bitcast(start, vector.ir.as_pointer()))
+        byte, item = ir.IntType(8), _IR[vector.dtype]
+        bytes_of_row = builder.gep(builder.bitcast(array.data, byte.as_pointer()), [row], source_etype=byte)
+        start = builder.gep(builder.bitcast(bytes_of_row, item.as_pointer()), [args[2]], source_etype=item)
+        value = builder.load(builder.bitcast(start, vector.ir.as_pointer()), typ=vector.ir)
         value.align = vector.dtype.bitwidth // 8
         return value
 

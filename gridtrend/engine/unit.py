@@ -136,10 +136,10 @@ class _Compiled:
             builder.module, ir.FunctionType(ir.VoidType(), []), f"{self.symbol}.fetch"
         )
         nothing = ir.Constant(pointer, None)
-        found = builder.load_atomic(slot, "acquire", 8)
+        found = builder.load_atomic(slot, "acquire", 8, typ=pointer)
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", found, nothing)):
             builder.call(fetch, [])
-        found = builder.load_atomic(slot, "acquire", 8)
+        found = builder.load_atomic(slot, "acquire", 8, typ=pointer)
         with cgutils.if_unlikely(builder, builder.icmp_unsigned("==", found, nothing)):
             context.call_conv.return_user_exc(builder, UnitFailed, (self.symbol,))
         return found

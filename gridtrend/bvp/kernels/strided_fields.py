@@ -26,7 +26,7 @@ def vector_at(typing, address):
     signature = vector(types.int64)
 
     def generate(context, builder, signature, args):
-        value = builder.load(builder.inttoptr(args[0], vector.ir.as_pointer()))
+        value = builder.load(builder.inttoptr(args[0], vector.ir.as_pointer()), typ=vector.ir)
         value.align = ITEM
         return value
 
@@ -39,7 +39,8 @@ def value_at(typing, address):
     signature = types.float64(types.int64)
 
     def generate(context, builder, signature, args):
-        return builder.load(builder.inttoptr(args[0], ir.DoubleType().as_pointer()))
+        double = ir.DoubleType()
+        return builder.load(builder.inttoptr(args[0], double.as_pointer()), typ=double)
 
     return signature, generate
 

@@ -15,9 +15,11 @@ WIDTH = 64
 
 
 def _pointer(context, builder, tile_type, tile, row, cell, offset):
-    data = context.make_array(tile_type)(context, builder, tile).data
+    data, item = context.make_array(tile_type)(context, builder, tile).data, context.get_data_type(tile_type.dtype)
     first = builder.add(builder.mul(row, ir.Constant(row.type, WIDTH)), cell)
-    return builder.gep(data, [builder.add(first, ir.Constant(row.type, offset * WIDTH))], inbounds=True)
+    return builder.gep(
+        data, [builder.add(first, ir.Constant(row.type, offset * WIDTH))], inbounds=True, source_etype=item
+    )
 
 
 @intrinsic(prefer_literal=True)
@@ -28,7 +30,8 @@ def rows(typing, tile, first, count, cell):
 
     def generate(context, builder, signature, args):
         place = context, builder, signature.args[0], args[0], args[1], args[3]
-        values = [builder.load(_pointer(*place, offset)) for offset in range(length)]
+        item = context.get_data_type(signature.args[0].dtype)
+        values = [builder.load(_pointer(*place, offset), typ=item) for offset in range(length)]
         return context.make_tuple(builder, signature.return_type, values)
 
     return signature, generate
