@@ -228,7 +228,7 @@ def test_large_whole_numbers_beside_other_types_are_ranked_exactly(dtype, base, 
 
 def test_levels_of_large_whole_numbers_beside_floating_ones_are_refused():
     ds = xr.Dataset({"a": ("time", 2**60 + np.arange(12)), "b": ("time", np.arange(12.0))})
-    with pytest.raises(ValueError, match=r"beyond 2\*\*53 stand beside floating numbers.*slope=False"):
+    with pytest.raises(ValueError, match=r"beyond 2\*\*53 are mixed with floating-point numbers.*slope=False"):
         gt.multivariate_mann_kendall(ds, slope=True)
     # By hand: both rise from each step to the next.
     assert int(gt.multivariate_mann_kendall(ds).s) == 2 * 66

@@ -50,7 +50,7 @@ def apply(
     TypeError
         If an array is not a DataArray or not of real numbers.
     ValueError
-        If an array lacks `dim`, or has it split over several dask chunks.
+        If `dim` is no dimension of an array, or is split over several dask chunks.
     """
     for array, block in zip(arrays, kernel.blocks, strict=True):
         if "time" in block.core_dims:
@@ -58,7 +58,7 @@ def apply(
             check_chunks(array, dim)
     check_alike([array for array in arrays if dim in array.dims], dim)
     if not all(array.size for array in arrays) and any(array.chunks is not None for array in arrays):
-        # dask divides by sizes.
+        # dask divides by the sizes of dimensions.
         return apply(kernel, *map(_without_values, arrays), dim=dim, axis=axis, **parameters).chunk()
     first = arrays[0]
     if axis is not None:
@@ -96,13 +96,13 @@ def _coordinates(
     taken: Collection[Hashable],
     further: Mapping[Any, xr.Variable] = types.MappingProxyType({}),
 ) -> xr.Coordinates:
-    """The coordinates of a result with their indexes, and with their attributes, which xarray forgets; and further ones."""
+    """Coordinates of a result: with their indexes, with their attributes, which xarray drops, and `further` ones added."""
     kept = {
         name: next(
             (a.coords[name] for a in arrays if name in a.coords and a.coords[name].dims == coord.dims), coord
         ).variable.copy(deep=False)
         for name, coord in result.coords.items()
-        # Results along a dimension that is called like one of them.
+        # A result replaces a coordinate of the same name.
         if name not in taken
     }
     kept |= further
@@ -110,7 +110,7 @@ def _coordinates(
 
 
 def _without_values(array: xr.DataArray) -> xr.DataArray:
-    """The array in memory, missing: where a dimension is of size 0, nothing depends on values."""
+    """A missing array in memory instead of a lazy one: with a dimension of size 0, results do not depend on values."""
     missing = np.nan if array.dtype.kind == "f" else 0
     return array.copy(data=np.full(array.shape, missing, array.dtype))
 
@@ -121,7 +121,7 @@ def _names(dims: tuple[str, ...], dim: str) -> list[str]:
 
 
 def _new_sizes(kernel: "Kernel", parameters: dict[str, Any]) -> dict[str, int]:
-    """Sizes of the dimensions of outputs that no block has: a vector that all cells share tells them."""
+    """Sizes of output dimensions that no block has; they are those of vectors that all cells share."""
     known = {name for block in kernel.blocks for name in block.core_dims}
     sizes = {
         name: size
@@ -150,12 +150,13 @@ def apply_function(
     *arrays : DataArray
         Numpy- or dask-backed.
     outputs : sequence of Output
-        What comes back. One of dims ("family",) has a value for each cell of a family, all others one for the family.
+        Declares the results. An output with dims ("family",) has a value for each cell of a family, others have one for the
+        whole family.
     like : DataArray
-        Whose name and units the attributes of the results tell.
+        Its name and units are used in the attributes of the results.
     family : sequence of str
-        Dimensions that the function must see whole: they come last, all their chunks joined. An array that lacks them
-        is seen in its own chunks.
+        Dimensions that the function must see whole: they come last, all their chunks joined. An array without them keeps
+        its chunks.
     **parameters
         The function's other arguments.
 
@@ -168,7 +169,7 @@ def apply_function(
         empty = map(_without_values, arrays)
         return apply_function(function, *empty, outputs=outputs, like=like, family=family, **parameters).chunk()
     if not all(isinstance(name, str) for name in family):
-        # xarray sorts the names of core dimensions, which must be words then.
+        # xarray sorts the names of core dimensions, so they must be strings.
         words = {name: f"_dimension_{place}" for place, name in enumerate(family)}
         renamed = [array.rename({name: words[name] for name in family if name in array.dims}) for array in arrays]
         named = list(words.values())
@@ -193,7 +194,7 @@ def apply_function(
     for output, result in zip(outputs, results if len(outputs) > 1 else [results], strict=True):
         if "family" in output.dims or not family:
             result = result.transpose(*first.dims)
-            # Joined for the function alone: what follows works on chunks as before.
+            # Chunks were joined for this function only.
             result = result.chunk(first.variable.chunksizes) if family and first.chunks is not None else result
         variables[output.name] = result.variable
         variables[output.name].attrs = output_attrs(output, name, like.attrs.get("units"), "")
@@ -201,10 +202,9 @@ def apply_function(
 
 
 def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[xr.DataArray, xr.DataArray | None]:
-    """The first array where the second is valid too, and what its values are counted from, None if from 0.
+    """The first array, missing where the second is; and the offset that was subtracted from it, None for no offset.
 
-    Whole numbers have no missing value, so that they become float64: they are counted from elsewhere where they are larger
-    than that holds.
+    Integers cannot be missing, so they become float64. An offset is subtracted where float64 cannot hold them exactly.
     """
     level = None
     if is_wide(first.dtype):
@@ -217,7 +217,7 @@ def common_steps(first: xr.DataArray, second: xr.DataArray, dim: str) -> tuple[x
 
 
 def in_float64(array: xr.DataArray, dim: str, *, moved: bool) -> xr.DataArray:
-    """Whole numbers as float64, lazily, each series counted from its first number where float64 does not hold it.
+    """Integers as float64, lazily; a series that float64 cannot hold exactly is counted from its first number.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def in_float64(array: xr.DataArray, dim: str, *, moved: bool) -> xr.DataArray:
         Of a type that `is_wide`.
     dim : str
     moved : bool
-        Whether only differences matter. If not, numbers that float64 does not hold are refused.
+        Whether only differences matter. If not, numbers that float64 cannot hold exactly are refused.
     """
     check_chunks(array, dim)
     if not array.size:
@@ -250,8 +250,8 @@ def _held(series: Any) -> Any:
     values, first = counted(series)
     if first is not None:
         raise ValueError(
-            f"whole numbers ({series.dtype.name}) beyond 2**53 stand beside floating numbers, and would be rounded to "
-            "float64. Take an offset away from them first, or leave the slope and the intercept out: slope=False."
+            f"integers ({series.dtype.name}) beyond 2**53 are mixed with floating-point numbers, and would be rounded to "
+            "float64. Subtract an offset from them first, or leave the slope and the intercept out: slope=False."
         )
     return values
 
@@ -264,8 +264,7 @@ def _counted(series: Any) -> tuple[Any, Any]:
 def _apply_ufunc(function: Any, *arrays: Any, **options: Any) -> Any:
     """`xarray.apply_ufunc`, without a warning while dask makes its graph.
 
-    To know the types of results, dask casts an array without dimensions that nobody has written values to: whatever lies in
-    that memory may not fit a whole number.
+    To find the types of results, dask casts an uninitialised value, which may not fit an integer.
     """
     lazy = any(array.chunks is not None for array in arrays)
     with np.errstate(invalid="ignore") if lazy else nullcontext():
@@ -300,7 +299,7 @@ def map_cells(
 
 
 def _call(*blocks: Any, function: Any) -> Any:
-    """Name tasks after this function: an object that is called has no name, and dask cannot read its text where it holds "-"."""
+    """Call the function. dask names tasks after this one; from an object it would take its text, and fail at a "-"."""
     return function(*blocks)
 
 

@@ -22,7 +22,7 @@ _FAHRENHEIT_STEPS = {"degf", "deg_f", "degree_f", "degrees_f", "fahrenheit", "de
 
 
 def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:
-    """What to call a variable in the long names of its results."""
+    """The name of a variable in the long names of its results."""
     long_name, standard = (attrs.get(key, "") for key in ("long_name", "standard_name"))
     for text in (long_name, standard.replace("_", " ") if isinstance(standard, str) else ""):
         if isinstance(text, str) and (text := _without(_CONTROLS, text)):
@@ -31,9 +31,9 @@ def data_name(name: Hashable | None, attrs: Mapping[Hashable, Any]) -> str:
 
 
 def unit_text(units: Any) -> str | None:
-    r"""Units as files have them, which may be a number (1) or nonsense; None where they say nothing.
+    r"""Units as text; files also have numbers (1), or values that are no unit, which give None.
 
-    What would steer a terminal is no part of a unit: it is left out, and line breaks become spaces.
+    Characters that steer a terminal are removed; line breaks become spaces.
 
     Examples
     --------

@@ -165,7 +165,7 @@ def choose(name: str, value: Any, known: Mapping[Any, Choice]) -> Choice: ...
 @overload
 def choose(name: str, value: Any, known: Sequence[Choice]) -> Choice: ...
 def choose(name: str, value: Any, known: Any) -> Any:
-    """One of several words, or what it stands for; anything else is refused, whatever its type.
+    """The value of one of several words; anything else is refused, of any type.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def choose(name: str, value: Any, known: Any) -> Any:
     value : object
         What was given; None only where it is known.
     known : mapping or sequence
-        The words, with what they stand for, or alone.
+        The words with their values, or the words alone.
 
     Examples
     --------

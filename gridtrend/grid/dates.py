@@ -1,6 +1,6 @@
-"""Times of every kind as dates, wherever they can be read in one way only: docs/times.md has the table.
+"""Times in all forms as dates, if only one reading is possible; docs/times.md has the table.
 
-What cannot be read is refused by name. Numbers that are no dates (durations, years, positions) stay as they are.
+Times that cannot be read are refused by name. Numbers that are no dates (durations, years, positions) are kept.
 """
 
 import functools
@@ -44,7 +44,7 @@ _TEXT = re.compile(
     r"\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?",
     re.IGNORECASE,
 )
-# A year, where nothing but the name says that numbers are times.
+# Numbers in this range are years if only the name of the coordinate says that they are times.
 _YEARS = (1000, 2999)
 
 
@@ -72,7 +72,7 @@ def with_dates(data: Labelled, dim: Hashable, *, strict: bool = True) -> Labelle
     try:
         found = decoded(variable, str(dim))
     except Refusal:
-        # Not even the order of times is right where they run backwards.
+        # Times that run backwards have the wrong order as well.
         if strict or backwards(str(variable.attrs.get("units", ""))):
             raise
         return data
@@ -96,7 +96,7 @@ def of_one_calendar(values: np.ndarray) -> bool:
 
 
 def _with_dates_aside(data: Labelled, dim: Hashable) -> Labelled:
-    """Dates of a coordinate of another name, such as XTIME(Time) and time_centered(time_counter)."""
+    """Use the dates of a coordinate of another name, such as XTIME(Time) and time_centered(time_counter)."""
     found = {}
     for name, coordinate in data.coords.variables.items():
         if name != dim and coordinate.dims == (dim,) and (coordinate.dtype.kind in "MO" or like_time(coordinate, name)):
@@ -118,8 +118,8 @@ def like_time(variable: Any, name: Hashable) -> bool:
     attrs, words = variable.attrs, str(name).lower()
     if str(attrs.get("axis", "T")).upper() != "T" or attrs.get("standard_name", "time") != "time":
         return False
-    told = "axis" in attrs or "standard_name" in attrs
-    return told or words in NAMES or re.search(r"time|date|yyyy|year|month", words) is not None
+    stated = "axis" in attrs or "standard_name" in attrs
+    return stated or words in NAMES or re.search(r"time|date|yyyy|year|month", words) is not None
 
 
 def decoded(variable: xr.Variable, name: str) -> xr.Variable:
@@ -187,7 +187,7 @@ def _of_numbers(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
             dates = decode_since(values, units, calendar)
         except Undecodable as error:
             raise _no_dates(name, units, error) from None
-        # Only these can be written again.
+        # netCDF writers know only these units.
         common = re.match(r"\s*(days?|hours?|minutes?|seconds?) since", units)
         return _as_dates(variable, dates, {"units": units, "calendar": calendar} if common else {})
     if backwards(units):
@@ -304,7 +304,7 @@ def _offset(zone: str) -> int:
 
 
 def _of_index(variable: xr.Variable, name: str) -> xr.Variable:
-    """Dates of the kinds that pandas has beside those of NumPy: with time zones, and periods."""
+    """Dates of types that only pandas has: with time zones, and periods."""
     index = variable.to_index()
     if isinstance(index, pd.PeriodIndex):
         return _as_dates(variable, index.to_timestamp().values)
@@ -316,7 +316,7 @@ def _of_index(variable: xr.Variable, name: str) -> xr.Variable:
 
 
 def _without_zones(wall: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Times of one zone: those of the clock where it is never changed or shows whole days, which keeps months; else UTC."""
+    """Times without zones: local time if its offset is constant or all are midnight, which keeps months; else UTC."""
     whole = (wall == wall.astype("M8[D]")).all()
     return in_nanoseconds(wall if whole or (offsets == offsets[0]).all() else wall - offsets)
 
@@ -358,7 +358,7 @@ def _plain_date(value: Any) -> Any:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether an object stands for no date."""
+    """Whether an object is a missing date."""
     return value is None or value is pd.NaT or (isinstance(value, (float, np.datetime64)) and bool(pd.isna(value)))
 
 

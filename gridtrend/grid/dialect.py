@@ -1,7 +1,7 @@
-"""Messages in the words of whoever reads them: arguments in Python, options on the command line.
+"""Messages in the reader's terms: arguments for Python, options for the command line.
 
-Code that refuses an argument does not know who gave it. It composes its message with the functions below, which answer
-for the one who is there: `gridtrend ...` says so once, for its process; everything else is Python.
+Code that refuses an argument does not know whether it came from Python or from the command line. It writes its message with
+the functions below. The command line sets one switch for its process; without it, messages are for Python.
 """
 
 import contextlib
@@ -9,15 +9,15 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-# Of the process, and no context variable: the threads of dask, where some checks run, do not inherit those.
+# A global and not a context variable: some checks run in threads of dask, which do not inherit context variables.
 _on_command_line = False
-# Unicode categories of controls, directions of writing, separators of lines, and of what no text may hold.
+# Unicode categories that can steer a terminal: control, format, surrogate, line and paragraph separator.
 STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 @contextlib.contextmanager
 def command_line() -> Iterator[None]:
-    """Speak of options instead of arguments, in all threads, until the context is left."""
+    """Write messages about options instead of arguments, in all threads, inside this context."""
     global _on_command_line
     before, _on_command_line = _on_command_line, True
     try:
@@ -46,11 +46,11 @@ def given(name: str, value: Any, *, option: str | None = None) -> str:
     Parameters
     ----------
     name : str
-        Of the argument in Python.
+        Name of the argument in Python.
     value : object
         Sequences are written with colons on the command line.
     option : str, optional
-        What the option is called, where it does not bear the name of the argument.
+        Name of the option, if it differs from the argument's.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def given(name: str, value: Any, *, option: str | None = None) -> str:
     if not _on_command_line:
         return f"{name}={value!r}"
     written = ":".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
-    # None is a word there.
+    # On the command line, None is written "none".
     written = "none" if value is None else written
     return f"--{(option or name).replace('_', '-')} {written}"
 

@@ -1,4 +1,4 @@
-"""Numbers that may be dates although no unit says so: what their digits and their steps tell."""
+"""Numbers that may be dates although no unit says so, recognised by their digits and steps."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import numpy as np
 from gridtrend.grid.datecodes import FORMATS, VAGUE, fields_of, plain
 
 _OF_STEPS = {6: {"month", "months"}, 8: {"day", "days"}, 7: {"day", "days"}, 10: {"hour", "hours"}}
-# What numbers may be without a word about it: a format, how many digits, first and last year.
+# Formats that are recognised without units: format, number of digits, first and last year.
 _GUESSES = (
     ("%Y%m%d", 8, 1000, 2999),
     ("%Y%m%d", 7, 100, 999),
@@ -17,17 +17,17 @@ _GUESSES = (
     ("%Y%m%d%H%M", 12, 1500, 2300),
     ("%Y%m%d%H%M%S", 14, 1500, 2300),
 )
-# Years in which a number of some digits that ends like no date is still a date.
+# Years in which a number with the digits of a date is taken for one even if its end is no month or day.
 _RECENT = (1800, 2199)
 
 
 def written_as(values: np.ndarray, units: str, calendar: str, *, like_time: bool) -> tuple[str | None, str]:
-    """The only format that all numbers are dates in, if there is one; else why that cannot be told, if it looks so.
+    """The only format in which all numbers are dates, or None; and the doubt, if they look like dates but may be others.
 
     Parameters
     ----------
     values : ndarray
-        Without missing ones.
+        None is missing.
     units, calendar : str
         Of the coordinate.
     like_time : bool

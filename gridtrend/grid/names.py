@@ -1,7 +1,7 @@
-"""Coordinates and dimensions of the data that are called like a result: the result keeps its name.
+"""Coordinates and dimensions of the data that have the name of a result: the result keeps its name.
 
-Depth is called `z` in many files, and so is a standardised score. Such a name is changed before anything is computed,
-and changed back where no result bears it in the end.
+Depth is called `z` in many files, and so is a standardised score. Such a coordinate is renamed before the computation, and
+renamed back if the final result has no variable of that name.
 """
 
 import functools
@@ -15,12 +15,12 @@ from gridtrend.engine.output import Output
 from gridtrend.grid.notices import warn_caller
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-# Arguments that name dimensions which are gone from the result.
+# Arguments that name dimensions which the result does not have.
 CONSUMED = ("dim", "over")
 
 
 def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Function]:
-    """A public function whose results may be called like coordinates or dimensions of its arguments.
+    """Make a decorator for public functions: no name of a result clashes with a coordinate or dimension of the arguments.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Functio
     Returns
     -------
     callable
-        A decorator. Of the arguments, DataArrays, Datasets and those in mappings are looked through. The decorated
-        function has an attribute `prefixed`, which takes a prefix for the names of results, then the arguments.
+        A decorator. It looks at arguments that are DataArrays or Datasets, alone or in mappings. The decorated function
+        has an attribute `prefixed`, which takes a prefix for the names of results, then the arguments.
     """
 
     def decorate(function: Function) -> Function:
@@ -49,7 +49,7 @@ def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Functio
             given = [value for name in CONSUMED for value in _listed(arguments.get(name, defaults.get(name)))]
             used = _names(arguments.values())
             taken = {name: other_name(name, used) for name in used & (Output.names | set(further))}
-            # What is consumed keeps its name, which may say its unit; of it only the period is left, see `period`.
+            # A consumed dimension keeps its name, which may be its unit. The result has its period only, see `period`.
             aside = {old: new for old, new in taken.items() if keeps or old not in given}
             for name, value in arguments.items():
                 arguments[name] = _renamed(value, aside, by_name=keeps and name in CONSUMED)
@@ -71,14 +71,14 @@ def distinct(*further: str, keeps: bool = False) -> Callable[[Function], Functio
 
 
 def refuse_taken(results: Iterable[Hashable], dims: Iterable[Hashable], *arrays: xr.DataArray) -> None:
-    """Refuse, before anything is computed, coordinates and dimensions called like a result or a new dimension.
+    """Refuse coordinates and dimensions that have the name of a result or of a new dimension, before computing.
 
     Parameters
     ----------
     results : iterable of str
         Names of results.
     dims : iterable of str
-        Dimensions that results have beyond those of the arrays; single numbers of that name give way to them.
+        Dimensions that results have in addition to those of the arrays. They replace scalar coordinates of their name.
     *arrays : DataArray
     """
     used = {name for array in arrays for name in array.dims}
@@ -87,13 +87,13 @@ def refuse_taken(results: Iterable[Hashable], dims: Iterable[Hashable], *arrays:
     for name in (*results, *dims):
         if name in used or (name in scalars and name not in dims):
             raise ValueError(
-                f"the data have a coordinate or dimension {name!r}, as the result is to have one; rename it beforehand: "
+                f"the data have a coordinate or dimension {name!r}, and so has the result; rename it beforehand: "
                 f".rename({{{name!r}: {other_name(name)!r}}})."
             )
 
 
 def other_name(name: Hashable, used: Iterable[Hashable] = ()) -> str:
-    """What a coordinate or dimension is called whose name a result bears."""
+    """The new name of a coordinate or dimension whose name a result has."""
     other = f"{name}_coordinate"
     while other in used:
         other += "_"
@@ -129,7 +129,7 @@ def _renamed(value: Any, aside: Mapping[Hashable, str], by_name: bool) -> Any:
 
 
 def _say_in_own_names(error: Exception, aside: Mapping[Hashable, str]) -> None:
-    """Messages speak of the names that the user gave."""
+    """Write the names that the user gave into a message."""
     if aside and error.args and isinstance(error.args[0], str):
         error.args = (_in_own_names(error.args[0], aside), *error.args[1:])
 

@@ -1,4 +1,4 @@
-"""Warnings that point to the user's own line, however many functions of the package lie between."""
+"""Warnings that point to the line of the user's code that called the package."""
 
 import inspect
 import warnings
@@ -10,7 +10,7 @@ def warn_caller(message: str | Warning) -> None:
     Parameters
     ----------
     message : str or Warning
-        Of text, a UserWarning is made.
+        Text becomes a UserWarning.
     """
     frame, level = inspect.currentframe(), 1
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "gridtrend":

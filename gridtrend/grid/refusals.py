@@ -1,17 +1,17 @@
-"""Refusals that say the way out: as a call in Python, as an option to those on the command line."""
+"""Errors that say how to go on: with a call in Python, with an option on the command line."""
 
 from gridtrend.grid.dialect import either
 
 
 class Refusal(ValueError):
-    """What was found is not usable.
+    """Input that cannot be used.
 
     Parameters
     ----------
     problem : str
-        What was found, and why it is no good; a sentence.
+        What was found and why it cannot be used, as a sentence.
     python : str
-        The call that mends it.
+        The call that solves it.
     command_line : str
         What to do on the command line.
     """
@@ -25,11 +25,11 @@ class Refusal(ValueError):
 
 
 class WrongKind(Refusal, TypeError):
-    """Values of a kind that cannot be used at all."""
+    """Values of a type that cannot be used."""
 
 
 def _restored(kind: type[Refusal], message: str, problem: str) -> Refusal:
-    """An error that comes from another process has its message already."""
+    """Restore an error from another process, which already has its message."""
     error = kind.__new__(kind)
     error.args = (message,)
     error.problem = problem

@@ -38,14 +38,14 @@ class TimeAxis:
     per : float
         Units of `values` in one `unit`: a slope per unit of `values` times this is the slope per `unit`.
     unit : str
-        What slopes are per: one of `UNITS`, or "" for one unit of a coordinate that names none.
+        Unit of time of slopes: one of `UNITS`, or "" for the unit of a coordinate that names none.
     origin : str
-        What `values == 0` stands for, and so where an intercept holds.
+        Time of `values == 0`, where an intercept holds.
     order : ndarray of int or None
-        Positions that sort the coordinate, where it is not sorted.
+        Positions that sort the coordinate; None if it is sorted.
     steps : ndarray of int64, shape (n,)
-        The whole number of ordinary steps (the mean of those that round to one median step) from the first time: what
-        lags are counted in. Where the axis itself leaves times out, it skips numbers.
+        Number of ordinary steps from the first time, which lags are counted in. An ordinary step is the mean of those that
+        round to one median step. Numbers are skipped where times are missing from the axis.
     """
 
     values: np.ndarray
@@ -78,14 +78,14 @@ def time_axis(da: xr.DataArray, dim: str, per: str = "auto", *, slopes: bool = F
     Raises
     ------
     ValueError
-        If `per` is unknown or needs what the coordinate cannot tell, if times are missing or repeated, or if the
+        If `per` is unknown or needs a unit that the coordinate does not have, if times are missing or repeated, or if the
         coordinate holds dates that cannot be read. Without a coordinate "year" is a step too.
     TypeError
         If the coordinate is neither dates nor numbers.
     """
     per = time_unit(per)
     n = da.sizes[dim]
-    # Steps follow the order of numbers that cannot be read.
+    # With per="step" only the order of times matters, so numbers that cannot be decoded are accepted.
     da = with_dates(da, dim, strict=per != "step")
     if dim not in da.coords:
         if per not in ("step", "auto", "year"):
@@ -129,13 +129,13 @@ def _middle(first: Any, last: Any) -> Any:
 def period(da: xr.DataArray, dim: str) -> dict[str, xr.Variable]:
     """The coordinates that keep the period of a record once `dim` is gone: its middle, and first and last as bounds.
 
-    They are called otherwise where `dim` is called like a result, until `names.distinct` gives them their final names.
+    They get another name where `dim` has the name of a result; `names.distinct` gives them their final names.
     """
     da = with_dates(da, dim, strict=False)
     if dim not in da.coords or da.sizes[dim] == 0:
         return {}
     values = da[dim].values
-    # Of objects, all must be dates of one calendar to have a first and a last.
+    # Objects have a first and a last one only if they are dates of one calendar.
     if values.dtype.kind == "O":
         if not of_one_calendar(values):
             return {}
@@ -166,7 +166,7 @@ def _steps(ticks: np.ndarray) -> np.ndarray:
     gaps = np.diff(ticks)
     median = np.median(gaps)
     ordinary = gaps[np.rint(gaps / median) == 1]
-    # A gap longer than the record says no more than one as long: no lag reaches across it.
+    # A gap longer than the record is cut to its length: no lag reaches across it either way.
     gaps = np.clip(np.rint(gaps / (np.mean(ordinary) if ordinary.size else median)), 1, ticks.size).astype("int64")
     return np.concatenate([[0], np.cumsum(gaps)])
 
@@ -208,7 +208,7 @@ def _ticks(coordinate: xr.DataArray, dim: str) -> tuple[np.ndarray, float | None
     known = known_days(str(coordinate.attrs.get("units", "")) or dim)
     low, high = (int(values.min()), int(values.max())) if kind in "iu" and values.size else (0, 0)
     if max(high, -low) > _EXACT and high - low < 2**63:
-        # Differences of such numbers are exact as whole numbers alone.
+        # Differences of such numbers are exact only as integers.
         return (values - values.min()).astype("int64"), known, f"{dim} = {low}", GREGORIAN_YEAR
     return values.astype(float), known, f"{dim} = 0", GREGORIAN_YEAR
 
@@ -268,7 +268,7 @@ def slopes_per_unit(coordinate: xr.DataArray, dim: str) -> str:
 def _warn_of_units(coordinate: xr.DataArray, dim: str) -> None:
     """Warn where a coordinate of time has units that are none of time: most are misspelt.
 
-    A coordinate without units counts whatever it counts.
+    A coordinate without units does not warn.
     """
     units = str(coordinate.attrs.get("units", "")).strip().lower()
     if units not in VAGUE and like_time(coordinate, dim):
@@ -292,7 +292,7 @@ def _refuse_repeated(coordinate: xr.DataArray, dim: str, ticks: np.ndarray, orde
     if repeated.size:
         example = time_text(coordinate.values[order[repeated[0]]])
         raise Refusal(
-            f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, {example} for one: two values at "
+            f"coordinate {dim!r} repeats {repeated.size} of its {ticks.size} times, for example {example}: two values at "
             "one time have no slope between them.",
             f"Average them with da.groupby({dim!r}).mean(), or keep the first of each with da.drop_duplicates({dim!r}).",
             "Average them, or leave one of each out, before you come here",

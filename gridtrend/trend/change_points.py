@@ -55,7 +55,7 @@ def pettitt(
     seed : int
         Of the simulations. The same seed gives the same p-value, on any chunks and machine.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def pettitt(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     See Also
@@ -140,7 +140,7 @@ def snht(
     seed : int
         Of the simulations. The same seed gives the same p-value, on any chunks and machine.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def snht(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     See Also
@@ -230,7 +230,7 @@ def buishand(
     seed : int
         Of the simulations. The same seed gives the same p-value, on any chunks and machine.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def buishand(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     See Also

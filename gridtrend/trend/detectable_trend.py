@@ -139,6 +139,6 @@ def _detectable(noise: Any, r1: Any, n: int, wanted: tuple[float, float]) -> Any
             short = ((n - lag) * rise).sum(-1) - wanted[1] * spread * left < critical
             low, high = np.where(short, middle, low), np.where(short, high, middle)
     reachable = np.where(critical < 0.5 * n * (n - 1.0), np.sqrt(low * high), np.inf)
-    # No trend is large enough beside noise of 0 either where none is: that product is missing.
+    # inf * 0 is NaN: with noise of 0 no trend is detectable either if none is with other noise.
     with np.errstate(invalid="ignore"):
         return np.where(np.isnan(r1), np.nan, reachable) * noise

@@ -56,7 +56,7 @@ def kendall_tau(
     TypeError
         If `x` or `y` is not a DataArray of real numbers.
     ValueError
-        If one lacks `dim` or has it split over several dask chunks, if their coordinates differ, or if an option is not
+        If `dim` is no dimension of one or is split over several dask chunks, if their coordinates differ, or if an option is not
         known.
 
     Notes

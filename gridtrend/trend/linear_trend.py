@@ -45,7 +45,7 @@ def linear_trend(
         Unit of time of the slope: "year" (of the record's own calendar), "decade", "day", ..., or "step". "auto" is the
         year; where a numeric coordinate names no unit of time, its own unit; without a coordinate, the step.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def linear_trend(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     See Also

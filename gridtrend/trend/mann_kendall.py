@@ -96,7 +96,7 @@ def mann_kendall(
     ci : {"gilbert", "rounded", None}
         Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
     lag : int or "all", optional
         "hamed_rao": significant lags up to this one; by default the first ones, up to the first that is not significant.
         "yue_wang": all lags up to this one, by default 1. "block_bootstrap": blocks are one step longer than this; by
@@ -143,7 +143,7 @@ def mann_kendall(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known or does not go with the method.
 
     Warns

@@ -69,7 +69,7 @@ def multivariate_mann_kendall(
     ci : {"gilbert", "rounded", None}
         Confidence limits interpolated between two slopes, at the nearest rank, or none.
     min_valid : int
-        Cells with fewer valid values, of all variables together, become missing; their `n_valid` is still told.
+        Cells with fewer valid values, of all variables together, become missing; their `n_valid` is still given.
     compat : {None, "pymannkendall"}
         Reproduce the numbers of pymannkendall 1.4.3, as in `regional_mann_kendall`.
 

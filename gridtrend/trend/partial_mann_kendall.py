@@ -87,7 +87,7 @@ def partial_mann_kendall(
     TypeError
         If `da` or `covariate` is not a DataArray of real numbers.
     ValueError
-        If one lacks `dim` or has it split over several dask chunks, if their coordinates differ, if times are missing or
+        If `dim` is no dimension of one or is split over several dask chunks, if their coordinates differ, if times are missing or
         repeated, or if an option is not known.
 
     See Also

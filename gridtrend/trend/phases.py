@@ -179,7 +179,7 @@ def calendar_months(da: xr.DataArray, dim: str) -> np.ndarray | None:
     if coordinate.dtype.kind == "M":
         # NumPy counts months from 1970. xarray takes a millisecond, as long as a test of a thousand cells.
         return np.asarray(coordinate.values).astype("M8[M]").astype(np.int64) + 12 * 1970
-    # Missing dates have no month; whoever needs all of them looks for those.
+    # Missing dates get a meaningless month; callers that need all months check for missing dates.
     with np.errstate(invalid="ignore"):
         return 12 * da[dim].dt.year.values.astype(np.int64) + da[dim].dt.month.values.astype(np.int64) - 1
 

@@ -66,7 +66,7 @@ def regional_mann_kendall(
     ci : {"gilbert", "rounded", None}
         Confidence limits interpolated between two slopes, at the nearest rank, or none.
     min_valid : int
-        Regions with fewer valid values, of all sites together, become missing; their `n_valid` is still told.
+        Regions with fewer valid values, of all sites together, become missing; their `n_valid` is still given.
     compat : {None, "pymannkendall"}
         Reproduce the numbers of pymannkendall 1.4.3, for comparison with results that were made with it: tau-a, slopes
         per step, Conover's intercept over the positions of all values as they lie in memory, and with `correlated` no
@@ -96,7 +96,7 @@ def regional_mann_kendall(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or one of `over` or has one split over several dask chunks, if times are missing or repeated,
+        If `dim` or one of `over` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated,
         or if an option is not known.
 
     See Also

@@ -73,7 +73,7 @@ def seasonal_mann_kendall(
     ci : {"gilbert", "rounded", None}
         Confidence limits interpolated between two slopes (EnvStats), at the nearest rank, or none.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
     compat : {None, "pymannkendall"}
         Reproduce the numbers of pymannkendall 1.4.3, for comparison with results that were made with it: tau-a, slopes
         per cycle, Conover's intercept, and with `correlated` no continuity correction and whole cycles left out of the
@@ -105,7 +105,7 @@ def seasonal_mann_kendall(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, if two values
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, if two values
         share a month or season, if a number is given as `period` of an irregular record, or is near the year but does not
         fit it, or if an option is not known.
 

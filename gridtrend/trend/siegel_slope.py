@@ -36,7 +36,7 @@ def siegel_slope(
         median(y - slope t), which is "hierarchical" in `scipy.stats.siegelslopes`, or median(y) - slope median(t). It
         holds at the first time of a record with dates, at the first step, or at 0 of a numeric coordinate.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def siegel_slope(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     See Also

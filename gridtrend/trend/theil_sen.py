@@ -51,7 +51,7 @@ def theil_sen(
     ci : {"gilbert", "rounded", None}
         Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
     min_valid : int
-        Cells with fewer valid values become missing; their `n_valid` is still told.
+        Cells with fewer valid values become missing; their `n_valid` is still given.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def theil_sen(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option
         is not known.
 
     Notes

@@ -1,4 +1,4 @@
-"""Which variables of a Dataset a trend is asked of."""
+"""The variables of a Dataset that have trends."""
 
 from collections.abc import Hashable
 
