@@ -128,7 +128,9 @@ def sites(rng, name, function, odd):
 def dataset(rng, odd):
     """Several variables of the same steps."""
     first = array(rng, odd=odd / 3).rename("a")
-    others = {pick(rng, ("b", "c", "z", 5)): companion(rng, first, "time", 0.0) for _ in range(2)}
+    # Their coordinates without a dimension differ from those of the first.
+    names = [name for name in ("b", "c", "z", 5) if name not in (*first.dims, *first.coords)]
+    others = {pick(rng, names): companion(rng, first, "time", 0.0).reset_coords(drop=True) for _ in range(2)}
     return xr.Dataset({"a": first} | others).assign_attrs(title="t")
 
 
@@ -194,6 +196,7 @@ def boundary(rng, name, function, odd):
     k = profile(rng, odd)
     sound = not chance(rng, odd)
     options = options_of(rng, function, name, odd) | {"dim": "depth" if sound else pick(rng, ("lat", None, "depth"))}
+    whole = ("depth", options["dim"])
     for side in ("left", "right"):
         options[side] = {"u": float(rng.normal())} if sound else pick(rng, CONDITIONS)
     if name == "steady_diffusion":
@@ -203,7 +206,7 @@ def boundary(rng, name, function, odd):
             function,
             (abs(k) + 0.1 if sound else k, pick(rng, (0.0, 1.0, np.nan, "x", None)) if not sound else 1.0),
             options,
-            "depth",
+            whole,
         )
     if name == "solve":
         return Call(
@@ -211,7 +214,7 @@ def boundary(rng, name, function, odd):
             function,
             (_oscillation if sound else pick(rng, (_oscillation, _half, _failing, None)), {"k": k}),
             options,
-            "depth",
+            whole,
         )
     entries = (
         {("u", "v"): k, ("v", "u"): 1.0}
@@ -219,7 +222,7 @@ def boundary(rng, name, function, odd):
         else pick(rng, ({("u", "v"): k}, {}, {"u": k}, None, {("u", "u"): "x"}))
     )
     sources = None if chance(rng, 0.5) else {"u": profile(rng, odd / 2) if not sound else 1.0}
-    return Call(name, function, (entries, sources), options, "depth")
+    return Call(name, function, (entries, sources), options, whole)
 
 
 def _oscillation(y, c):

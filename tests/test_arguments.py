@@ -1,5 +1,6 @@
 """Arguments of any type, and names of any kind: all siblings have one notion of a number, a word, a flag and a name."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -81,10 +82,6 @@ WORDS = {
     "loss": lambda value: gt.neural.fit_mlp(TABLE, TABLE, loss=value, epochs=1),
 }  # fmt: skip
 FLAGS = {
-    "slope": lambda value: gt.mann_kendall(FIELD, slope=value),
-    "continuity": lambda value: gt.mann_kendall(FIELD, continuity=value),
-    "correlated": lambda value: gt.regional_mann_kendall(FIELD, over="x", correlated=value),
-    "slope of a partial test": lambda value: gt.partial_mann_kendall(FIELD, FIELD[:, 0], slope=value),
     "scale": lambda value: gt.neural.MLPRegressor(epochs=1, scale=value).fit(TABLE, TABLE[:, 0]),
     "progress": lambda value: gt.neural.MLPRegressor(epochs=1, progress=value).fit(TABLE, TABLE[:, 0]),
 }
@@ -207,14 +204,34 @@ def test_every_option_that_is_a_word_is_refused_by_name_when_it_is_none(function
             function(*CALLS[function], **needed | {name: value})
 
 
-@pytest.mark.parametrize("name", FLAGS)
-def test_what_is_neither_on_nor_off_is_refused_by_name(name):
+def flags():
+    """Each option of each function that is on or off."""
+    for function, args in CALLS.items():
+        needed = NEEDED.get(function, {})
+        if "window" in inspect.signature(function).parameters:
+            needed = needed | {"window": 8}
+        for name, option in inspect.signature(function).parameters.items():
+            if isinstance(option.default, bool):
+                call = functools.partial(
+                    lambda f, args, needed, name, value: f(*args, **needed | {name: value}),
+                    function,
+                    args,
+                    needed,
+                    name,
+                )
+                yield pytest.param(name, call, id=f"{function.__name__}-{name}")
+    for name, call in FLAGS.items():
+        yield pytest.param(name, call, id=name)
+
+
+@pytest.mark.parametrize(("name", "call"), list(flags()))
+def test_what_is_neither_on_nor_off_is_refused_by_name(name, call):
     # Every text is true to Python, "False" too.
     for value in ("False", np.array([1, 2]), 2, [], 0.5):
-        with pytest.raises(ValueError, match=rf"{name.split()[0]}=.* is neither True nor False"):
-            FLAGS[name](value)
+        with pytest.raises(ValueError, match=f"{name}=.* is neither True nor False"):
+            call(value)
     for value in (0, np.bool_(True)):
-        FLAGS[name](value)
+        call(value)
 
 
 def test_groups_are_named_by_dimensions():
@@ -482,11 +499,33 @@ def test_a_band_has_two_ends(band):
             gt.band_power(FIELD, window=8, **{name: band})
 
 
-@pytest.mark.parametrize("lag", [len, "a", 2.5, [1], np.array([1, 2]), -1, None])
+@pytest.mark.parametrize("lag", [len, "a", 2.5, [1], np.array([1, 2]), -1, np.nan, np.inf, None])
 def test_a_lag_is_a_number_of_steps(lag):
-    for method in ("hamed_rao", "block_bootstrap"):
+    for method in ("hamed_rao", "yue_wang", "block_bootstrap"):
         if lag is None:
             gt.mann_kendall(FIELD, method=method, lag=lag, resamples=20)
             continue
         with pytest.raises(ValueError, match="lag="):
             gt.mann_kendall(FIELD, method=method, lag=lag, resamples=20)
+
+
+def test_a_model_of_single_steps_predicts_no_series():
+    model = gt.neural.fit_per_cell(FIELD, model="linear", lags=1)
+    model["weights"] = model["weights"].expand_dims(time=FIELD.sizes["time"])
+    with pytest.raises(ValueError, match=r"'weights' of the model has the dimension 'time'.*model.isel\(time=0\)"):
+        gt.neural.predict_per_cell(FIELD, model)
+
+
+@pytest.mark.parametrize("hidden", ["naïve\x1b", 3, 2.5, None, np.ones((1, 2))])
+def test_layers_are_a_sequence_of_sizes(hidden):
+    with pytest.raises(ValueError, match=r"hidden=.* one layer is hidden=\((3|8),\)") as refused:
+        gt.neural.fit_per_cell(FIELD, lags=1, hidden=hidden)
+    assert "\x1b" not in str(refused.value)
+
+
+@pytest.mark.parametrize("function", [gt.welch, gt.sliding_fft, gt.red_noise])
+def test_steps_whose_frequencies_overflow_are_refused(function):
+    # 1 / 1e-320 is larger than the largest double, 1.8e308.
+    da = xr.DataArray(np.arange(36.0), {"time": np.arange(36.0) * 1e-320}, "time")
+    with pytest.raises(ValueError, match=r"'time' has steps of 9\.9.*e-321"):
+        function(da, window=10)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gridtrend.grid.checks import choose
+from gridtrend.grid.checks import choose, is_whole
 from gridtrend.neural.class_labels import read_labels
 from gridtrend.neural.flat_parameters import activation_code
 from gridtrend.neural.mlp_network import LOSSES, LayeredNetwork
@@ -292,7 +292,8 @@ def _check_samples(x: Array) -> None:
 def check_hidden(hidden: Sequence[int]) -> list[int]:
     """Sizes of hidden layers as a list."""
     if np.ndim(hidden) != 1:
-        raise ValueError(f"hidden={hidden!r} is not a sequence of sizes; one layer is hidden=({hidden},).")
+        layer = f"hidden=({hidden},)" if is_whole(hidden, 1) else "hidden=(8,)"
+        raise ValueError(f"hidden={hidden!r} is not a sequence of sizes; one layer is {layer}.")
     sizes = [check_whole("hidden", units) for units in hidden]
     if any(units < 1 for units in sizes):
         raise ValueError(f"hidden={hidden!r} has a layer without units; () is a network without hidden layers.")

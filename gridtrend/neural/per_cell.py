@@ -247,6 +247,11 @@ def predict_per_cell(da: xr.DataArray, model: xr.Dataset, dim: str = "time") -> 
     axis = _regular_axis(da, dim)
     shared, parameters = _structure(da, dim, model.attrs, predicting=True)
     arrays = [model[name].drop_vars([dim, f"{dim}_bnds"], errors="ignore") for name in ("weights", "offset", "scale")]
+    if along := next((array.name for array in arrays if dim in array.dims), None):
+        raise ValueError(
+            f"{along!r} of the model has the dimension {dim!r} of the data, and a model holds for the whole series of a cell; "
+            f"pick one, model.isel({dim}=0), or name the dimension to follow, dim=..."
+        )
     if arrays[0].sizes["parameter"] != _limits(parameters["layers"]).size:
         raise ValueError(
             f"model has {arrays[0].sizes['parameter']} parameters, and its attributes (lags, harmonics, hidden) describe a "

@@ -183,6 +183,11 @@ def _readable_unit(days: float) -> str:
 def _equal_step(values: np.ndarray, dim: Hashable, coordinate: xr.DataArray | None, days: float) -> float:
     """The common step of values in units of `days` days; refused if steps differ."""
     step = (values[-1] - values[0]) / (values.size - 1)
+    if step < np.finfo(float).tiny:
+        raise ValueError(
+            f"coordinate {dim!r} has steps of {step:g}, and frequencies of such steps are larger than any number. Count in a "
+            f"smaller unit: da.assign_coords({dim}=...)."
+        )
     off = np.abs(values - values[0] - step * np.arange(values.size))
     if off.max() > _TOLERANCE * step:
         gaps = np.diff(values)

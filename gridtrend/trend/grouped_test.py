@@ -125,7 +125,7 @@ def over_test(
     check_chunks(da, dim)
     dims = _sites(da, dim, over)
     compatible = choose("compat", options["compat"], COMPATIBLE)
-    axis = time_axis(da, dim, "step" if compatible else per, slopes=bool(options["slope"]))
+    axis = time_axis(da, dim, "step" if compatible else per, slopes=check_flag("slope", options["slope"]))
     warn_of_cycle(da, dim=dim, remedy=ANOMALIES)
     n, count = da.sizes[dim], math.prod(da.sizes[name] for name in dims)
     step = np.empty(n, np.int64)

@@ -11,7 +11,6 @@ from gridtrend.grid.checks import (
     check_min_valid,
     check_seed,
     choose,
-    is_number,
     is_whole,
 )
 from gridtrend.grid.dialect import given
@@ -279,7 +278,7 @@ def _check_method(
         )
     used: dict[str, str | int] = {"compatible_with": compat} if compat else {}
     if method in LAGGED:
-        used["lag"] = "default" if lag is None else int(lag) if is_number(lag) else lag
+        used["lag"] = "default" if lag is None else int(lag) if is_whole(lag, 0) else lag
     if method == "block_bootstrap":
         used |= {"resamples": int(resamples), "seed": int(seed)}
     return used
