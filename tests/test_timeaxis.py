@@ -244,7 +244,7 @@ REPEATED = {
 @pytest.mark.parametrize("kind", REPEATED)
 @pytest.mark.parametrize("per", ["year", "step"])
 def test_repeated_times_are_refused_with_two_ways_out(kind, per):
-    with pytest.raises(ValueError, match=r"repeats 1 of its 4 times, 2001.*groupby.*drop_duplicates"):
+    with pytest.raises(ValueError, match=r"repeats 1 of its 4 times, for example 2001.*groupby.*drop_duplicates"):
         gt.mann_kendall(record(REPEATED[kind]), per=per)
 
 
