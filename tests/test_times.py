@@ -492,7 +492,7 @@ def test_the_command_line_says_once_which_times_it_cannot_use(tmp_path):
     assert "slopes are per unit" not in outcome.output
     path, out = files(tmp_path, "time", [0, 365, 365, *range(730, 751)], {"units": "days since 1990-01-01"})
     outcome = CliRunner().invoke(cli, ["trend", path, out])
-    assert "repeats 1 of its 24 times, 1991-01-01 for one" in outcome.output
+    assert "repeats 1 of its 24 times, for example 1991-01-01" in outcome.output
 
 
 @pytest.mark.parametrize("largest", [np.inf, 1e300, 2.0**63])
