@@ -24,6 +24,7 @@ PUBLIC = {
     "seasonal_mann_kendall": "trend.seasonal_mann_kendall",
     "siegel_slope": "trend.siegel_slope",
     "snht": "trend.change_points",
+    "spearman_rho": "trend.spearman_rho",
     "theil_sen": "trend.theil_sen",
     "trend.minimum_detectable_trend": "trend.detectable_trend",
     # Spectra

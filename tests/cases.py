@@ -18,9 +18,10 @@ from gridtrend.trend.kernels import (
     mann_kendall,
     partial_mann_kendall,
     siegel_slope,
+    spearman_rho,
     theil_sen,
 )
-from tests import reference, reference_changes, reference_groups
+from tests import reference, reference_changes, reference_groups, reference_spearman_rho
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -180,6 +181,18 @@ CASES = [
         siegel_slope.siegel_slope,
         units={"slope": "K year-1", "intercept": "K"},
         tried={"intercept": ["conover"], "min_valid": [1, 9]},
+    ),
+    Case(
+        "spearman_rho",
+        gt.spearman_rho,
+        reference_spearman_rho.spearman_rho,
+        spearman_rho.spearman_rho,
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "p_value": ["auto"],
+            "min_valid": [1, 9],
+        },
     ),
     Case(
         "linear_trend",

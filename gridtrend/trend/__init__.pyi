@@ -13,6 +13,7 @@ from gridtrend.trend.partial_mann_kendall import partial_mann_kendall as partial
 from gridtrend.trend.regional_mann_kendall import regional_mann_kendall as regional_mann_kendall
 from gridtrend.trend.seasonal_mann_kendall import seasonal_mann_kendall as seasonal_mann_kendall
 from gridtrend.trend.siegel_slope import siegel_slope as siegel_slope
+from gridtrend.trend.spearman_rho import spearman_rho as spearman_rho
 from gridtrend.trend.theil_sen import theil_sen as theil_sen
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "seasonal_mann_kendall",
     "siegel_slope",
     "snht",
+    "spearman_rho",
     "theil_sen",
 ]
