@@ -21,6 +21,7 @@ from gridtrend.spectral import welch as welch
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
 from gridtrend.trend.change_points import snht as snht
+from gridtrend.trend.cox_stuart import cox_stuart as cox_stuart
 from gridtrend.trend.field_significance import field_significance as field_significance
 from gridtrend.trend.kendall_tau import kendall_tau as kendall_tau
 from gridtrend.trend.linear_trend import linear_trend as linear_trend
@@ -41,6 +42,7 @@ __all__ = [
     "buishand",
     "bvp",
     "coherence",
+    "cox_stuart",
     "cross_spectrum",
     "field_significance",
     "harmonic",

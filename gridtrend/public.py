@@ -13,6 +13,7 @@ from typing import Any
 PUBLIC = {
     # Trends
     "buishand": "trend.change_points",
+    "cox_stuart": "trend.cox_stuart",
     "field_significance": "trend.field_significance",
     "kendall_tau": "trend.kendall_tau",
     "linear_trend": "trend.linear_trend",

@@ -12,6 +12,7 @@ import gridtrend as gt
 from gridtrend.trend.change_points import NAMES as CHANGE_NAMES
 from gridtrend.trend.kernels import (
     change_points,
+    cox_stuart,
     grouped_test,
     kendall_tau,
     linear_trend,
@@ -21,7 +22,7 @@ from gridtrend.trend.kernels import (
     spearman_rho,
     theil_sen,
 )
-from tests import reference, reference_changes, reference_groups, reference_spearman_rho
+from tests import reference, reference_changes, reference_cox_stuart, reference_groups, reference_spearman_rho
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -191,6 +192,20 @@ CASES = [
             "alpha": [0.01, 0.3],
             "alternative": ["increasing", "decreasing"],
             "p_value": ["auto"],
+            "min_valid": [1, 9],
+        },
+    ),
+    Case(
+        "cox_stuart",
+        gt.cox_stuart,
+        reference_cox_stuart.cox_stuart,
+        cox_stuart.cox_stuart,
+        exact=EXACT | {"n_pairs"},
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "pairs": ["halves"],
+            "p_value": ["normal", "sachs"],
             "min_valid": [1, 9],
         },
     ),

@@ -3,6 +3,7 @@
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
 from gridtrend.trend.change_points import snht as snht
+from gridtrend.trend.cox_stuart import cox_stuart as cox_stuart
 from gridtrend.trend.detectable_trend import minimum_detectable_trend as minimum_detectable_trend
 from gridtrend.trend.field_significance import field_significance as field_significance
 from gridtrend.trend.kendall_tau import kendall_tau as kendall_tau
@@ -18,6 +19,7 @@ from gridtrend.trend.theil_sen import theil_sen as theil_sen
 
 __all__ = [
     "buishand",
+    "cox_stuart",
     "field_significance",
     "kendall_tau",
     "linear_trend",

@@ -5,8 +5,6 @@ Spearman 1904, doi:10.2307/1412159.
 
 import math
 
-import numpy as np
-
 from gridtrend.engine.output import Output
 from gridtrend.engine.series import Room, series_kernel
 from gridtrend.engine.unit import unit
@@ -24,17 +22,16 @@ T, AUTO = 0, 1
 FEW = 9
 
 
-@unit
-def permutation_p_value(ranks, m, products, alternative):
-    """Share of all orders of `ranks[:m]` whose sum of products with time is at least as far out as `products`.
+@unit(allocates=False)
+def permutation_p_value(ranks, m, products, alternative, count):
+    """Share of all orders of `ranks[:m]` whose sum of products with time is at least as far out as `products`, their own.
 
-    Heap's algorithm goes from one order to the next by one exchange, which changes the sum by one product. Ranks and times
-    are deviations from their means, multiples of one half, so that no sum is rounded.
+    Heap's algorithm goes from one order to the next by one exchange, which changes the sum by one product; it leaves the
+    ranks in another order. Ranks and times are deviations from their means, multiples of one half: no sum is rounded.
     """
-    deviations, count = ranks[:m].copy(), np.zeros(m, np.int64)
-    total = 0.0
-    for i in range(m):
-        total += deviations[i] * (i - 0.5 * (m - 1))
+    for k in range(m):
+        count[k] = 0.0
+    total = products
     orders = far = 0
     k = 0
     while k < m:
@@ -43,19 +40,19 @@ def permutation_p_value(ranks, m, products, alternative):
             far += abs(total) >= abs(products) if alternative == TWO_SIDED else alternative * (total - products) >= 0.0
             k = 1
         elif count[k] < k:
-            other = count[k] if k % 2 else 0
-            total += (deviations[k] - deviations[other]) * (other - k)
-            deviations[k], deviations[other] = deviations[other], deviations[k]
-            count[k] += 1
+            other = int(count[k]) if k % 2 else 0
+            total += (ranks[k] - ranks[other]) * (other - k)
+            ranks[k], ranks[other] = ranks[other], ranks[k]
+            count[k] += 1.0
             k = 0
         else:
-            count[k] = 0
+            count[k] = 0.0
             k += 1
     return far / orders
 
 
 @series_kernel(RHO, P_VALUE, outputs.N_VALID, outputs.TREND, least=3)
-def spearman_rho(values, ranks: Room, alpha: float, alternative: int, p_method: int):
+def spearman_rho(values, ranks: Room, count: Room, alpha: float, alternative: int, p_method: int):
     """rho, its p-value and the flag of a series."""
     m = values.size
     mid_ranks(values, m, 0.0, ranks)
@@ -67,7 +64,7 @@ def spearman_rho(values, ranks: Room, alpha: float, alternative: int, p_method: 
     if of_ranks == 0.0:
         return 0.0, 1.0, 0
     if p_method == AUTO and m <= FEW:
-        p = permutation_p_value(ranks, m, products, alternative)
+        p = permutation_p_value(ranks, m, products, alternative, count)
     else:
         # Sums of halves are exact, and so is their difference: 1 - rho**2 would be rounded next to 1.
         rest = of_ranks * of_times - products * products
