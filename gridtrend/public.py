@@ -21,6 +21,7 @@ PUBLIC = {
     "multivariate_mann_kendall": "trend.multivariate_mann_kendall",
     "partial_mann_kendall": "trend.partial_mann_kendall",
     "pettitt": "trend.change_points",
+    "quantile_trend": "trend.quantile_trend",
     "regional_mann_kendall": "trend.regional_mann_kendall",
     "seasonal_mann_kendall": "trend.seasonal_mann_kendall",
     "siegel_slope": "trend.siegel_slope",

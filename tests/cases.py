@@ -18,11 +18,19 @@ from gridtrend.trend.kernels import (
     linear_trend,
     mann_kendall,
     partial_mann_kendall,
+    quantile_trend,
     siegel_slope,
     spearman_rho,
     theil_sen,
 )
-from tests import reference, reference_changes, reference_cox_stuart, reference_groups, reference_spearman_rho
+from tests import (
+    reference,
+    reference_changes,
+    reference_cox_stuart,
+    reference_groups,
+    reference_quantile_trend,
+    reference_spearman_rho,
+)
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -194,6 +202,17 @@ CASES = [
             "p_value": ["auto"],
             "min_valid": [1, 9],
         },
+    ),
+    Case(
+        "quantile_trend",
+        gt.quantile_trend,
+        reference_quantile_trend.quantile_trend,
+        quantile_trend.quantile_trend,
+        # One quantile, whose results have no further dimension.
+        options={"q": 0.5},
+        units=LINE_UNITS,
+        rtol=1e-9,
+        tried={"q": [0.1, 0.25, 0.9], "alpha": [0.01, 0.3], "min_valid": [1, 9]},
     ),
     Case(
         "cox_stuart",

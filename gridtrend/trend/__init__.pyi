@@ -11,6 +11,7 @@ from gridtrend.trend.linear_trend import linear_trend as linear_trend
 from gridtrend.trend.mann_kendall import mann_kendall as mann_kendall
 from gridtrend.trend.multivariate_mann_kendall import multivariate_mann_kendall as multivariate_mann_kendall
 from gridtrend.trend.partial_mann_kendall import partial_mann_kendall as partial_mann_kendall
+from gridtrend.trend.quantile_trend import quantile_trend as quantile_trend
 from gridtrend.trend.regional_mann_kendall import regional_mann_kendall as regional_mann_kendall
 from gridtrend.trend.seasonal_mann_kendall import seasonal_mann_kendall as seasonal_mann_kendall
 from gridtrend.trend.siegel_slope import siegel_slope as siegel_slope
@@ -28,6 +29,7 @@ __all__ = [
     "multivariate_mann_kendall",
     "partial_mann_kendall",
     "pettitt",
+    "quantile_trend",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
     "siegel_slope",
