@@ -212,3 +212,13 @@ def test_a_tenth_of_ten_values_is_one_value():
         result = gt.quantile_trend(da, q=q)
         expected = [quantile_trend(da.values[:, cell], da.time.values, q=q)["slope"] for cell in range(100)]
         np.testing.assert_allclose(result.slope, expected, 1e-9)
+
+
+def test_only_equal_values_are_ties_of_the_test():
+    # 0.1 + 0.2 is next to 0.3, and lies on the other side of the lower quarter.
+    y = [0.3, 0.55, 2.6, 0.55, 0.1 + 0.2, -0.25, -1.6, 0.9]
+    near, apart = gt.quantile_trend(record(y), q=0.5), gt.quantile_trend(record([*y[:4], 0.31, *y[5:]]), q=0.5)
+    assert float(near.p_value) == float(apart.p_value)
+    for q in (0.25, 0.375, 0.5):
+        expected = quantile_trend(y, np.arange(8.0), q=q)["p_value"]
+        assert float(gt.quantile_trend(record(y), q=q).p_value) == pytest.approx(expected, rel=1e-12)

@@ -39,7 +39,7 @@ def place_of(q, n):
 
 
 @unit(allocates=False)
-def balances(y, t, q, slope, residuals, work):
+def balances(y, t, q, slope, rounding, residuals, work):
     """Loss at a slope, the balance just below it and just above it, and where residuals on the line begin and end.
 
     Where several lie on it, the earliest are the lowest just below `slope`, and the latest just above it.
@@ -60,7 +60,7 @@ def balances(y, t, q, slope, residuals, work):
     lowest_time = lowest = 0.0
     first, last, under = n, -1, 0
     for i in range(n):
-        if abs(residuals[i] - line) <= ROUNDING * (size + abs(y[i]) + abs(slope * t[i])):
+        if abs(residuals[i] - line) <= rounding * (size + abs(y[i]) + abs(slope * t[i])):
             first, last = min(first, i), i
         elif residuals[i] < line:
             under += 1
@@ -70,11 +70,11 @@ def balances(y, t, q, slope, residuals, work):
     low = high = lowest_time - q * total_time
     left = right = below + weight - under
     for i in range(first, last + 1):
-        if abs(residuals[i] - line) <= ROUNDING * (size + abs(y[i]) + abs(slope * t[i])):
+        if abs(residuals[i] - line) <= rounding * (size + abs(y[i]) + abs(slope * t[i])):
             low += min(left, 1.0) * t[i]
             left = max(left - 1.0, 0.0)
     for i in range(last, first - 1, -1):
-        if abs(residuals[i] - line) <= ROUNDING * (size + abs(y[i]) + abs(slope * t[i])):
+        if abs(residuals[i] - line) <= rounding * (size + abs(y[i]) + abs(slope * t[i])):
             high += min(right, 1.0) * t[i]
             right = max(right - 1.0, 0.0)
     return loss, low, high, first, last, at
@@ -93,13 +93,13 @@ def slope_of_balance(y, t, q, wanted, residuals, work):
         high = max(high, abs((y[i] - y[i - 1]) / (t[i] - t[i - 1])))
     high = 2.0 * high if high > 0.0 else 1.0
     low = -high
-    low_loss, _, low_balance, first, last, low_at = balances(y, t, q, low, residuals, work)
-    high_loss, high_balance, _, first, last, high_at = balances(y, t, q, high, residuals, work)
+    low_loss, _, low_balance, first, last, low_at = balances(y, t, q, low, ROUNDING, residuals, work)
+    high_loss, high_balance, _, first, last, high_at = balances(y, t, q, high, ROUNDING, residuals, work)
     if not low_balance < wanted < high_balance:
         return -1, -1
     slope, trial = 0.0, 0
     while low < slope < high:
-        loss, under, over, first, last, at = balances(y, t, q, slope, residuals, work)
+        loss, under, over, first, last, at = balances(y, t, q, slope, ROUNDING, residuals, work)
         if over < wanted:
             low, low_loss, low_balance, low_at = slope, loss, over, at
         elif under > wanted:
@@ -178,7 +178,8 @@ def quantile_trend(values, times, residuals: Room, work: Room, q: float, per: fl
     critical = error * t_quantile(n - 2.0, alpha, normal)
     lower = slope_through(values, times, slope_of_balance(y, t, q, -critical, residuals, work))
     upper = slope_through(values, times, slope_of_balance(y, t, q, critical, residuals, work))
-    _, under, over, _, _, _ = balances(y, t, q, 0.0, residuals, work)
+    # Without a slope nothing is rounded: only equal values are ties.
+    _, under, over, _, _, _ = balances(values, t, q, 0.0, 0.0, residuals, work)
     score = -under if under > nothing else -over if over < -nothing else 0.0
     p = t_p_value(score / error, n - 2.0, TWO_SIDED)
     return (
