@@ -21,15 +21,18 @@ from gridtrend.spectral import welch as welch
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
 from gridtrend.trend.change_points import snht as snht
+from gridtrend.trend.cox_stuart import cox_stuart as cox_stuart
 from gridtrend.trend.field_significance import field_significance as field_significance
 from gridtrend.trend.kendall_tau import kendall_tau as kendall_tau
 from gridtrend.trend.linear_trend import linear_trend as linear_trend
 from gridtrend.trend.mann_kendall import mann_kendall as mann_kendall
 from gridtrend.trend.multivariate_mann_kendall import multivariate_mann_kendall as multivariate_mann_kendall
 from gridtrend.trend.partial_mann_kendall import partial_mann_kendall as partial_mann_kendall
+from gridtrend.trend.quantile_trend import quantile_trend as quantile_trend
 from gridtrend.trend.regional_mann_kendall import regional_mann_kendall as regional_mann_kendall
 from gridtrend.trend.seasonal_mann_kendall import seasonal_mann_kendall as seasonal_mann_kendall
 from gridtrend.trend.siegel_slope import siegel_slope as siegel_slope
+from gridtrend.trend.spearman_rho import spearman_rho as spearman_rho
 from gridtrend.trend.theil_sen import theil_sen as theil_sen
 
 __version__: str
@@ -40,6 +43,7 @@ __all__ = [
     "buishand",
     "bvp",
     "coherence",
+    "cox_stuart",
     "cross_spectrum",
     "field_significance",
     "harmonic",
@@ -54,12 +58,14 @@ __all__ = [
     "partial_mann_kendall",
     "pettitt",
     "precompile",
+    "quantile_trend",
     "red_noise",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
     "siegel_slope",
     "sliding_fft",
     "snht",
+    "spearman_rho",
     "spectral",
     "spectrogram",
     "theil_sen",

@@ -13,6 +13,7 @@ from typing import Any
 PUBLIC = {
     # Trends
     "buishand": "trend.change_points",
+    "cox_stuart": "trend.cox_stuart",
     "field_significance": "trend.field_significance",
     "kendall_tau": "trend.kendall_tau",
     "linear_trend": "trend.linear_trend",
@@ -20,10 +21,12 @@ PUBLIC = {
     "multivariate_mann_kendall": "trend.multivariate_mann_kendall",
     "partial_mann_kendall": "trend.partial_mann_kendall",
     "pettitt": "trend.change_points",
+    "quantile_trend": "trend.quantile_trend",
     "regional_mann_kendall": "trend.regional_mann_kendall",
     "seasonal_mann_kendall": "trend.seasonal_mann_kendall",
     "siegel_slope": "trend.siegel_slope",
     "snht": "trend.change_points",
+    "spearman_rho": "trend.spearman_rho",
     "theil_sen": "trend.theil_sen",
     "trend.minimum_detectable_trend": "trend.detectable_trend",
     # Spectra

@@ -12,15 +12,25 @@ import gridtrend as gt
 from gridtrend.trend.change_points import NAMES as CHANGE_NAMES
 from gridtrend.trend.kernels import (
     change_points,
+    cox_stuart,
     grouped_test,
     kendall_tau,
     linear_trend,
     mann_kendall,
     partial_mann_kendall,
+    quantile_trend,
     siegel_slope,
+    spearman_rho,
     theil_sen,
 )
-from tests import reference, reference_changes, reference_groups
+from tests import (
+    reference,
+    reference_changes,
+    reference_cox_stuart,
+    reference_groups,
+    reference_quantile_trend,
+    reference_spearman_rho,
+)
 from tests import reference_serial as serial
 
 # Whole numbers, and a variance that is a multiple of 1/18: the reference and the kernel round neither.
@@ -180,6 +190,43 @@ CASES = [
         siegel_slope.siegel_slope,
         units={"slope": "K year-1", "intercept": "K"},
         tried={"intercept": ["conover"], "min_valid": [1, 9]},
+    ),
+    Case(
+        "spearman_rho",
+        gt.spearman_rho,
+        reference_spearman_rho.spearman_rho,
+        spearman_rho.spearman_rho,
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "p_value": ["auto"],
+            "min_valid": [1, 9],
+        },
+    ),
+    Case(
+        "quantile_trend",
+        gt.quantile_trend,
+        reference_quantile_trend.quantile_trend,
+        quantile_trend.quantile_trend,
+        # One quantile, whose results have no further dimension.
+        options={"q": 0.5},
+        units=LINE_UNITS,
+        rtol=1e-9,
+        tried={"q": [0.1, 0.25, 0.9], "alpha": [0.01, 0.3], "min_valid": [1, 9]},
+    ),
+    Case(
+        "cox_stuart",
+        gt.cox_stuart,
+        reference_cox_stuart.cox_stuart,
+        cox_stuart.cox_stuart,
+        exact=EXACT | {"n_pairs"},
+        tried={
+            "alpha": [0.01, 0.3],
+            "alternative": ["increasing", "decreasing"],
+            "pairs": ["halves"],
+            "p_value": ["normal", "sachs"],
+            "min_valid": [1, 9],
+        },
     ),
     Case(
         "linear_trend",

@@ -69,6 +69,13 @@ def normal_p(z, alternative="two-sided"):
     return math.erfc((z if alternative == "increasing" else -z) / math.sqrt(2)) / 2
 
 
+def flag(s, p, alpha, alternative="two-sided"):
+    """1, 0 or -1: the direction of a significant trend; a one-sided test knows one direction."""
+    directions = {"increasing": {1}, "greater": {1}, "decreasing": {-1}, "less": {-1}}.get(alternative, {-1, 1})
+    direction = int(np.sign(s))
+    return direction if p < alpha and direction in directions else 0
+
+
 def mann_kendall_tau(y, variant="b"):
     """Kendall's tau of `y` with time, which has no ties; 0 for a constant series."""
     s, all_pairs = mann_kendall_s(y), pairs(len(y))
@@ -173,10 +180,7 @@ def mann_kendall(
         "z": z,
         "p_value": p,
     }
-    # A one-sided test knows one direction.
-    directions = {"increasing": {1}, "greater": {1}, "decreasing": {-1}, "less": {-1}}.get(alternative, {-1, 1})
-    direction = int(np.sign(s))
-    return test | line | {"trend": direction if p < alpha and direction in directions else 0}
+    return test | line | {"trend": flag(s, p, alpha, alternative)}
 
 
 def shifted_sum(a, b, shift):

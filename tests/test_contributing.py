@@ -23,6 +23,8 @@ def section(title):
 
 
 RECIPE = section("A new statistic, in five places") if TEXT else ""
+# The statistic of the recipe.
+NAME = "foster_stuart"
 
 
 def blocks():
@@ -70,8 +72,8 @@ def test_the_recipe_makes_a_statistic_that_keeps_the_contract(tmp_path):
     environment = os.environ | {"GRIDTREND_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(folder)}
     environment.pop("GRIDTREND_SHARED_CACHE", None)
     *before, contract = [[sys.executable, *line.split()[1:]] for line in commands.splitlines()]
-    files = ["tests/test_public.py", "tests/test_docs.py", "tests/test_cycle.py", "gridtrend/trend/spearman.py"]
-    checks = [sys.executable, "-m", "pytest", "-q", *files, "-k", "spearman or stubs"]
+    files = ["tests/test_public.py", "tests/test_docs.py", "tests/test_cycle.py", f"gridtrend/trend/{NAME}.py"]
+    checks = [sys.executable, "-m", "pytest", "-q", *files, "-k", f"{NAME} or stubs"]
     for command in (*before, contract, checks):
         plain = ["-p", "no:cacheprovider"] if "pytest" in command else []
         done = subprocess.run(
@@ -80,7 +82,7 @@ def test_the_recipe_makes_a_statistic_that_keeps_the_contract(tmp_path):
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         if command == contract:
             assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 100
-    assert list((tmp_path / "cache").glob("gridtrend.trend.kernels.spearman.*.bin"))
+    assert list((tmp_path / "cache").glob(f"gridtrend.trend.kernels.{NAME}.*.bin"))
 
 
 def test_files_that_the_page_names_exist():
@@ -115,4 +117,4 @@ def test_words_of_the_project_are_explained():
 
 def test_the_statistic_of_the_recipe_is_not_there_yet():
     assert not [path for path, anchor, _ in blocks() if anchor is None and (ROOT / path).exists()]
-    assert "spearman_rho" not in public.PUBLIC
+    assert NAME not in public.PUBLIC

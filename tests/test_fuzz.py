@@ -201,6 +201,7 @@ def reference_trial(seed, number):
 QUICK = {
     "mann_kendall", "mann_kendall_without_slope", "theil_sen", "siegel_slope", "kendall_tau_of_two_fields", "kendall_tau_of_field_and_series",
     "seasonal_mann_kendall", "linear_trend", "pettitt", "snht", "buishand", "regional_mann_kendall", "partial_mann_kendall",
+    "spearman_rho", "cox_stuart", "quantile_trend",
 }  # fmt: skip
 OPTIONS = [
     case for case in with_options() if any(case.name.split("-")[0] == each.name for each in CASES if each.name in QUICK)

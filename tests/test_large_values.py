@@ -20,6 +20,9 @@ TESTS = {
     "buishand u": lambda da: gt.buishand(da, statistic="u"),
     "theil_sen": lambda da: gt.theil_sen(da, per="day"),
     "siegel": lambda da: gt.siegel_slope(da, per="day"),
+    "spearman": gt.spearman_rho,
+    "cox_stuart": gt.cox_stuart,
+    "quantile": lambda da: gt.quantile_trend(da, q=0.25, per="day"),
     "seasonal": lambda da: gt.seasonal_mann_kendall(da, period=2, per="day"),
     "linear": lambda da: gt.linear_trend(da, per="day"),
     **{

@@ -39,3 +39,8 @@ def two_sided_quantile(alpha: float) -> float:
     1.96
     """
     return -NormalDist().inv_cdf(0.5 * check_alpha(alpha))
+
+
+def flag_attrs(alpha: float, alternative: str) -> dict[str, float | str]:
+    """CF attributes of the flag `trend`: what it means that it is not 0."""
+    return {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
