@@ -279,10 +279,10 @@ def test_what_a_running_kernel_needs_is_told_by_the_name_of_the_kernel(said):
     ("kernel", "name"),
     [
         ("mann_kendall.mann_kendall_slope", "mann_kendall"),
-        ("scaling.scaling_test", "mann_kendall"),
-        ("kendall.kendall_tau", "kendall_tau"),
+        ("long_term_persistence.scaling_test", "mann_kendall"),
+        ("kendall_tau.kendall_tau", "kendall_tau"),
         ("change_points.change_point", "buishand, pettitt, snht"),
-        ("selection.median", "median"),
+        ("slope_search.median", "median"),
     ],
 )
 def test_a_kernel_bears_the_name_that_users_know(kernel, name):
