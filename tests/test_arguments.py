@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -529,3 +530,43 @@ def test_steps_whose_frequencies_overflow_are_refused(function):
     da = xr.DataArray(np.arange(36.0), {"time": np.arange(36.0) * 1e-320}, "time")
     with pytest.raises(ValueError, match=r"'time' has steps of 9\.9.*e-321"):
         function(da, window=10)
+
+
+# --- a dimension that occurs twice, and trees -----------------------------------------------------------
+
+MATRICES = RNG.normal(size=(24, 3, 3))
+SERIES_FUNCTIONS = {
+    "mann_kendall": gt.mann_kendall,
+    "theil_sen": gt.theil_sen,
+    "linear_trend": gt.linear_trend,
+    "pettitt": gt.pettitt,
+    "seasonal": lambda da: gt.seasonal_mann_kendall(da, period=4),
+    "covariate": lambda da: gt.partial_mann_kendall(FIELD, da),
+    "kendall_tau": lambda da: gt.kendall_tau(da, FIELD),
+    "welch": lambda da: gt.welch(da, window=8),
+    "sliding_fft": lambda da: gt.sliding_fft(da, window=8, hop=4),
+    "cells": lambda da: gt.neural.fit_per_cell(da, min_valid=5, epochs=1),
+}
+
+
+@pytest.mark.parametrize("function", SERIES_FUNCTIONS.values(), ids=SERIES_FUNCTIONS)
+def test_a_dimension_that_occurs_twice_is_refused_by_name(function):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Duplicate dimension names")
+        matrices = xr.DataArray(MATRICES, dims=("time", "x", "x"), name="cov")
+        with pytest.raises(ValueError, match=r"'cov' has the dimension 'x' more than once.*'time', 'x', 'x_2'"):
+            function(matrices)
+
+
+def test_the_advice_for_a_dimension_that_occurs_twice_works():
+    # Each cell by itself, one series at a time.
+    renamed = xr.DataArray(MATRICES, dims=("time", "x", "x_2"))
+    s = gt.mann_kendall(renamed).s
+    alone = [[gt.mann_kendall(xr.DataArray(MATRICES[:, i, j], dims="time")).s for j in range(3)] for i in range(3)]
+    assert np.array_equal(s, np.array(alone, dtype=float))
+
+
+@pytest.mark.parametrize("function", SERIES_FUNCTIONS.values(), ids=SERIES_FUNCTIONS)
+def test_a_tree_is_refused_with_the_way_to_a_variable(function):
+    with pytest.raises(TypeError, match=r"not a DataTree. Pick one, tree\['group/name'\]"):
+        function(xr.DataTree.from_dict({"/group": FIELD.to_dataset()}))

@@ -22,7 +22,8 @@ def as_dataarray(values: Any, dim: Hashable) -> str:
     """The call that names the dimensions of plain values, as many as they have."""
     try:
         n = np.ndim(values)
-    except ValueError:
+    # Ragged lists, and objects that refuse to become plain arrays.
+    except (TypeError, ValueError):
         n = 1
     names = [dim, *(name for name in ("lat", "lon") if name != dim)]
     dims = [dim] if n < 2 else names[:n] if n > 2 else [dim, "cell"]
@@ -37,6 +38,11 @@ def check_array(array: Any, dim: Hashable, *, kinds: str = "biuf") -> None:
             f"one variable at a time is expected, not a Dataset. Pick one, ds[{next(iter(array), 'name')!r}], "
             "or take all that have the dimension with ds.gridtrend.<function>(...)."
         )
+    if isinstance(array, xr.DataTree):
+        raise TypeError(
+            "one variable at a time is expected, not a DataTree. Pick one, tree['group/name'], "
+            "or take all of a group with tree['group'].to_dataset().gridtrend.<function>(...)."
+        )
     if not isinstance(array, xr.DataArray):
         raise TypeError(
             f"an xarray.DataArray is expected, not {type(array).__name__}. Name its dimensions: {as_dataarray(array, dim)}."
@@ -47,6 +53,16 @@ def check_array(array: Any, dim: Hashable, *, kinds: str = "biuf") -> None:
         raise ValueError(
             f"{name} has no dimension {dim!r}; its dimensions are {dims}. Name the one to follow: "
             + either("dim=...", "--dim NAME")
+        )
+    if len(set(array.dims)) < len(array.dims):
+        twice = next(d for d in array.dims if array.dims.count(d) > 1)
+        distinct = tuple(d if d not in array.dims[:i] else f"{d}_{i}" for i, d in enumerate(array.dims))
+        raise ValueError(
+            f"{name} has the dimension {twice!r} more than once. "
+            + either(
+                f"Give each a name of its own: xarray.DataArray(da.data, dims={distinct}).",
+                "Leave it out, with --variable and the names of the others.",
+            )
         )
     if array.dtype.kind not in kinds:
         raise TypeError(f"{name} holds {array.dtype}, and real numbers are needed. {_as_numbers(array.dtype.kind)}")
