@@ -16,7 +16,7 @@ import numpy as np
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.room import tile_like, vector_float64
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -39,10 +39,11 @@ Kept = namedtuple("Kept", "weights starts")
 def new_kept(most):
     """The distributions without ties of up to `most` values, or `KEPT`."""
     most = min(most, KEPT)
-    starts = np.zeros(most + 2, np.int64)
+    starts = vector_int64(most + 2)
+    starts[0] = 0
     for m in range(most + 1):
         starts[m + 1] = starts[m] + m * (m - 1) // 4 + 1
-    kept = Kept(np.empty(starts[-1]), starts)
+    kept = Kept(vector_float64(starts[most + 1]), starts)
     kept.weights[0] = 1.0
     if most > 0:
         _fill_kept(kept)

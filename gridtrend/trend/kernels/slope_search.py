@@ -23,7 +23,7 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.room import vector_float64, vector_int32, vector_int64
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, neighbours
+from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, values_at_ranks
 from gridtrend.trend.kernels.pair_counts import count_inversions, new_sorting, sort_order
 
 # Slopes that are listed at most, whatever the length of the series.
@@ -92,21 +92,18 @@ def _slope_at(search, known, rank):
 @unit
 def list_slopes(y, t, ranks, values):
     """The same by listing every slope, for a series of few pairs."""
-    _rank_all(y, t, ranks, vector_float64(y.size * (y.size - 1) // 2), values)
+    listed = vector_float64(y.size * (y.size - 1) // 2)
+    values_at_ranks(listed, append_slopes(y, t, y.size, listed, 0), ranks, values)
 
 
 @unit(allocates=False)
-def _rank_all(y, t, ranks, listed, values):
-    """Slopes at fractional ranks, with room to list all."""
-    count = 0
-    for i in range(y.size - 1):
-        for j in range(i + 1, y.size):
+def append_slopes(y, t, m, listed, count):
+    """Append the slopes between all pairs of the first `m` values to the `count` that are listed; returns the new number."""
+    for i in range(m - 1):
+        for j in range(i + 1, m):
             listed[count] = (y[j] - y[i]) / (t[j] - t[i])
             count += 1
-    for target in range(ranks.size):
-        exists = 1.0 <= ranks[target] <= count
-        low, high = neighbours(listed, count, ranks[target] if exists else 1.0)
-        values[target] = blend(low, high, ranks[target]) if exists else np.nan
+    return count
 
 
 @unit
@@ -223,10 +220,7 @@ def _next_trial(search, known, k, rank, attempt):
 
 @unit(allocates=False)
 def _count_below(search, known, slope):
-    """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
-
-    Equal values are pairs of slope 0, below a positive `slope` even where rounding makes their residuals equal.
-    """
+    """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order."""
     _sort_at(search, slope)
     order, residual = search.order, search.residual
     # How close residuals lie in order tells how many slopes a small change of the slope passes by.
@@ -244,15 +238,25 @@ def _count_below(search, known, slope):
 
 @unit(allocates=False)
 def _sort_at(search, slope):
-    """Sort the steps by residual. Among equals the later goes first at a positive slope, and at 0."""
+    """Sort the steps by residual, unless they are."""
     if search.at[0] == slope:
         return
-    m = search.y.size
-    for i in range(m):
-        search.residual[i] = search.y_scaled[i] - slope * search.t_scaled[i]
-        search.order[i] = m - 1 - i if slope >= 0.0 else i
-    sort_order(search.residual, search.order, search.sorting)
+    sort_residuals(search.y_scaled, search.t_scaled, slope, search.residual, search.order, search.sorting)
     search.at[0] = slope
+
+
+@unit(allocates=False)
+def sort_residuals(y, t, slope, residual, order, sorting):
+    """Order of the residuals y - slope t. Among equals the later goes first at a positive slope, and at 0.
+
+    So pairs of equal values, whose slope is 0, are out of order at a positive slope even where rounding makes their
+    residuals equal.
+    """
+    m = y.size
+    for i in range(m):
+        residual[i] = y[i] - slope * t[i]
+        order[i] = m - 1 - i if slope >= 0.0 else i
+    sort_order(residual, order, sorting)
 
 
 @unit(allocates=False)
