@@ -45,7 +45,7 @@ def new_sums():
 
 @unit(allocates=False)
 def _start(row, when, tile, when_of_row, lines):
-    """Make all rows missing, and tell those that a step has their times."""
+    """Make all rows missing, and set the times of the rows that have a step."""
     for i in range(tile.shape[0]):
         when_of_row[i] = np.nan
         for k in range(LANES):
@@ -59,7 +59,7 @@ def _start(row, when, tile, when_of_row, lines):
 
 @unit(allocates=False)
 def fill_rows(y, row, first, tile):
-    """Copy cells `first` to `first + LANES` of `y` to the rows of `tile` that each step has; inf becomes NaN.
+    """Copy cells `first` to `first + LANES` of `y` to `tile`, each step to its row; inf becomes NaN.
 
     Rows that no step has stay as they are. Returns the number of lanes in use.
     """

@@ -42,7 +42,7 @@ def neighbours(a, m, rank):
     below = math.floor(rank)
     k = int(below) - 1
     if m <= 32:
-        # Few values: sorted by insertion sooner than selected.
+        # Few values: an insertion sort takes less time than a selection.
         for i in range(1, m):
             value = a[i]
             j = i - 1

@@ -1,8 +1,9 @@
 """Siegel's repeated medians for a block of cells: the median over points of each point's median slope to all others.
 
-Siegel 1982, doi:10.1093/biomet/69.1.242. Short series are done as defined, in O(n^2). In long ones a count at a trial
-slope tells for every point at once, in O(n log n), whether its median lies below (after Matousek, Mount & Netanyahu
-1998, doi:10.1007/PL00009190); the medians themselves are computed for the few points that are left between two trials.
+Siegel 1982, doi:10.1093/biomet/69.1.242. In short series all slopes are computed, in O(n^2). In long ones the bracket of
+`slope_bracket` closes on the median of medians: a count at a trial slope, in O(n log n), tells for every point at once
+whether its median lies below the trial (after Matousek, Mount & Netanyahu 1998, doi:10.1007/PL00009190). The medians
+themselves are computed for the few points that are left in the bracket.
 """
 
 import math
@@ -22,12 +23,13 @@ from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER
 from gridtrend.trend.kernels.slope_search import scaled, sort_residuals
 from gridtrend.trend.kernels.theil_sen import line_intercept
 
-# Up to this length all slopes are computed: sorting does not pay yet.
+# Up to this length all slopes are computed: that takes less time than sorting residuals.
 DIRECT = 100
-# Points whose medians are computed to choose trial slopes, and at most to finish.
+# Points whose medians are computed to choose trial slopes, and points left in a bracket that is closed. Both were set by
+# `python -m benchmarks ablation`, which compares them with their halves and doubles.
 SAMPLE = 8
 FINISH = 32
-# Times two trials, at most: many points whose medians are equal never become few.
+# Pairs of trials, at most. Points whose medians are equal stay in the bracket together, however many they are.
 ROUNDS = 60
 
 # Where the median of a point lies: below the bracket, in it (or not known), above it.
@@ -137,7 +139,7 @@ def _close(y, t, y_scaled, t_scaled, to_scaled, low, high, attempt, row, sample,
         inside += place[i] == INSIDE
     if inside <= FINISH:
         return low, high, True
-    # The medians of some of the points left tell where the rank lies among them.
+    # The medians of a sample of the points in the bracket tell where the rank lies among them.
     seen = taken = 0
     for i in range(m):
         if place[i] == INSIDE:
@@ -146,12 +148,12 @@ def _close(y, t, y_scaled, t_scaled, to_scaled, low, high, attempt, row, sample,
                 taken += 1
             seen += 1
     centre = math.floor((0.5 * (first + last) - below) / inside * SAMPLE)
-    # Where both trials turn out on one side of the rank, the next two stand wider apart.
+    # If both trials lie on one side of the rank, the next two are further apart.
     reach = 1 + attempt % 3
     for k in (centre - reach, centre + reach):
         if not 0 < k < SAMPLE:
             continue
-        # Between two medians: a trial that is a slope of the series could be rounded to either side.
+        # Halfway between two medians: rounding could count a slope that equals the trial on either side of it.
         left, right = neighbours(sample, SAMPLE, k + 0.5)
         trial = 0.5 * (left + right)
         if not low < trial < high or trial == 0.0:

@@ -78,8 +78,8 @@ def open_brackets(bracket, rank, pairs, searchable, farthest, value):
 
 
 @unit(allocates=False)
-def narrow(bracket, rank, trial, below, room):
-    """Move an end of each open bracket to its trial, below which `below` slopes lie; close brackets of at most `room` slopes.
+def narrow(bracket, rank, trial, below, few):
+    """Move an end of each open bracket to its trial, below which `below` slopes lie; close brackets of at most `few` slopes.
 
     Trials outside their bracket, and NaN, move nothing. Returns whether any lane is still open.
     """
@@ -93,7 +93,7 @@ def narrow(bracket, rank, trial, below, room):
             elif below[k] >= math.ceil(rank[k]):
                 bracket.high[k], bracket.below_high[k] = trial[k], below[k]
         bounded = math.isfinite(bracket.low[k]) and math.isfinite(bracket.high[k])
-        if bounded and bracket.below_high[k] - bracket.below_low[k] <= room:
+        if bounded and bracket.below_high[k] - bracket.below_low[k] <= few:
             bracket.state[k] = CLOSED
         still_open |= bracket.state[k] == OPEN
     return still_open

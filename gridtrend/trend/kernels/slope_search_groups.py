@@ -1,12 +1,13 @@
-"""Order statistics of the slopes between all pairs of values within each group, pooled, exact, for 16 cells at once.
+"""Slopes of given ranks among the slopes of all pairs within each group (season, site, variable), for 16 cells at once.
 
-Few slopes are listed and selected from. Many are narrowed down first: slopes of the cell itself, drawn from a sample,
-bound the rank from both sides, a count tells how many lie below either bound, and the next sample comes from between
-them, until the rest can be listed (after Floyd & Rivest 1975, doi:10.1145/360680.360691). A slope counts as below b
-where the difference of its values is below b times that of its times, which is monotone in b, rounding included.
+The bracket of `slope_bracket` in each lane. Groups may differ in variance by orders of magnitude, so that no least-squares
+line tells where to aim, as it does for one series. The trials are slopes of the cell itself instead: those of a sample that
+lie a few ranks below and above the target. The next sample is drawn from between the two, until the bracket holds so few
+slopes that they can be listed (after Floyd & Rivest 1975, doi:10.1145/360680.360691). A slope counts as below b where the
+difference of its values is below b times the difference of its times, in float64, which is monotone in b, rounding included.
 
-How many slopes lie below, at and above 0 is known from S, and no bound crosses 0: the many zeros of rain or snow are
-never listed. Other slopes that repeat close their bracket once they bound it from both sides.
+A slope that repeats more often than the list is long (data of few digits) ends the search once both ends of the bracket were
+taken from it.
 """
 
 import math
@@ -40,21 +41,25 @@ from gridtrend.trend.kernels.slope_bracket import (
 )
 from gridtrend.trend.kernels.slope_search import append_slopes
 
-# Up to this many slopes a lane is listed as a whole; from a bracket, as many are.
+# LIST and SAMPLE were set by `python -m benchmarks ablation`, which compares each with its half and its double.
+# Slopes in the list of a lane, at most: cells with no more pairs are listed as a whole, and brackets with no more are closed.
 LIST = 512
+# Slopes in a sample. The two trials are 1 + 0.6 sqrt(SAMPLE) places of it away from the target, so that they bound it in most
+# cells, and leave about a seventh of the slopes.
 SAMPLE = 96
+# Samples for one rank, at most; lanes that are still open are given up.
 ROUNDS = 12
-# Bounds lie this far, relatively, outside the slopes that they are taken from.
+# A trial lies this far, relatively, beside the slope from which it was taken, so that this slope is surely on one side of it.
 TILT = 2.0**-50
-
-# Slopes are smaller than this, and times it are finite numbers: slopes can be listed from it on.
+# No slope is larger. It is finite, so that a bracket is closed, and listed, even where one of its ends was never a trial.
 FARTHEST = np.finfo(np.float64).max
 
 # Rows of `ends`: the trial slope, and the slope of the sample from which it was taken; the ends of the bracket that is
 # listed; and the slopes from which the ends of the bracket were taken.
 TRIAL, SOURCE, LOW, HIGH, LOW_SOURCE, HIGH_SOURCE = range(6)
-# Rows of `counts`: size of the first sample, and of the one in use; of what it was drawn from, how many slopes lie below and
-# in it; each how-many-th slope is drawn, and when the next one; slopes below the trial; whether a lane can be searched.
+# Rows of `counts`. Size of the first sample and of the one in use; how many slopes lie below the bracket that it was drawn from
+# (BASE) and in it (SPAN); every STRIDE-th slope is drawn, the next one after WAIT; slopes below the trial; whether a lane can
+# be searched.
 FIRST_SIZE, SIZE, BASE, SPAN, STRIDE, WAIT, BELOW, SEARCHABLE = range(8)
 
 
@@ -146,10 +151,10 @@ def _start(pairs, first_sample, sample, counts, ends):
 
 @unit(allocates=False)
 def _select(bracket, rank, listed, size, value):
-    """Pick the ranked slope from each list that is whole."""
+    """Select the ranked slope from each list that is complete."""
     for k in range(LANES):
         below = bracket.below_low[k]
-        # A slope that equals a bound to the last bit is neither below nor between: then all are listed.
+        # A slope that equals an end of the bracket to the last bit is neither below nor in it: the lane stays given up.
         if bracket.state[k] == CLOSED and size[k] == bracket.below_high[k] - below:
             low, high = neighbours(listed[k * LIST : (k + 1) * LIST], size[k], rank[k] - below)
             value[k] = blend(low, high, rank[k])
@@ -157,7 +162,7 @@ def _select(bracket, rank, listed, size, value):
 
 @unit(allocates=False)
 def _draw(tile, t, groups, sample, size):
-    """Slopes of pairs drawn at random, the same pairs in every cell."""
+    """The first sample: slopes of pairs drawn at random by a linear congruential generator, the same pairs in every cell."""
     n = t.size
     for k in range(LANES):
         size[k] = 0
@@ -178,13 +183,13 @@ def _draw(tile, t, groups, sample, size):
 
 @unit(allocates=False)
 def _list_between(tile, t, groups, bracket, state, ends, listed, counts):
-    """List every STRIDE-th of the slopes in the brackets of lanes in one state."""
+    """List every STRIDE-th of the slopes in the brackets of the lanes that are in one state."""
     n = t.size
     count, wait, stride = counts[SIZE], counts[WAIT], counts[STRIDE]
     wanted = False
     for k in range(LANES):
         count[k], wait[k] = 0, 1
-        # Equal bounds hold nothing.
+        # Equal ends list nothing.
         ends[LOW, k] = ends[HIGH, k] = 0.0
         if bracket.state[k] == state:
             ends[LOW, k], ends[HIGH, k] = -bracket.low[k], -bracket.high[k]
@@ -214,7 +219,7 @@ def _list_between(tile, t, groups, bracket, state, ends, listed, counts):
 
 @unit(allocates=False)
 def _choose(bracket, rank, side, sample, counts, ends):
-    """The next bound of each open lane, below (-1) or above (1) the rank: a slope of the sample, a few ranks away."""
+    """The next trial of each open lane, below (-1) or above (1) the rank: next to a slope of the sample, a few ranks away."""
     for k in range(LANES):
         ends[TRIAL, k] = np.nan
         size = counts[SIZE, k]

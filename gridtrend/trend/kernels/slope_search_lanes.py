@@ -1,9 +1,10 @@
-"""Order statistics of pairwise slopes for 16 short series at once.
+"""Slopes of given ranks among the slopes of all pairs of a series, for the series of 16 cells at once.
 
-The search of `gridtrend.trend.kernels.slope_search`, with cells in lanes. Trial slopes only steer, so they are counted in
-float32, twice as fast as in float64: values and times are centred and scaled to at most 1, where the rounding of a
-residual is bounded, and the final listing is widened by that bound. What is listed is computed from the data in
-float64, and ranks are told exactly. Each lane follows from its own cell alone, so that neighbours never change a result.
+The bracket of `slope_bracket` in each lane. A trial is counted over all pairs, without a sort: 16 cells at a time that is
+faster up to `SHORT` values. Trials only steer, so they are counted in float32, twice as fast as in float64: values and times
+are centred and scaled to at most 1, where the rounding error of a residual is bounded, and the list of a closed bracket
+includes all slopes within that bound of its ends. The slopes in the list are computed from the data in float64, and their
+ranks are exact. No lane depends on another one, so that the result of a cell does not depend on its neighbours.
 """
 
 import math
@@ -37,16 +38,18 @@ from gridtrend.trend.kernels.slope_bracket import (
 )
 from gridtrend.trend.kernels.slope_search import list_slopes, series_slopes
 
-# Up to this length 16 series are searched in lanes faster than one by one (`python -m benchmarks long`).
+# Up to this length a search of 16 series in lanes is faster than one by one (`python -m benchmarks long`).
 SHORT = 380
-# Up to this length series that the lanes give up are listed as a whole.
+# Up to this length the slopes of a lane that is given up are all listed; longer series are searched one by one.
 WHOLE = 380
-# Slopes that a lane can list for one rank. A bracket is closed when the counts leave about CLOSE of them in it: the
-# widening by the rounding bound, and equal slopes, may add some.
+# The next three were set by `python -m benchmarks ablation`, which compares each with its half and its double.
+# Slopes in the list of a lane, at most: the rounding bound, and equal slopes, may add some to those that were counted.
 LIST = 64
+# A bracket of at most this many slopes is closed: another count would cost more than the longer list.
 CLOSE = 8
-# Aim this many ranks beyond the target, so that the trial cuts off the far side of a bracket.
+# A trial aims this many ranks beyond the target, so that it cuts off the far side of a bracket.
 MARGIN = 3
+# Counts for one rank, at most; lanes that are still open are given up.
 ROUNDS = 12
 # Half a unit in the last place of float32 at 1.
 EPSILON = 2.0**-24
@@ -64,8 +67,8 @@ TRIAL, LOW, HIGH, WIDEN_LOW, WIDEN_HIGH = 0, 1, 2, 3, 4
 def tile_slopes(tile, t, scores, ranks, values, series, times):
     """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
 
-    `scores` tells of each lane how many of its slopes are `down` and at zero (`ties`). `t` is strictly increasing and the
-    same for all lanes. `series` and `times` are room for a series.
+    `scores` holds for each lane how many of its slopes are negative (`down`) and 0 (`ties`). `t` is strictly increasing and the
+    same for all lanes. `series` and `times` are memory for one series.
     """
     if 2 <= t.size <= SHORT:
         _search_lanes(tile, t, scores, ranks, values)
@@ -74,7 +77,7 @@ def tile_slopes(tile, t, scores, ranks, values, series, times):
     for k in range(LANES):
         if is_given_up(values, k):
             m = valid_series(tile, t, k, series, times)
-            # Few records hold series that resist: listing a short one costs less than compiling the search.
+            # Few lanes are given up: a list of all slopes of a short series takes less time than compiling the search.
             if m <= WHOLE:
                 _list_lane(series, times, m, ranks, k, values)
             else:
@@ -117,7 +120,7 @@ def _search(
                 break
             _choose(bracket, rank, moments[DENSITY], attempt, trials[NEXT])
             _count_below(y_scaled, t_scaled, trials[NEXT], ends, residual, counts[NEXT])
-            # The last few lanes make do with more room: their lists are cheaper than counts for all 16.
+            # When few lanes are still open, longer lists for them are cheaper than a count for all 16.
             still_open = narrow(bracket, rank, trials[NEXT], counts[NEXT], CLOSE if attempt < 3 else 3 * CLOSE)
         _list_between(tile, t, y_scaled, t_scaled, bracket, residual, ends, listed, counts)
         _select(bracket, rank, pairs.total, listed, counts, half_span, moments[SCALE], smallest_step, value)
@@ -136,7 +139,11 @@ def _scale_times(t, half_span, t_scaled):
 
 @unit(allocates=False)
 def _scale_tile(tile, t, n_valid, y, moments):
-    """Centre and scale each lane to at most 1; least-squares slope, and how many slopes lie per unit around it."""
+    """Centre and scale each lane to at most 1; its least-squares slope, and the density of slopes around it.
+
+    The density is that of normal residuals, whose differences d of one pair have the density 1 / (2 sqrt(pi variance)) at 0: a
+    change of the slope by b changes the order of the pairs with d < b (t_j - t_i).
+    """
     n = t.size
     spacing = 0.0
     largest, guess, density, mean = moments[SCALE], moments[GUESS], moments[DENSITY], moments[3]
@@ -164,7 +171,7 @@ def _scale_tile(tile, t, n_valid, y, moments):
             y[i, k] = (tile[i, k] - mean[k]) / largest[k]
     for k in range(LANES):
         m = n_valid[k]
-        # In scaled units from here. The slopes of a holed series are spread like those of the whole.
+        # In scaled units from here. The gaps of a series are taken to be spread evenly over it.
         spread = xx[k] - x[k] * x[k] / max(m, 1)
         guess[k] = xy[k] / largest[k] / spread
         variance = max(yy[k] / largest[k] / largest[k] - guess[k] * guess[k] * spread, 1e-12) / m
@@ -192,8 +199,12 @@ def _count_below(y, t, trial, ends, residual, below):
 
 @unit(allocates=False)
 def _choose(bracket, rank, density, attempt, trial):
-    """The next trial slope of each open lane: just beyond the rank, so that it cuts off the far side of a bracket."""
-    # A count between two neighbouring ranks narrows nothing: the next one aims elsewhere.
+    """The next trial slope of each open lane: a few slopes beyond the rank, so that it cuts off the far side of the bracket.
+
+    A bracket with one end steps from that end by the density of slopes, and twice as far each time. A bracket with two ends is
+    divided in proportion to the slopes on either side of the rank.
+    """
+    # A trial between the two whole ranks next to a fractional one moves no end: the next trial aims elsewhere.
     margin, step = MARGIN + attempt, np.float64(1 << attempt)
     for k in range(LANES):
         trial[k] = 0.0
@@ -208,29 +219,29 @@ def _choose(bracket, rank, density, attempt, trial):
         else:
             aim = to_low + (margin if to_low < to_high else -margin)
             share = min(max(aim / (to_low + to_high), 0.02), 0.98)
-            # Halving now and then bounds the number of counts where slopes are spread unevenly.
+            # Halving every fourth time bounds the number of counts where slopes are spread unevenly.
             trial[k] = low + (high - low) * (0.5 if attempt % 4 == 3 else share)
 
 
 @unit(allocates=False)
 def _list_between(tile, t, y, t_scaled, bracket, residual, ends, listed, counts):
-    """List the slopes in the bracket of each closed lane, and those so near to it that float32 cannot tell.
+    """List the slopes in the bracket of each closed lane, and those so near to it that float32 cannot tell them apart.
 
-    Row ABOVE of `counts` becomes the number of slopes that are not below for certain, row LISTED that of those listed. An
-    end at zero is exact: pairs of equal values stay out of the list there.
+    Row ABOVE of `counts` becomes the number of slopes that may be above the lower end, row LISTED that of the slopes in the
+    list. An end at 0 is not widened: pairs of equal values, whose slopes are 0, stay out of the list.
     """
     n, count = t.size, counts[LISTED]
     for k in range(LANES):
         count[k] = 0
         closed = bracket.state[k] == CLOSED
-        # low == high lists nothing.
+        # Equal ends list nothing.
         low, high = (bracket.low[k], bracket.high[k]) if closed else (0.0, 0.0)
         ends[LOW, k], ends[HIGH, k] = low, high
         # A residual is within EPSILON (2 + 3 |b|) of its true value, a difference of two within twice that.
         ends[WIDEN_LOW, k] = 8 * EPSILON * (1.0 + abs(low)) if low != 0.0 else 0.0
         ends[WIDEN_HIGH, k] = -8 * EPSILON * (1.0 + abs(high)) if high != 0.0 else 0.0
     low, high = load(ends, LOW), load(ends, HIGH)
-    # Residuals at the lower end, and behind them those at the upper end.
+    # The first n rows are residuals at the lower end, the others at the upper end.
     for i in range(n):
         store(residual, i, subtract_scaled(load(y, i), low, t_scaled[i]))
         store(residual, n + i, subtract_scaled(load(y, i), high, t_scaled[i]))
@@ -253,7 +264,7 @@ def _list_between(tile, t, y, t_scaled, bracket, residual, ends, listed, counts)
 
 @unit(allocates=False)
 def _select(bracket, rank, pairs, listed, counts, half_span, scale, smallest_step, value):
-    """Pick the ranked slope from each list; a lane whose list cannot vouch for it keeps its inf."""
+    """Select the ranked slope from each list. Where the list is too long, or may miss the rank, the lane stays given up."""
     count = counts[LISTED]
     for k in range(LANES):
         below = pairs[k] - counts[ABOVE, k]
@@ -261,7 +272,7 @@ def _select(bracket, rank, pairs, listed, counts, half_span, scale, smallest_ste
         if bracket.state[k] != CLOSED or count[k] > LIST or not held:
             continue
         first, last = neighbours(listed[k * LIST : (k + 1) * LIST], count[k], rank[k] - below)
-        # Listed ranks hold inside the bracket. Beside zero, slopes that float32 cannot tell from it were left out.
+        # The list is complete strictly inside the bracket. Next to an end at 0, slopes that float32 rounds to 0 are missing.
         to_scaled, blur = half_span / scale[k], 4 * EPSILON / smallest_step
         low = bracket.low[k] if bracket.low[k] != 0.0 else blur
         high = bracket.high[k] if bracket.high[k] != 0.0 else -blur

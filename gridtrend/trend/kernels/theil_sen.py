@@ -73,19 +73,25 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
 
 @unit(allocates=False)
 def find_large(tile, large):
-    """Mark the lanes whose differences may overflow, and return whether there are any."""
+    """Return whether any lane has values whose differences may overflow, and mark those lanes if so."""
     found = False
     for i in range(tile.shape[0]):
         for k in range(LANES):
             found |= abs(tile[i, k]) > LARGE
-    for k in range(LANES):
-        large[k] = 0
-        for i in range(tile.shape[0] if found else 0):
-            large[k] |= abs(tile[i, k]) > LARGE
+    if found:
+        _mark_large(tile, large)
     return found
 
 
-@unit(allocates=False)
+@unit(deferred=True, allocates=False)
+def _mark_large(tile, large):
+    for k in range(LANES):
+        large[k] = 0
+        for i in range(tile.shape[0]):
+            large[k] |= abs(tile[i, k]) > LARGE
+
+
+@unit(deferred=True, allocates=False)
 def rescale(rows, large, factor):
     """Multiply the marked lanes."""
     for k in range(LANES):
