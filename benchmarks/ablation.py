@@ -37,6 +37,11 @@ _COLUMNS = """
 ds = columns(quick).isel(lat=slice(25))
 run = lambda: ours({order})(ds)
 """
+_SLOPES = """
+da = xr.DataArray(np.random.default_rng(0).normal(size=({steps}, 40 if quick else {cells})), dims=("time", "cell"))
+da = da.assign_coords(time=xr.date_range("1850", periods={steps}, freq="{step}"))
+run = lambda: gt.{function}(da)
+"""
 _SERIES = """
 da = xr.DataArray(np.random.default_rng(0).normal(size=({steps}, 4)), dims=("time", "cell"))
 run = lambda: gt.welch(da[:2000] if quick else da, window={window}, hop={hop})
@@ -65,6 +70,29 @@ def _sliding(*windows: tuple[int, int]) -> Iterator[Ablation]:
         yield Ablation("sliding transform", f"welch, window {window}, hop {hop}", code, edits)
 
 
+def _constants() -> Iterator[Ablation]:
+    """The constants that steer the searches for slopes, half and twice as large."""
+    kernels = "trend/kernels"
+    yearly = ("theil_sen", 46, 8000, "YS")
+    tasks = {
+        f"{kernels}/slope_search_lanes.py": (yearly, ("LIST = 64", "CLOSE = 8", "MARGIN = 3")),
+        f"{kernels}/slope_search_groups.py": (
+            ("seasonal_mann_kendall", 240, 2000, "MS"),
+            ("LIST = 512", "SAMPLE = 96"),
+        ),
+        f"{kernels}/slope_search.py": (("theil_sen", 1000, 40, "MS"), ("LIST = 2048", "SAMPLE = 64")),
+        f"{kernels}/siegel_slope.py": (("siegel_slope", 500, 80, "MS"), ("FINISH = 32", "SAMPLE = 8")),
+    }
+    for file, ((function, steps, cells, step), constants) in tasks.items():
+        code = _SLOPES.format(function=function, steps=steps, cells=cells, step=step)
+        for constant in constants:
+            name, value = constant.split(" = ")
+            for other in (int(value) // 2, int(value) * 2):
+                edits = {file: (f"\n{constant}\n", f"\n{name} = {other}\n")}
+                trick = f"{constant}, not {other} ({Path(file).name})"
+                yield Ablation(trick, f"{function}, {steps} steps", code, edits)
+
+
 ABLATIONS = [
     *_columns(
         "elimination of two states in registers (two_states.py)",
@@ -81,6 +109,7 @@ ABLATIONS = [
         "product and sum rounded as one", {"engine/lanes.py": ('("contract",) if a.lanes == NARROW else ()', "()")}
     ),
     *_columns("8 tiles of neighbours together", {"bvp/kernels/strided_fields.py": ("TOGETHER = 8", "TOGETHER = 1")}),
+    *_constants(),
     *_sliding((256, 1), (256, 3), (256, 6), (600, 1), (600, 3), (600, 6), (1024, 3), (1024, 6)),
 ]
 

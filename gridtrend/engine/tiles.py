@@ -1,6 +1,18 @@
-"""Tiles: `LANES` neighbouring cells of a block, copied next to each other, missing values as NaN.
+"""Tiles: the series of 16 neighbouring cells (`LANES`) of a block, copied next to each other, missing values as NaN.
 
-NaN compares false with everything, so a missing value drops out of every pair count without a test: a record with
+    block (time, cell)                            tile (time, LANES)
+
+              cells                                    lane 0    1    2   ...   15
+          0 1 2 3 ... 15 | 16 17 ...  31 | 32       +-----------------------------+
+    step  . . . .      . |  .  .       . |  .       |   y    y    y    ...    y   |  row 0: step 0 of 16 cells
+      |   . . . .      . |  .  .       . |  .       |   y   NaN   y    ...    y   |  row 1
+      v   . . . .      . |  .  .       . |  .       |   y    y    y    ...   NaN  |  row 2
+              first = 0    first = 16               +-----------------------------+
+
+A row lies in one piece of memory and is one vector value of `gridtrend.engine.lanes`; a column, the *lane*, is the series of
+one cell. Cells beyond the last one of a block are lanes of NaN.
+
+NaN compares false with everything, so a missing value drops out of every count of pairs without a test: a record with
 holes takes the same path, at the same speed, as a complete one.
 """
 
@@ -62,6 +74,19 @@ def valid_series(tile, t, k, values, times):
             times[m] = t[i]
             m += 1
     return m
+
+
+@unit(allocates=False)
+def keep_common(x, y, n_valid):
+    """Make a step missing in both tiles where it is missing in one; counts what is left."""
+    for k in range(LANES):
+        n_valid[k] = 0
+    for i in range(x.shape[0]):
+        for k in range(LANES):
+            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
+                x[i, k] = y[i, k] = np.nan
+            else:
+                n_valid[k] += 1
 
 
 @unit(allocates=False)

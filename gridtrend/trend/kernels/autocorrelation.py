@@ -9,15 +9,15 @@ from gridtrend.engine.unit import unit
 from gridtrend.trend.kernels.pair_counts import stable_order
 from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER, power_of_two
 
-# Residuals of a fitted line that differ by no more than its rounding are ties, as they are in exact arithmetic.
+# Residuals of a fitted line that differ by no more than rounding errors are taken for ties, which they are in exact arithmetic.
 ROUNDING = 16.0 * np.finfo(np.float64).eps
-# Sums of squares, and of products, that keep all their digits.
+# Sums of squares between these bounds have lost no term to underflow, and none overflows.
 SMALL_SQUARE, LARGE_SQUARE = 1e-250, 1e300
 
 
 @unit(allocates=False)
 def residual_series(tile, t, steps, k, slope, compress, x, when, at):
-    """Copy what valid values of lane `k` deviate by from a line of this `slope` through the first of them to `x`.
+    """Copy the deviations of the valid values of lane `k` from a line of this `slope` through the first of them to `x`.
 
     Their times since the first step go to `when`, their steps to `at`. With `compress`, gaps are closed, values counted
     from one and the line starts at zero, as in pymannkendall. Returns how many there are, the first value, the size of
@@ -90,13 +90,13 @@ def lag_correlation(spread, present, span, variance, lag):
         pairs += present[i] & present[i + lag]
     if pairs == 0 or not variance > 0.0:
         return 0.0, pairs
-    # Few pairs among many holes can overshoot.
+    # With many holes, few pairs give the covariance and all values the variance: the ratio may exceed 1.
     return max(-1.0, min(1.0, total / pairs * (1.0 - lag / span) / variance)), pairs
 
 
 @unit(allocates=False)
 def pairs_at(present, span, m, lag):
-    """How many pairs of the `m` values lie `lag` steps apart."""
+    """Number of pairs of the `m` values that lie `lag` steps apart."""
     if m == span:
         return span - lag
     pairs = 0
@@ -113,7 +113,7 @@ def is_significant(r, m, bound):
 
 @unit(allocates=False)
 def leading_lags(spread, present, span, variance, m, bound):
-    """How many lags from the first on are significant without interruption."""
+    """Number of significant lags before the first that is not."""
     lag = 0
     while lag + 1 < span:
         r, _ = lag_correlation(spread, present, span, variance, lag + 1)

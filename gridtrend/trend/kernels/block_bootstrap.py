@@ -21,7 +21,7 @@ from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 
 LEADING = -1
-# Series of up to so many values have few distinct replicates, which tell too little of what chance can do.
+# Series of up to this many values have few distinct replicates, too few for a p-value.
 SHORTEST = 10
 
 
@@ -71,7 +71,7 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
         for k in range(min(LANES, resamples - first)):
             replicate = z_score(np.float64(scores.up[0, k] - scores.down[0, k]), score_variance(scores, k), 0.0)
             squares += replicate * replicate
-            # A hair's breadth, so that a replicate equal to the series counts as no less extreme.
+            # A tolerance, so that a replicate with the same score as the series counts as equally extreme in spite of rounding.
             if alternative == TWO_SIDED:
                 extreme += abs(replicate) >= abs(z) * (1.0 - 1e-12)
             else:
@@ -117,7 +117,7 @@ def block_bootstrap(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            # Nothing to resample where nothing varies.
+            # A constant series has no replicates.
             factor, length = 1.0 + 0.0 * variance[cell], 0
             p = factor
             if variance[cell] > 0.0:
@@ -146,7 +146,7 @@ def block_bootstrap(
 
 @unit(deferred=True)
 def _raise_to_exact(series, score, alternative, p):
-    """Raise the p-value of a short series to that of all its orders, of which the replicates are few."""
+    """Raise the p-value of a short series to that of all orders of its values, because its replicates are few."""
     m = series.size
     room = np.empty((2, m * (m - 1) // 4 + 1))
     untied = append_series(room, 0, series, new_kept(m))

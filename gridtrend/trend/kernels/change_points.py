@@ -19,13 +19,13 @@ from gridtrend.trend.kernels.powers_of_two import LARGE, SMALLER, power_of_two
 # Codes of `test`, as compiled code sees them.
 PETTITT, SNHT, RANGE, U = range(4)
 
-# Places whose statistics are equal but for rounding are equal: the first one counts.
+# Statistics that differ by no more than rounding errors are equal, and the first of their places is reported.
 EQUAL = 1.0 - 1e-10
 
 
 @unit
 def rank_sums(series, m, sums):
-    """Pettitt's U after each value but the last: how much the ranks so far exceed what is expected of them."""
+    """Pettitt's U after each value except the last: the sum of the ranks so far, less its expectation."""
     order = stable_order(series[:m])
     excess = vector_float64(m)
     start = 0
@@ -42,7 +42,7 @@ def rank_sums(series, m, sums):
 
 @unit(allocates=False)
 def deviation_sums(series, m, sums):
-    """Sums of deviations from the mean after each value but the last; returns the sum of squared deviations.
+    """Sums of deviations from the mean after each value except the last; returns the sum of squared deviations.
 
     All in a unit in which squares of the tiniest values do not vanish, nor sums of the largest overflow.
     """
@@ -147,7 +147,7 @@ CHANGE = Output(
     least=2,
 )
 def change_point(values, times, test: int, sums: Room, weights: Room):
-    """The most likely change of a series; the last result tells its direction whether it is significant or not."""
+    """The most likely change of a series. The last result is its direction, whether it is significant or not."""
     m = values.size
     found, place = test_series(values, m, test, sums, weights)
     if not found > 0.0:

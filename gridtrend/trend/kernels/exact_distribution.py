@@ -6,7 +6,7 @@ each value (Mann 1945, doi:10.2307/1907187; Valz, McLeod & Thompson 1995, doi:10
 that are independent of each other multiply theirs.
 
 A distribution is kept as probabilities, and as its left half, since it is symmetric. Every product of whole factors is
-positive and has one peak, so that little is lost where factors divide and subtract, and small tails keep their digits.
+positive and has one peak, so that dividing by a factor, which subtracts, loses few digits even in small tails.
 """
 
 from collections import namedtuple
@@ -16,7 +16,7 @@ import numpy as np
 from gridtrend.engine.jit import assign, inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
-from gridtrend.engine.room import tile_like, vector_float64
+from gridtrend.engine.room import tile_like, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, valid_series
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -39,10 +39,11 @@ Kept = namedtuple("Kept", "weights starts")
 def new_kept(most):
     """The distributions without ties of up to `most` values, or `KEPT`."""
     most = min(most, KEPT)
-    starts = np.zeros(most + 2, np.int64)
+    starts = vector_int64(most + 2)
+    starts[0] = 0
     for m in range(most + 1):
         starts[m + 1] = starts[m] + m * (m - 1) // 4 + 1
-    kept = Kept(np.empty(starts[-1]), starts)
+    kept = Kept(vector_float64(starts[most + 1]), starts)
     kept.weights[0] = 1.0
     if most > 0:
         _fill_kept(kept)
@@ -65,7 +66,7 @@ def _append(room, pairs, before, place):
     """Take in one more value: the `place`-th of its equals, with `before` smaller ones. Returns the new number of pairs.
 
     `room[0, : pairs // 2 + 1]` is the left half of a distribution of inversions among `pairs` untied pairs; the other row
-    of `room` is scratch.
+    of `room` is working memory.
     """
     if before == 0:
         return pairs
@@ -89,7 +90,7 @@ def append_series(room, pairs, series, kept):
     single = _singles(series)
     placed = 0
     if pairs == 0:
-        # The first of all: what is known of distinct values need not be built again.
+        # The first series: the distribution of its distinct values is known already.
         placed = min(single, kept.starts.size - 2)
         assign(room[0], kept.weights[kept.starts[placed] : kept.starts[placed + 1]])
         pairs = placed * (placed - 1) // 2
@@ -129,7 +130,7 @@ def tail_p_value(weights, pairs, s, alternative):
         inversions = pairs - inversions
     if 2 * inversions <= pairs:
         return min(1.0, _sum(weights, inversions))
-    # Beyond the middle, from the other end.
+    # Above the middle, sum from the other end.
     return 1.0 - _sum(weights, pairs - inversions - 1)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, add, count_less, load, multiply, store, subtract, zero_count
 from gridtrend.engine.output import Output
-from gridtrend.engine.room import lanes_float64, vector_float64, vector_int64
+from gridtrend.engine.room import lanes_float64, lanes_int64, vector_float64, vector_int64
 from gridtrend.engine.tiles import put_lanes
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
@@ -22,30 +22,30 @@ from gridtrend.trend.kernels.exact_distribution import NORMAL, append_series, ne
 from gridtrend.trend.kernels.mann_kendall import TAU_A, put_flags
 from gridtrend.trend.kernels.normal import p_value as normal_p_value
 from gridtrend.trend.kernels.normal import z_score
-from gridtrend.trend.kernels.order_statistics import median
 from gridtrend.trend.kernels.parameters import Line, Test
 from gridtrend.trend.kernels.powers_of_two import SMALLER
 from gridtrend.trend.kernels.scores import new_scores, score_tile
+from gridtrend.trend.kernels.slope_bracket import Pairs
 from gridtrend.trend.kernels.slope_search_groups import group_slopes
-from gridtrend.trend.kernels.theil_sen import CONOVER, NO_LIMITS, ROUNDED, find_large, rescale
+from gridtrend.trend.kernels.theil_sen import find_large, lines_through, put_ranks, rescale
 
-# What is summed over the groups of each lane: valid values, score, its variance, pairs, those that fall, those that are
-# tied, what tau divides by; and of the groups' own z without continuity their number, sum and sum of squares.
-Sums = namedtuple("Sums", "n_valid s variance pairs down ties whole spread z z_squared")
+# Sums over the groups of each lane. Rows of `counts`: valid values, pairs, those that fall, those that are tied, groups of
+# which S has a variance. Rows of `scores`: S, its variance, what tau divides by; of the groups' own z without continuity
+# their sum and sum of squares.
+Sums = namedtuple("Sums", "counts scores")
+VALID, PAIRS, DOWN, TIES, VARYING = range(5)
+S, VARIANCE, WHOLE, Z, Z_SQUARED = range(5)
 
 
 @unit
 def new_sums():
-    """Room for the sums of a tile."""
-    return Sums(
-        vector_int64(LANES), vector_float64(LANES), vector_float64(LANES), vector_int64(LANES), vector_int64(LANES),
-        vector_int64(LANES), vector_float64(LANES), vector_int64(LANES), vector_float64(LANES), vector_float64(LANES),
-    )  # fmt: skip
+    """Memory for the sums of a tile."""
+    return Sums(lanes_int64(5), lanes_float64(5))
 
 
 @unit(allocates=False)
 def _start(row, when, tile, when_of_row, lines):
-    """Make all rows missing, and tell those that a step has their times."""
+    """Make all rows missing, and set the times of the rows that have a step."""
     for i in range(tile.shape[0]):
         when_of_row[i] = np.nan
         for k in range(LANES):
@@ -59,7 +59,7 @@ def _start(row, when, tile, when_of_row, lines):
 
 @unit(allocates=False)
 def fill_rows(y, row, first, tile):
-    """Copy cells `first` to `first + LANES` of `y` to the rows of `tile` that each step has; inf becomes NaN.
+    """Copy cells `first` to `first + LANES` of `y` to `tile`, each step to its row; inf becomes NaN.
 
     Rows that no step has stay as they are. Returns the number of lanes in use.
     """
@@ -89,10 +89,10 @@ def keep_complete_cycles(tile, n, groups):
 @unit(allocates=False)
 def sum_scores(tile, t, groups, variant, scores, sums):
     """Fill `sums` from a tile of `groups` series, one after the other."""
-    n = t.size
-    for k in range(LANES):
-        sums.n_valid[k] = sums.pairs[k] = sums.down[k] = sums.ties[k] = sums.spread[k] = 0
-        sums.s[k] = sums.variance[k] = sums.whole[k] = sums.z[k] = sums.z_squared[k] = 0.0
+    n, (counts, sums_of_scores) = t.size, sums
+    for row in range(5):
+        for k in range(LANES):
+            counts[row, k], sums_of_scores[row, k] = 0, 0.0
     for g in range(groups):
         series = tile[g * n : (g + 1) * n]
         for k in range(LANES):
@@ -101,25 +101,31 @@ def sum_scores(tile, t, groups, variant, scores, sums):
             for k in range(LANES):
                 scores.n_valid[k] += not math.isnan(series[i, k])
         score_tile(series, t, scores)
-        for k in range(LANES):
-            m, ties = scores.n_valid[k], scores.ties[0, k]
-            s, pairs = np.float64(scores.up[0, k] - scores.down[0, k]), m * (m - 1) // 2
-            # As in `score_variance`, but summed before it is divided: the sum is exact.
-            variance = m * (m - 1.0) * (2.0 * m + 5.0) - 6.0 * scores.squares[0, k] - 12.0 * ties
-            sums.n_valid[k] += m
-            sums.s[k] += s
-            sums.variance[k] += variance
-            sums.pairs[k] += pairs
-            sums.down[k] += scores.down[0, k]
-            sums.ties[k] += ties
-            sums.whole[k] += pairs if variant == TAU_A else math.sqrt(np.float64(pairs) * (pairs - ties))
-            if variance > 0.0:
-                z = s / math.sqrt(variance / 18.0)
-                sums.spread[k] += 1
-                sums.z[k] += z
-                sums.z_squared[k] += z * z
+        _add_scores(scores, variant, counts, sums_of_scores)
     for k in range(LANES):
-        sums.variance[k] /= 18.0
+        sums_of_scores[VARIANCE, k] /= 18.0
+
+
+@unit(allocates=False)
+def _add_scores(scores, variant, counts, sums):
+    """Add the scores of one group."""
+    for k in range(LANES):
+        m, ties = scores.n_valid[k], scores.ties[0, k]
+        s, pairs = np.float64(scores.up[0, k] - scores.down[0, k]), m * (m - 1) // 2
+        # As in `score_variance`, but summed before it is divided: the sum is exact.
+        variance = m * (m - 1.0) * (2.0 * m + 5.0) - 6.0 * scores.squares[0, k] - 12.0 * ties
+        counts[VALID, k] += m
+        counts[PAIRS, k] += pairs
+        counts[DOWN, k] += scores.down[0, k]
+        counts[TIES, k] += ties
+        sums[S, k] += s
+        sums[VARIANCE, k] += variance
+        sums[WHOLE, k] += pairs if variant == TAU_A else math.sqrt(np.float64(pairs) * (pairs - ties))
+        if variance > 0.0:
+            z = s / math.sqrt(variance / 18.0)
+            counts[VARYING, k] += 1
+            sums[Z, k] += z
+            sums[Z_SQUARED, k] += z * z
 
 
 @unit(deferred=True)
@@ -156,9 +162,9 @@ def dependent_variance(tile, n, groups, variance):
 
 
 @unit(deferred=True)
-def exact_lane_p(tile, n, groups, k, sums, alternative, kept, p):
+def exact_lane_p(tile, n, groups, k, pairs, s, alternative, kept, p):
     """Set `p[k]` from the exact distribution of lane `k`'s sum over independent groups."""
-    room, series = np.empty((2, sums.pairs[k] // 2 + 1)), vector_float64(n)
+    room, series = np.empty((2, pairs // 2 + 1)), vector_float64(n)
     room[0, 0] = 1.0
     untied = 0
     for g in range(groups):
@@ -168,28 +174,30 @@ def exact_lane_p(tile, n, groups, k, sums, alternative, kept, p):
                 series[m] = tile[i, k]
                 m += 1
         untied = append_series(room, untied, series[:m], kept)
-    p[k] = tail_p_value(room[0], untied, sums.s[k], alternative)
+    p[k] = tail_p_value(room[0], untied, s, alternative)
 
 
 @unit(allocates=False)
 def lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_valid, kept, tests):
     """tau, S, var S, z, p, and van Belle and Hughes' two chi-squares with the second one's p, the rows of `tests`."""
+    counts, scores = sums
     for k in range(LANES):
         for row in range(8):
             tests[row, k] = np.nan
-        if sums.n_valid[k] < max(min_valid, 1):
+        if counts[VALID, k] < max(min_valid, 1):
             continue
-        tests[0, k] = sums.s[k] / sums.whole[k] if sums.s[k] != 0.0 else 0.0
-        tests[1, k], tests[2, k] = sums.s[k], sums.variance[k]
-        tests[3, k] = z_score(sums.s[k], sums.variance[k], continuity)
-        if wants_exact(p_method, sums.pairs[k]):
-            exact_lane_p(tile, n, groups, k, sums, alternative, kept, tests[4])
+        s, pairs, varying = scores[S, k], counts[PAIRS, k], counts[VARYING, k]
+        tests[0, k] = s / scores[WHOLE, k] if s != 0.0 else 0.0
+        tests[1, k], tests[2, k] = s, scores[VARIANCE, k]
+        tests[3, k] = z_score(s, tests[2, k], continuity)
+        if wants_exact(p_method, pairs):
+            exact_lane_p(tile, n, groups, k, pairs, s, alternative, kept, tests[4])
         else:
             tests[4, k] = normal_p_value(tests[3, k], alternative)
-        if sums.spread[k] > 0:
-            tests[5, k] = sums.z[k] * sums.z[k] / sums.spread[k]
-            tests[6, k] = max(sums.z_squared[k] - tests[5, k], 0.0)
-            tests[7, k] = chi_square_sf(tests[6, k], sums.spread[k] - 1)
+        if varying > 0:
+            tests[5, k] = scores[Z, k] * scores[Z, k] / varying
+            tests[6, k] = max(scores[Z_SQUARED, k] - tests[5, k], 0.0)
+            tests[7, k] = chi_square_sf(tests[6, k], varying - 1)
 
 
 @unit
@@ -200,54 +208,21 @@ def shared_lines(tile, t, when, groups, pooled, sums, per, quantile, intercept, 
     all values, `sums` over those that were tested.
     """
     ranks, slopes = lanes_float64(3), lanes_float64(3)
-    _line_ranks(pooled, sums, quantile, ci, min_valid, ranks)
+    for k in range(LANES):
+        put_ranks(pooled.counts[PAIRS, k], sums.scores[VARIANCE, k], quantile, ci, ranks, k)
+        if sums.counts[VALID, k] < min_valid:
+            ranks[0, k] = ranks[1, k] = ranks[2, k] = np.nan
     large = vector_int64(LANES)
     overflow = find_large(tile, large)
     if overflow:
         rescale(tile, large, SMALLER)
-    group_slopes(tile, t, groups, pooled, ranks, slopes)
-    n = tile.shape[0]
-    _lines_through(tile, when, slopes, per, intercept, vector_float64(n), vector_float64(n), lines)
+    pairs = Pairs(pooled.counts[PAIRS], pooled.counts[DOWN], pooled.counts[TIES])
+    group_slopes(tile, t, groups, pairs, ranks, slopes)
+    series, times = vector_float64(when.size), vector_float64(when.size)
+    lines_through(tile, when, sums.counts[VALID], slopes, per, intercept, min_valid, series, times, lines)
     if overflow:
         rescale(tile, large, 1.0 / SMALLER)
         rescale(lines, large, 1.0 / SMALLER)
-
-
-@unit(allocates=False)
-def _line_ranks(pooled, sums, quantile, ci, min_valid, ranks):
-    """Fractional ranks of the median slope and of the limits; none, and so no slope, where values are too few."""
-    for k in range(LANES):
-        ranks[0, k] = ranks[1, k] = ranks[2, k] = np.nan
-        if sums.n_valid[k] < min_valid:
-            continue
-        pairs, half_width = pooled.pairs[k], 0.5 * quantile * math.sqrt(sums.variance[k])
-        lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
-        if ci == ROUNDED:
-            lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
-        ranks[0, k] = 0.5 * (pairs + 1)
-        if ci != NO_LIMITS:
-            ranks[1, k], ranks[2, k] = lower, upper + 1.0
-
-
-@unit(allocates=False)
-def _lines_through(tile, when, slopes, per, intercept, values, times, lines):
-    """The lines of these slopes; `values` and `times` are room for all rows of a lane."""
-    for k in range(LANES):
-        m = 0
-        for i in range(tile.shape[0]):
-            if not math.isnan(tile[i, k]):
-                values[m], times[m] = tile[i, k], when[i]
-                m += 1
-        lines[0, k], lines[2, k], lines[3, k] = slopes[0, k] * per, slopes[1, k] * per, slopes[2, k] * per
-        lines[1, k] = np.nan
-        if math.isnan(slopes[0, k]):
-            continue
-        if intercept == CONOVER:
-            lines[1, k] = median(values, m) - slopes[0, k] * median(times, m)
-        else:
-            for i in range(m):
-                values[i] -= slopes[0, k] * times[i]
-            lines[1, k] = median(values, m)
 
 
 @kernel(
@@ -323,7 +298,7 @@ def grouped_test(
             sum_scores(tile, t, groups, variant, scores, complete)
             sums = complete
         if correlated:
-            dependent_variance(tile, n, groups, sums.variance)
+            dependent_variance(tile, n, groups, sums.scores[VARIANCE])
         lane_tests(tile, n, groups, sums, continuity, alternative, p_method, min_valid, kept, tests)
         if with_slope:
             if listwise:
@@ -343,4 +318,4 @@ def grouped_test(
         put_lanes(lines, 1, first, used, intercept)
         put_lanes(lines, 2, first, used, slope_lower)
         put_lanes(lines, 3, first, used, slope_upper)
-        put_flags(tests, sums.n_valid, alpha, alternative, first, used, n_valid, trend)
+        put_flags(tests, sums.counts[VALID], alpha, alternative, first, used, n_valid, trend)

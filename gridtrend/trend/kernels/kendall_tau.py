@@ -13,7 +13,7 @@ from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, count_both_less, load, store, zero_count
 from gridtrend.engine.output import Output
 from gridtrend.engine.room import tile_like, vector_float64, vector_int32, vector_int64
-from gridtrend.engine.tiles import fill_tile
+from gridtrend.engine.tiles import fill_tile, keep_common
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.normal import TWO_SIDED, p_value
@@ -29,7 +29,7 @@ EXACT_UP_TO = 33
 Ties = namedtuple("Ties", "pairs triples cubes groups")
 
 
-# What is counted of a pair of series, in this order: pairs in the same order, and in opposite order; the ties of either.
+# Positions in `counts`: pairs in the same order, pairs in opposite order, ties of x, ties of y.
 CONCORDANT, DISCORDANT, X_TIES, Y_TIES = 0, 1, 2, 6
 
 
@@ -93,7 +93,7 @@ def _count_lanes(x, y, concordant, discordant):
 
 @unit(deferred=True)
 def _count_alone(x, y, k, counts):
-    """All counts of lane `k` alone, in O(n log n): inversions of y in the order of x."""
+    """All counts of lane `k`, in O(n log n): y is arranged in the order of x, and its inversions are counted."""
     xs, ys = _valid_values(x, k), _valid_values(y, k)
     m = xs.size
     order, smaller, sorting = vector_int32(m), vector_int32(m), new_sorting(m)
@@ -175,25 +175,13 @@ def _exact_p(discordant, n, cdf, alternative):
     tail = discordant if alternative > 0 else pairs - discordant
     if 2 * tail <= pairs:
         return cdf[tail]
-    # Beyond the middle by symmetry, from the other end.
+    # The distribution is symmetric: above the middle, sum from the other end.
     return 1.0 - cdf[pairs - tail - 1] if tail < pairs else 1.0
 
 
 @jit
 def _normal_p(score, n, x, y, alternative):
     return p_value(score / math.sqrt(_variance(n, x, y)), alternative)
-
-
-@unit(allocates=False)
-def _keep_common(x, y, valid):
-    """Make a step missing in both tiles where it is missing in one; counts what is left."""
-    for k in range(LANES):
-        valid[k] = 0
-        for i in range(x.shape[0]):
-            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
-                x[i, k] = y[i, k] = np.nan
-            else:
-                valid[k] += 1
 
 
 @kernel(
@@ -210,12 +198,12 @@ def kendall_tau(x, y, variant: int, method: int, alternative: int, min_valid: in
     x_tile, y_tile = tile_like(x), tile_like(y)
     concordant, discordant = np.zeros((1, LANES), np.int64), np.zeros((1, LANES), np.int64)
     valid, counts = vector_int64(LANES), vector_int64(10)
-    # The exact distribution for as many values as the last cell had: the same for all cells without holes.
+    # The exact distribution of the last cell is reused for the next one of as many values: for all cells without holes.
     cdf_of, cdf = 0, np.ones(1)
     for first in range(0, x.shape[1], LANES):
         fill_tile(x, first, x_tile, valid)
         used = fill_tile(y, first, y_tile, valid)
-        _keep_common(x_tile, y_tile, valid)
+        keep_common(x_tile, y_tile, valid)
         if 0 < n <= SHORT:
             _count_lanes(x_tile, y_tile, concordant, discordant)
         for k in range(used):

@@ -23,7 +23,7 @@ from gridtrend.trend.kernels.student import t_p_value, t_quantile
 # Codes of `effective`, as compiled code sees them.
 AR1, ALL = 0, 1
 
-# Residuals up to this share of the largest value are what is left of rounding: the line is exact.
+# Residuals up to this share of the largest value are rounding errors: the line is exact.
 ROUNDING = 16 * 2.0**-52
 
 
@@ -135,7 +135,7 @@ def linear_trend(
                 if math.isfinite(width):
                     slope_lower[cell] = (rise - width) * unit * per * scale
                     slope_upper[cell] = (rise + width) * unit * per * scale
-            # Without degrees of freedom, as they vanish, nothing speaks for a trend.
+            # Without degrees of freedom no slope is significant.
             t_value = rise / error if df > 0.0 and rise != 0.0 else 0.0
             p_value[cell] = t_p_value(t_value, max(df, 1e-300), alternative)
             trend[cell] = flag(rise, p_value[cell], alpha, alternative)

@@ -19,7 +19,7 @@ from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, mid_ranks, residual_series
 from gridtrend.trend.kernels.normal import retest
 
-# The variance of S grows almost as a power of n, so that a table at these lengths serves all others to 0.1 %.
+# The variance of S grows almost as a power of n: interpolation between these lengths is accurate to 0.1 %.
 LENGTHS = 2 ** np.arange(3, 8)
 APPROACH = 0.82
 EXPONENTS = 9
@@ -52,7 +52,7 @@ def score_variance_of_noise(n, hurst):
     return 2.0 / math.pi * total
 
 
-# For the table, which Python makes: kept on disk as kernels are, so that later processes compile nothing.
+# Python calls it to make the table. It is kept on disk as kernels are, so that later processes compile nothing.
 @routine("float64(int64, float64)")
 def _table_entry(n, hurst):
     return score_variance_of_noise(n, hurst)
@@ -243,7 +243,7 @@ def scaling_test(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            # Nothing to correct where nothing varies.
+            # The test of a constant series needs no correction.
             factor = 1.0 + 0.0 * variance[cell]
             h = 0.5 * factor
             if variance[cell] > 0.0:

@@ -26,7 +26,7 @@ def p_value(z, alternative):
 
 @inlined
 def flag(s, p, alpha, alternative):
-    """-1, 0 or 1: direction of a trend that is significant at `alpha`; a one-sided test knows one direction."""
+    """-1, 0 or 1: direction of a trend that is significant at `alpha`; a one-sided test has one direction."""
     direction = (s > 0.0) - (s < 0.0)
     if p < alpha and alternative in (TWO_SIDED, direction):
         return direction
@@ -35,7 +35,7 @@ def flag(s, p, alpha, alternative):
 
 @inlined
 def retest(s, variance, alpha, continuity, alternative):
-    """z, p and flag of a score under a variance of S that something else has decided."""
+    """z, p and flag of a score under a given variance of S."""
     z = z_score(s, variance, continuity)
     p = p_value(z, alternative)
     return z, p, flag(s, p, alpha, alternative)

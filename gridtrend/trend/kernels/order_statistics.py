@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from gridtrend.engine.unit import unit
 
 
@@ -40,7 +42,7 @@ def neighbours(a, m, rank):
     below = math.floor(rank)
     k = int(below) - 1
     if m <= 32:
-        # Few values: sorted by insertion sooner than selected.
+        # Few values: an insertion sort takes less time than a selection.
         for i in range(1, m):
             value = a[i]
             j = i - 1
@@ -66,6 +68,15 @@ def blend(low, high, rank):
     if weight == 0.0:
         return low
     return (1.0 - weight) * low + weight * high
+
+
+@unit(allocates=False)
+def values_at_ranks(a, m, ranks, values):
+    """The values at fractional 1-based `ranks` of `a[:m]` when sorted, NaN where a rank is not in 1..m; reorders `a`."""
+    for target in range(ranks.size):
+        exists = 1.0 <= ranks[target] <= m
+        low, high = neighbours(a, m, ranks[target] if exists else 1.0)
+        values[target] = blend(low, high, ranks[target]) if exists else np.nan
 
 
 @unit(allocates=False)

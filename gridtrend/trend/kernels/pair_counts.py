@@ -1,8 +1,8 @@
-"""Counting pairs and ties: the score S of a series and what its variance needs.
+"""Counting pairs and ties: the score S of a series, and the sums over its ties that the variance of S needs.
 
-For short series all pairs are counted, 16 cells at a time (Mann 1945 as it stands). Long ones are sorted, and the pairs
-that were out of order told from where each value came from (the idea of Knight 1966,
-doi:10.1080/01621459.1966.10480879, with a sort and a count that wait for no compare), one cell at a time.
+For short series all pairs are counted, 16 cells at a time, as Mann 1945 defines S. Long series are sorted one at a time, and
+the number of pairs that the sort has to swap is S (Knight 1966, doi:10.1080/01621459.1966.10480879). Knight counts swaps in a
+merge sort; here a radix sort and a tree of counters do it, in which no branch depends on the data.
 """
 
 from collections import namedtuple
@@ -31,7 +31,7 @@ SHORT = 320
 
 @unit(allocates=False)
 def count_pairs(tile, up, down, ties, squares):
-    """For each lane, the pairs i < j that rise and that fall, and what its ties amount to.
+    """For each lane, the number of pairs i < j that rise, the number that fall, and two sums over its ties.
 
     A value with e equals after it is part of a tie: `ties` becomes the sum of e, `squares` that of e squared. Equals are
     the valid values that lie neither above nor below, so that no third compare is needed.
@@ -51,7 +51,7 @@ def count_pairs(tile, up, down, ties, squares):
             later = load(tile, j)
             rise = count_less(rise, earlier, later)
             fall = count_less(fall, later, earlier)
-        # A missing value has no pairs: its row counts for nothing.
+        # `here` is 0 for a missing value, which has no pairs.
         equals = subtract(subtract(multiply(here, valid), rise), fall)
         total_up, total_down = add(total_up, rise), add(total_down, fall)
         total_ties, total_squares = add(total_ties, equals), add(total_squares, multiply(equals, equals))
@@ -61,7 +61,7 @@ def count_pairs(tile, up, down, ties, squares):
     store(squares, 0, total_squares)
 
 
-# What sorting needs beside its input, kept from one call to the next: long arrays are slow to come by.
+# Memory for sorting, kept from one call to the next, because allocating long arrays takes time.
 Sorting = namedtuple("Sorting", "words spare counts")
 # The halves of a key's 64 bits, as shifts; each is sorted in 4 passes by 8 bits.
 HIGH, LOW, HALF = np.uint64(32), np.uint64(0), np.uint64(2**32 - 1)
@@ -70,11 +70,11 @@ PASSES, DIGIT, LAST_DIGIT = 4, np.uint64(8), np.uint64(2**8 - 1)
 
 @unit
 def new_sorting(n):
-    """Room to sort up to `n` keys."""
+    """Memory to sort up to `n` keys."""
     return Sorting(np.empty(n, np.uint64), np.empty(n, np.uint64), np.empty((PASSES, 256), np.uint32))
 
 
-# Up to this many keys are sorted by insertion sooner than by their digits.
+# Up to this many keys an insertion sort is faster than a radix sort.
 FEW = 64
 
 
@@ -148,7 +148,7 @@ def _ordered_bits(x):
 
 @unit(allocates=False)
 def _insert(key, order):
-    """Put nearly sorted keys in order; gives up, and returns False, where that takes more than a few moves a key."""
+    """Put nearly sorted keys in order; returns False, and leaves them unsorted, if that takes more than a few moves a key."""
     left = 4 * order.size
     for i in range(1, order.size):
         step = order[i]
@@ -197,7 +197,7 @@ def count_smaller(order, before):
 
 @unit(allocates=False)
 def count_inversions(order, smaller):
-    """Number of pairs of a permutation that are out of order; `smaller` is room for what `count_smaller` finds."""
+    """Number of pairs of a permutation that are out of order; `smaller` is memory for the results of `count_smaller`."""
     m = order.size
     count_smaller(order, smaller)
     inversions = m * (m - 1) // 2

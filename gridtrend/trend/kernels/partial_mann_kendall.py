@@ -12,7 +12,7 @@ from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES, add, count_both_less, count_less, load, store, subtract, zero_count
 from gridtrend.engine.output import Output
 from gridtrend.engine.room import tile_like, vector_int64
-from gridtrend.engine.tiles import fill_tile
+from gridtrend.engine.tiles import fill_tile, keep_common
 from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.mann_kendall import TAU_A
@@ -25,7 +25,7 @@ S_X, S_Y, PAIRS_X, PAIRS_Y, COMMON = 0, 1, 2, 3, 4
 
 @unit
 def count_orders(x, y, counts, place_x, place_y):
-    """Fill `counts` for each lane, and how many values of its series each value exceeds less those that exceed it."""
+    """Fill `counts` for each lane, and for each value the number of values of its series below it, less the number above it."""
     n = x.shape[0]
     none = zero_count(load(x, 0))
     s_x, s_y, pairs_x, pairs_y, common = none, none, none, none, none
@@ -52,18 +52,6 @@ def count_orders(x, y, counts, place_x, place_y):
     store(counts, PAIRS_X, pairs_x)
     store(counts, PAIRS_Y, pairs_y)
     store(counts, COMMON, common)
-
-
-@unit
-def keep_common(x, y, n_valid):
-    """Make a step missing in both tiles where it is missing in one; counts what is left."""
-    n_valid[:] = 0
-    for i in range(x.shape[0]):
-        for k in range(LANES):
-            if math.isnan(x[i, k]) or math.isnan(y[i, k]):
-                x[i, k] = y[i, k] = np.nan
-            else:
-                n_valid[k] += 1
 
 
 @kernel(
@@ -110,7 +98,7 @@ def partial_mann_kendall(x, y, alpha: float, alternative: int, variant: int, cor
                 if correct_ties:
                     xx += place_x[i, k] * place_x[i, k]
                     yy += place_y[i, k] * place_y[i, k]
-            # Three times the variances and the covariance: whole numbers. A constant covariate tells nothing.
+            # Three times the variances and the covariance, which are whole numbers. A constant covariate changes nothing.
             if not yy > 0.0:
                 xy, yy = 0.0, 1.0
             s[cell] = (counts[S_X, k] * yy - xy * counts[S_Y, k]) / yy

@@ -1,10 +1,10 @@
-"""Units in which nothing under- or overflows, and by which dividing rounds nothing."""
+"""Powers of two as units: sums in them neither under- nor overflow, and dividing by them is exact."""
 
 import math
 
 from gridtrend.engine.jit import jit
 
-# Sums of larger numbers may overflow: they are taken of numbers that are this many times smaller, which rounds nothing.
+# Sums of numbers above LARGE may overflow. Multiplied by SMALLER they do not, and that product is exact.
 LARGE, SMALLER = 2.0**960, 2.0**-100
 
 

@@ -34,7 +34,7 @@ PLAIN, TREND_FREE, VARIANCE_CORRECTED = 0, 1, 2
 
 @unit
 def whitened_values(x, at, m, r, white, kept):
-    """`x[i] - r x[i-1]` for every value with one a step before; `kept` are their positions. Returns how many."""
+    """`x[i] - r x[i-1]` for every value whose predecessor is valid; `kept` are their positions. Returns their number."""
     count = 0
     for i in range(1, m):
         if at[i] - at[i - 1] == 1:
@@ -52,7 +52,7 @@ def restore_variance(x, m, white, count):
     largest = 0.0
     for i in range(m):
         largest = max(largest, abs(x[i] - center))
-    # In a unit in which squares of the tiniest values do not vanish, nor those of the largest overflow.
+    # Scaled, so that squares of the smallest values do not vanish and squares of the largest do not overflow.
     unit = power_of_two(largest)
     spread = np.std(white[:count] / unit)
     ratio = np.std(x[:m] / unit) / spread if spread > 0.0 else 1.0
@@ -63,7 +63,7 @@ def restore_variance(x, m, white, count):
 @kernel(
     "(time,cell),(cell),(time),(time)",
     "Tddl",
-    # Not called as a coordinate or the dimension of the data may be.
+    # A name that no coordinate or dimension of the data is likely to have.
     Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
     Output("_level", "value that whitened {data} is counted from", units="{units}"),
     replace(outputs.AUTOCORRELATION, name="_r1"),
@@ -87,7 +87,7 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
             m, origin, size, scale = residual_series(tile, t, steps, k, trend, compress, x, when, at)
             span, variance = lay_out(x, at, m, spread, present)
             r, _ = lag_correlation(spread, present, span, variance, 1)
-            # pymannkendall whitens whatever r is: a series whose r is 0 loses its first value all the same.
+            # pymannkendall whitens for every r: a series loses its first value even if r is 0.
             whitens = is_significant(r, m, bound) or (compress and variance > 0.0)
             if math.isnan(line[cell]) or not whitens:
                 _r1[cell], _level[cell] = 0.0 * line[cell], 0.0
@@ -98,7 +98,7 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
             count = whitened_values(x, at, m, r, white, kept)
             if mode == VARIANCE_CORRECTED:
                 restore_variance(x, m, white, count)
-                # Slopes of a persistent series scatter more: its trend counts for less (Wang et al. 2015).
+                # Slopes of a persistent series vary more, so its trend is reduced (Wang et al. 2015).
                 trend *= math.sqrt((1.0 - r) / (1.0 + r)) if r > 0.0 else 1.0
             for i in range(count):
                 white[i] += trend * when[kept[i]]
@@ -106,7 +106,7 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
                 snap(white, count, ROUNDING * size)
             for i in range(count):
                 white[i] /= scale
-                # The series is missing as a whole where part of it is larger than any number.
+                # If a value overflows, the whole series is missing.
                 _level[cell] += 0.0 * white[i]
             if math.isnan(_level[cell]):
                 _r1[cell], count = np.nan, 0

@@ -24,7 +24,7 @@ Scores = namedtuple("Scores", "n_valid up down ties squares")
 
 @unit
 def new_scores():
-    """Room for the scores of a tile."""
+    """Memory for the scores of a tile."""
     return Scores(vector_int64(LANES), lanes_int64(1), lanes_int64(1), lanes_int64(1), lanes_int64(1))
 
 

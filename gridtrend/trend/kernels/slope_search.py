@@ -1,18 +1,18 @@
-"""Order statistics of the slopes between all pairs of a series, exact, without keeping all pairs.
+"""Slopes of given ranks among the slopes of all pairs of one series, exact, without a list of all pairs.
 
-The number of pairs i < j with slope (y_j - y_i)/(t_j - t_i) below b is the number of pairs whose residuals
-r = y - b t are out of order, r_j < r_i. So the slope of a given rank is found by counting at a few trial values of b until
-few slopes are left between two of them, listing those, and selecting among them (after Dillencourt, Mount & Netanyahu
-1992, doi:10.1142/S0218195992000020, and Matousek 1991, doi:10.1016/0020-0190(91)90177-J). A trial aims just below the
-rank: the order that told its count is where the list starts from, and how dense the residuals lie in it tells where the
-next trial has to aim. Counting only steers: the slopes that are listed are computed from the data, and ranks are told
-exactly.
+The number of pairs i < j whose slope (y_j - y_i)/(t_j - t_i) is below b is the number of pairs whose residuals r = y - b t
+are out of order, r_j < r_i. A sort counts them in O(n log n). So a trial slope b tells how many slopes lie below it, and a
+bracket of two trials closes on the slope of a given rank, as `slope_bracket` shows, until it holds so few slopes that they
+can be listed and selected from (after Dillencourt, Mount & Netanyahu 1992, doi:10.1142/S0218195992000020, and Matousek
+1991, doi:10.1016/0020-0190(91)90177-J). The list starts from the order of the residuals at the lower end, and the distances
+of the residuals in that order tell how many slopes a step of the trial passes. Residuals only steer the search: the slopes in
+the list are computed from the data, and their ranks are exact.
 
-Many slopes of a record with ties (rain, snow, ice at freezing point) are exactly 0, and no interval would ever hold few
-slopes of such a series. How many lie below, at and above 0 is known exactly from the score S, and intervals end there.
+All trials of a series, and the number of slopes below each, are kept (`Known`): any two neighbours are a bracket, and the
+next rank starts from the narrowest.
 
-`series_slopes` does this for one series of any length, in O(n log n) expected time and O(n) memory;
-`gridtrend.trend.kernels.slope_search_lanes` does it for 16 short series at once and hands over the series that resist.
+`series_slopes` takes one series of any length, in O(n log n) expected time and O(n) memory. `slope_search_lanes` searches 16
+short series at once, and passes the series whose brackets do not close to this module.
 """
 
 import math
@@ -23,22 +23,25 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.room import vector_float64, vector_int32, vector_int64
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, neighbours
+from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, median, values_at_ranks
 from gridtrend.trend.kernels.pair_counts import count_inversions, new_sorting, sort_order
 
-# Slopes that are listed at most, whatever the length of the series.
+# The constants were set by `python -m benchmarks ablation`, which compares each with its half and its double.
+# Slopes in a list, at most; a series of more than LIST / 2 values lists twice as many as it has values.
 LIST = 2048
-# Values whose median stands for that of all.
+# Number of values whose median is taken for the median of the series, to centre it.
 SAMPLE = 64
-# Centring may cost a value this share of itself: values a few thousand times smaller than the centre lose more.
+# Subtracting the centre may change a value by this share of itself: the values of a series that spans many orders of
+# magnitude, of which the smallest would be lost, change more.
 DIGITS = 2.0**-40
-# Trials that trust the density of slopes, later ones halve the bracket now and then; and at most.
+# Trials that rely on the density of slopes; later ones halve the bracket every second time, which bounds the number of
+# trials: floating-point numbers are counted, so that 64 halvings leave nothing between the ends of a bracket.
 GUIDED, TRIALS = 8, 300
 
-# A series, its scaled copy, room to sort its residuals, the slope `at` whose residuals `order` sorts, slopes listed.
+# A series, its scaled copy, memory to sort its residuals, the slope `at` whose residuals `order` sorts, slopes in the list.
 Search = namedtuple("Search", "y t y_scaled t_scaled residual order smaller sorting at listed")
-# Slopes where all was counted, ascending, and how many lie below each. The rest are single numbers: how many are in use,
-# slopes a unit near the last one, the least-squares slope, and the sum of t_j - t_i over all pairs.
+# Trials in ascending order, and how many slopes lie below each. The other fields are arrays of one number, which units change:
+# the number of trials, slopes per unit near the last one, the least-squares slope, and the sum of t_j - t_i over all pairs.
 Known = namedtuple("Known", "slope below used density guess spacing")
 
 
@@ -69,13 +72,13 @@ def series_slopes(y, t, ranks, below_zero, at_zero, values):
 
 @inlined
 def _slope_at(search, known, rank):
-    """The slope at one fractional rank."""
+    """The slope at one fractional rank: selected from a list around each of the two whole ranks next to it."""
     listed = search.listed
     ends = (0.0, 0.0)
     base, count = 0, 0
     for side in range(2):
         whole = int(math.floor(rank) if side == 0 else math.ceil(rank))
-        # The next rank is nearly always in the list already.
+        # The list around the lower rank nearly always holds the upper one, too.
         if not base < whole <= base + count:
             base, count = _list_around(search, known, whole)
         if count == 0:
@@ -83,7 +86,7 @@ def _slope_at(search, known, rank):
         elif count <= listed.size:
             slope = kth_smallest(listed, count, min(whole - base, count) - 1)
         else:
-            # More equal slopes than the list holds: the bracket is a few units in the last place wide.
+            # Equal slopes, more than the list holds: no trial separates them, and the list holds only these.
             slope = kth_smallest(listed, listed.size, listed.size // 2)
         ends = (slope, slope) if side == 0 else (ends[0], slope)
     return blend(ends[0], ends[1], rank)
@@ -91,31 +94,28 @@ def _slope_at(search, known, rank):
 
 @unit
 def list_slopes(y, t, ranks, values):
-    """The same by listing every slope, for a series of few pairs."""
-    _rank_all(y, t, ranks, vector_float64(y.size * (y.size - 1) // 2), values)
+    """Slopes at fractional `ranks` from a list of all slopes, for a series of few pairs."""
+    listed = vector_float64(y.size * (y.size - 1) // 2)
+    values_at_ranks(listed, append_slopes(y, t, y.size, listed, 0), ranks, values)
 
 
 @unit(allocates=False)
-def _rank_all(y, t, ranks, listed, values):
-    """Slopes at fractional ranks, with room to list all."""
-    count = 0
-    for i in range(y.size - 1):
-        for j in range(i + 1, y.size):
+def append_slopes(y, t, m, listed, count):
+    """Append the slopes between all pairs of the first `m` values to the `count` that are listed; returns the new number."""
+    for i in range(m - 1):
+        for j in range(i + 1, m):
             listed[count] = (y[j] - y[i]) / (t[j] - t[i])
             count += 1
-    for target in range(ranks.size):
-        exists = 1.0 <= ranks[target] <= count
-        low, high = neighbours(listed, count, ranks[target] if exists else 1.0)
-        values[target] = blend(low, high, ranks[target]) if exists else np.nan
+    return count
 
 
 @unit
 def scaled(a):
-    """Anomalies from about the median in units of the largest; and that unit.
+    """Anomalies from about the median, divided by the largest, and that divisor.
 
-    Small numbers are rounded less, no square vanishes, and one value far away (a forgotten fill value) takes no digits
-    from the others, as it would through the mean. Values that the median would swallow, in series over many orders of
-    magnitude, are left as they are.
+    Scaled values lie within -1 .. 1, so that their squares neither overflow nor vanish. The centre is a median, because one
+    value far away (a forgotten fill value) would move a mean so far that the other values lose their digits. Values that lose
+    digits even so, in series over many orders of magnitude, are not centred.
     """
     sample = a[:: a.size // SAMPLE + 1].copy()
     centre = median(sample, sample.size)
@@ -135,7 +135,7 @@ def scaled(a):
 
 @inlined
 def _first_known(search, below_zero, at_zero, size):
-    """What is known before any count: how many slopes lie on either side of 0, and what least squares tell."""
+    """What is known before any count: how many slopes lie below and above 0, and the least-squares slope."""
     m = search.y.size
     known = Known(
         vector_float64(size), vector_int64(size), np.full(1, 4), vector_float64(1), vector_float64(1), vector_float64(1)
@@ -149,9 +149,9 @@ def _first_known(search, below_zero, at_zero, size):
 
 @unit(allocates=False)
 def _list_around(search, known, rank):
-    """List slopes around `rank`: how many lie below them, and how many they are, at most one more than fit.
+    """List the slopes around `rank`; returns how many lie below the list, and how many are in it (`room + 1` if too many).
 
-    A list of none stands for slopes of 0.
+    An empty list stands for slopes of 0.
     """
     room = search.listed.size
     for attempt in range(TRIALS):
@@ -182,13 +182,16 @@ def _list_around(search, known, rank):
 
 @inlined
 def _margin(search, distance):
-    """Aim this many slopes beyond a rank so far away: the density is known to about 1 %, and chance adds to it."""
+    """Number of slopes by which a trial passes a rank that is `distance` slopes away.
+
+    The density is known to about 1 %, and the number of slopes in a range varies by about the square root of n.
+    """
     return distance / 50 + 4.0 * math.sqrt(search.y.size)
 
 
 @unit(allocates=False)
 def _note(known, slope, below):
-    """Keep what was counted."""
+    """Insert a trial, and the number of slopes below it, in ascending order."""
     k = known.used[0]
     while known.slope[k - 1] > slope:
         known.slope[k], known.below[k] = known.slope[k - 1], known.below[k - 1]
@@ -203,7 +206,7 @@ def _next_trial(search, known, k, rank, attempt):
     low, high = known.slope[k], known.slope[k + 1]
     to_low, to_high = rank - known.below[k], known.below[k + 1] - rank
     bounded = math.isfinite(low) and math.isfinite(high)
-    # Slopes may be spread over many orders of magnitude: halving now and then bounds the number of counts.
+    # Slopes may span many orders of magnitude: halving every second time bounds the number of counts.
     if attempt >= GUIDED and (attempt % 2 == 1 or not bounded):
         return halfway(low, high)
     if known.used[0] == 4 and low < known.guess[0] < high:
@@ -223,13 +226,10 @@ def _next_trial(search, known, k, rank, attempt):
 
 @unit(allocates=False)
 def _count_below(search, known, slope):
-    """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order.
-
-    Equal values are pairs of slope 0, below a positive `slope` even where rounding makes their residuals equal.
-    """
+    """Number of slopes below `slope`, which is not 0: pairs whose residuals are out of order."""
     _sort_at(search, slope)
     order, residual = search.order, search.residual
-    # How close residuals lie in order tells how many slopes a small change of the slope passes by.
+    # The distance of sorted residuals tells how many pairs change their order when the slope changes a little.
     m, total, taken = order.size, 0.0, 0
     k = int(math.sqrt(m))
     for i in range(0, m - k, k):
@@ -244,20 +244,30 @@ def _count_below(search, known, slope):
 
 @unit(allocates=False)
 def _sort_at(search, slope):
-    """Sort the steps by residual. Among equals the later goes first at a positive slope, and at 0."""
+    """Sort the steps by residual, unless they are."""
     if search.at[0] == slope:
         return
-    m = search.y.size
-    for i in range(m):
-        search.residual[i] = search.y_scaled[i] - slope * search.t_scaled[i]
-        search.order[i] = m - 1 - i if slope >= 0.0 else i
-    sort_order(search.residual, search.order, search.sorting)
+    sort_residuals(search.y_scaled, search.t_scaled, slope, search.residual, search.order, search.sorting)
     search.at[0] = slope
 
 
 @unit(allocates=False)
+def sort_residuals(y, t, slope, residual, order, sorting):
+    """Order of the residuals y - slope t. Among equals the later goes first at a positive slope, and at 0.
+
+    So pairs of equal values, whose slope is 0, are out of order at a positive slope even where rounding makes their
+    residuals equal.
+    """
+    m = y.size
+    for i in range(m):
+        residual[i] = y[i] - slope * t[i]
+        order[i] = m - 1 - i if slope >= 0.0 else i
+    sort_order(residual, order, sorting)
+
+
+@unit(allocates=False)
 def halfway(low, high):
-    """The floating-point number halfway between two of one sign, zero and infinity included, in number of numbers."""
+    """The number halfway between two of one sign if floating-point numbers are counted; both may be zero or infinite."""
     middle = (np.float64(abs(low)).view(np.int64) + np.float64(abs(high)).view(np.int64)) // 2
     return math.copysign(np.int64(middle).view(np.float64), low + high)
 
@@ -283,8 +293,8 @@ def _first_guess(y, t):
 def _list_between(search, low, high):
     """List the slopes in the interval (low, high); returns how many, at most one more than fit.
 
-    They belong to the pairs whose residuals are in order at `low` and out of order at `high`. Equal residuals of equal
-    values are out of order at a positive slope, and at 0 where that is the lower end: the later goes first.
+    They belong to the pairs whose residuals are in order at `low` and out of order at `high`. Pairs of equal values, whose
+    slope is 0, are out of order at both ends if `low` is 0 or more: `sort_residuals` sees to that.
     """
     _sort_at(search, low)
     y, t, y_scaled, t_scaled, key, order, listed = (
@@ -293,7 +303,7 @@ def _list_between(search, low, high):
     search.at[0] = np.nan
     for i in range(y.size):
         key[i] = y_scaled[order[i]] - high * t_scaled[order[i]]
-    # Few pairs are out of order: insertion sort visits just these.
+    # An insertion sort of the residuals at `high` moves exactly the pairs that are out of order, and these are few.
     count = 0
     for i in range(1, y.size):
         value, later = key[i], order[i]

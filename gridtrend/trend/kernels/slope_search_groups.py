@@ -1,16 +1,16 @@
-"""Order statistics of the slopes between all pairs of values within each group, pooled, exact, for 16 cells at once.
+"""Slopes of given ranks among the slopes of all pairs within each group (season, site, variable), for 16 cells at once.
 
-Few slopes are listed and selected from. Many are narrowed down first: slopes of the cell itself, drawn from a sample,
-bound the rank from both sides, a count tells how many lie below either bound, and the next sample comes from between
-them, until the rest can be listed (after Floyd & Rivest 1975, doi:10.1145/360680.360691). A slope counts as below b
-where the difference of its values is below b times that of its times, which is monotone in b, rounding included.
+The bracket of `slope_bracket` in each lane. Groups may differ in variance by orders of magnitude, so that no least-squares
+line tells where to aim, as it does for one series. The trials are slopes of the cell itself instead: those of a sample that
+lie a few ranks below and above the target. The next sample is drawn from between the two, until the bracket holds so few
+slopes that they can be listed (after Floyd & Rivest 1975, doi:10.1145/360680.360691). A slope counts as below b where the
+difference of its values is below b times the difference of its times, in float64, which is monotone in b, rounding included.
 
-How many slopes lie below, at and above 0 is known from S, and no bound crosses 0: the many zeros of rain or snow are
-never listed. Other slopes that repeat close their bracket once they bound it from both sides.
+A slope that repeats more often than the list is long (data of few digits) ends the search once both ends of the bracket were
+taken from it.
 """
 
 import math
-from collections import namedtuple
 
 import numpy as np
 
@@ -25,183 +25,144 @@ from gridtrend.engine.lanes import (
     subtract_scaled,
     zero_count,
 )
-from gridtrend.engine.room import lanes_float64, lanes_int64, vector_float64, vector_int64
+from gridtrend.engine.room import lanes_float64, lanes_int64, vector_float64
+from gridtrend.engine.tiles import valid_series
 from gridtrend.engine.unit import unit
-from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, neighbours
+from gridtrend.trend.kernels.order_statistics import blend, kth_smallest, neighbours, values_at_ranks
+from gridtrend.trend.kernels.slope_bracket import (
+    CLOSED,
+    FOUND,
+    OPEN,
+    give_up_all,
+    is_given_up,
+    narrow,
+    new_bracket,
+    open_brackets,
+)
+from gridtrend.trend.kernels.slope_search import append_slopes
 
-# Up to this many slopes a lane is listed as a whole; from a bracket, as many are.
+# LIST and SAMPLE were set by `python -m benchmarks ablation`, which compares each with its half and its double.
+# Slopes in the list of a lane, at most: cells with no more pairs are listed as a whole, and brackets with no more are closed.
 LIST = 512
+# Slopes in a sample. The two trials are 1 + 0.6 sqrt(SAMPLE) places of it away from the target, so that they bound it in most
+# cells, and leave about a seventh of the slopes.
 SAMPLE = 96
+# Samples for one rank, at most; lanes that are still open are given up.
 ROUNDS = 12
-# Bounds lie this far, relatively, outside the slopes that they are taken from.
+# A trial lies this far, relatively, beside the slope from which it was taken, so that this slope is surely on one side of it.
 TILT = 2.0**-50
+# No slope is larger. It is finite, so that a bracket is closed, and listed, even where one of its ends was never a trial.
+FARTHEST = np.finfo(np.float64).max
 
-# Rows of what is known of each lane: the trial slope, ends of the bracket that is listed; sizes of the first sample and of
-# the one in use, slopes below what it was drawn from and in it, each how-many-th is drawn and when next, slopes below the
-# trial.
-TRIAL, LOW, HIGH = 0, 1, 2
-FIRST_SIZE, SIZE, BASE, SPAN, STRIDE, WAIT, BELOW = range(7)
-
-# What has become of a lane. ALONE: all its slopes are listed.
-OPEN, CLOSED, FOUND, ALONE = 0, 1, 2, 3
-
-# For each lane: bounds, each with the slope that it was taken from and the number of slopes below it, and the state.
-Bracket = namedtuple("Bracket", "low high from_low from_high below_low below_high state")
+# Rows of `ends`: the trial slope, and the slope of the sample from which it was taken; the ends of the bracket that is
+# listed; and the slopes from which the ends of the bracket were taken.
+TRIAL, SOURCE, LOW, HIGH, LOW_SOURCE, HIGH_SOURCE = range(6)
+# Rows of `counts`. Size of the first sample and of the one in use; how many slopes lie below the bracket that it was drawn from
+# (BASE) and in it (SPAN); every STRIDE-th slope is drawn, the next one after WAIT; slopes below the trial; whether a lane can
+# be searched.
+FIRST_SIZE, SIZE, BASE, SPAN, STRIDE, WAIT, BELOW, SEARCHABLE = range(8)
 
 
 @unit
-def group_slopes(tile, t, groups, sums, ranks, values):
+def group_slopes(tile, t, groups, pairs, ranks, values):
     """Slopes at fractional 1-based `ranks` (targets, LANES) of each lane; NaN where a rank does not exist.
 
-    `tile` holds `groups` series one after the other, each with a row for each time of `t`. `sums` tells of each lane its
-    number of `pairs`, and how many of their slopes are `down` and at zero (`ties`).
+    `tile` holds `groups` series one after the other, each with a row for each time of `t`. `pairs` counts those of each
+    lane.
     """
-    most = 0
-    for k in range(LANES):
-        most = max(most, sums.pairs[k])
-    if most > LIST:
-        _search_lanes(tile, t, groups, sums, ranks, values)
-    else:
-        for target in range(values.shape[0]):
-            for k in range(LANES):
-                values[target, k] = np.inf
-    # The longest of those that were given up tells how much room is needed.
-    most = 0
-    for k in range(LANES):
-        for target in range(ranks.shape[0]):
-            if math.isinf(values[target, k]):
-                most = max(most, sums.pairs[k])
-    listed = vector_float64(most)
-    for k in range(LANES):
-        _list_lane(tile, t, groups, k, sums.pairs[k], ranks, listed, values)
+    give_up_all(values)
+    if _longest_list(values, pairs.total) > LIST:
+        _search_lanes(tile, t, groups, pairs, ranks, values)
+    listed = vector_float64(_longest_list(values, pairs.total))
+    _list_lanes(tile, t, groups, vector_float64(t.size), vector_float64(t.size), ranks, listed, values)
 
 
 @unit(allocates=False)
-def _list_lane(tile, t, groups, k, pairs, ranks, listed, values):
-    """Slopes of lane `k` where it was given up, from a list of all."""
-    is_listed = False
-    for target in range(ranks.shape[0]):
-        if not math.isinf(values[target, k]):
-            continue
-        rank = ranks[target, k]
-        if not 1.0 <= rank <= pairs:
-            values[target, k] = np.nan
-            continue
-        if not is_listed:
-            _list_all(tile, t, groups, k, listed)
-            is_listed = True
-        low, high = neighbours(listed, pairs, rank)
-        values[target, k] = blend(low, high, rank)
+def _longest_list(values, pairs):
+    """The largest number of slopes of the lanes that are given up."""
+    longest = 0
+    for k in range(LANES):
+        if is_given_up(values, k):
+            longest = max(longest, pairs[k])
+    return longest
 
 
 @unit(allocates=False)
-def _list_all(tile, t, groups, k, listed):
-    """Every slope of lane `k`."""
-    n, count = t.size, 0
-    for g in range(groups):
-        start = g * n
-        for i in range(n - 1):
-            earlier = tile[start + i, k]
-            if math.isnan(earlier):
-                continue
-            for j in range(i + 1, n):
-                later = tile[start + j, k]
-                if not math.isnan(later):
-                    listed[count] = (later - earlier) / (t[j] - t[i])
-                    count += 1
+def _list_lanes(tile, t, groups, series, times, ranks, listed, values):
+    """Slopes of the lanes that are given up, from a list of all; `series` and `times` are memory for one series."""
+    for k in range(LANES):
+        if is_given_up(values, k):
+            count = 0
+            for g in range(groups):
+                m = valid_series(tile[g * t.size : (g + 1) * t.size], t, k, series, times)
+                count = append_slopes(series, times, m, listed, count)
+            values_at_ranks(listed, count, ranks[:, k], values[:, k])
 
 
 @unit
-def _search_lanes(tile, t, groups, sums, ranks, values):
+def _search_lanes(tile, t, groups, pairs, ranks, values):
     """The search in lanes; inf where a lane is given up."""
-    first_sample, sample, ends = vector_float64(LANES * SAMPLE), vector_float64(LANES * LIST), lanes_float64(3)
-    counts = lanes_int64(7)
-    bracket = Bracket(
-        lanes_float64(1), lanes_float64(1), vector_float64(LANES), vector_float64(LANES),
-        vector_int64(LANES), vector_int64(LANES), vector_int64(LANES),
-    )  # fmt: skip
-    _search(tile, t, groups, sums, ranks, bracket, first_sample, sample, ends, counts, values)
+    first_sample, sample = vector_float64(LANES * SAMPLE), vector_float64(LANES * LIST)
+    ends, counts = lanes_float64(6), lanes_int64(8)
+    _search(tile, t, groups, pairs, ranks, new_bracket(), first_sample, sample, ends, counts, values)
 
 
 @unit(allocates=False)
-def _search(tile, t, groups, sums, ranks, bracket, first_sample, sample, ends, counts, values):
-    """The same, given room."""
-    first_size = counts[FIRST_SIZE]
-    _draw(tile, t, groups, first_sample, first_size)
+def _search(tile, t, groups, pairs, ranks, bracket, first_sample, sample, ends, counts, values):
+    """The same, given memory to work in."""
+    _draw(tile, t, groups, first_sample, counts[FIRST_SIZE])
+    for k in range(LANES):
+        counts[SEARCHABLE, k] = pairs.total[k] > LIST
     for target in range(ranks.shape[0]):
-        still_open = _open(bracket, ranks, target, sums, values)
-        _start(sums, first_sample, sample, counts)
+        rank, value = ranks[target], values[target]
+        if not open_brackets(bracket, rank, pairs, counts[SEARCHABLE], FARTHEST, value):
+            continue
+        _start(pairs.total, first_sample, sample, counts, ends)
+        still_open = narrow(bracket, rank, ends[TRIAL], counts[BELOW], LIST)
         for attempt in range(ROUNDS):
             if not still_open:
                 break
             if attempt > 0:
-                _between(tile, t, groups, bracket, OPEN, ends, sample, counts)
+                _list_between(tile, t, groups, bracket, OPEN, ends, sample, counts)
             for side in (-1, 1):
-                _choose(bracket, ranks, target, side, sample, counts, ends)
-                _count_below(tile, t, groups, ends, counts)
-                still_open = _narrow(bracket, ranks, target, side, ends, counts, values)
+                _choose(bracket, rank, side, sample, counts, ends)
+                _count_below(tile, t, groups, ends, counts[BELOW])
+                narrow(bracket, rank, ends[TRIAL], counts[BELOW], LIST)
+                still_open = _find_repeated(bracket, ends, value)
             for k in range(LANES):
                 span = bracket.below_high[k] - bracket.below_low[k]
                 counts[BASE, k], counts[SPAN, k] = bracket.below_low[k], span
                 counts[STRIDE, k] = (span + SAMPLE - 1) // SAMPLE
         for k in range(LANES):
             counts[STRIDE, k] = 1
-        _between(tile, t, groups, bracket, CLOSED, ends, sample, counts)
-        _select(bracket, ranks, target, sample, counts, values)
+        _list_between(tile, t, groups, bracket, CLOSED, ends, sample, counts)
+        _select(bracket, rank, sample, counts[SIZE], value)
 
 
 @unit(allocates=False)
-def _start(sums, first_sample, sample, counts):
-    """Start from the first sample, and from all slopes."""
+def _start(pairs, first_sample, sample, counts, ends):
+    """Start from the first sample, which was drawn from all slopes, and without a trial."""
     for k in range(LANES):
-        counts[SIZE, k], counts[BASE, k], counts[SPAN, k] = counts[FIRST_SIZE, k], 0, sums.pairs[k]
+        counts[SIZE, k], counts[BASE, k], counts[SPAN, k] = counts[FIRST_SIZE, k], 0, pairs[k]
+        ends[TRIAL, k] = ends[LOW_SOURCE, k] = ends[HIGH_SOURCE, k] = np.nan
         for i in range(SAMPLE):
             sample[k * LIST + i] = first_sample[k * SAMPLE + i]
 
 
 @unit(allocates=False)
-def _select(bracket, ranks, target, listed, counts, values):
-    """Pick the ranked slope from each list that is whole."""
+def _select(bracket, rank, listed, size, value):
+    """Select the ranked slope from each list that is complete."""
     for k in range(LANES):
-        below, size = bracket.below_low[k], counts[SIZE, k]
-        # A slope that equals a bound to the last bit is neither below nor between: then all are listed.
-        if bracket.state[k] == CLOSED and size == bracket.below_high[k] - below:
-            low, high = neighbours(listed[k * LIST : (k + 1) * LIST], size, ranks[target, k] - below)
-            values[target, k] = blend(low, high, ranks[target, k])
-
-
-@unit(allocates=False)
-def _open(bracket, ranks, target, sums, values):
-    """Start a search in every lane, unless its answer is known: the rank is missing, or among the zero slopes.
-
-    A rank between two slopes on different sides of zero is given up at once. Returns whether any lane is open.
-    """
-    any_open = False
-    rank, value = ranks[target], values[target]
-    for k in range(LANES):
-        bracket.low[0, k], bracket.below_low[k] = -np.inf, 0
-        bracket.high[0, k], bracket.below_high[k] = np.inf, sums.pairs[k]
-        bracket.from_low[k] = bracket.from_high[k] = np.nan
-        bracket.state[k], value[k] = ALONE, np.inf
-        if not 1.0 <= rank[k] <= sums.pairs[k]:
-            bracket.state[k], value[k] = FOUND, np.nan
-            continue
-        first, last, not_above_zero = math.floor(rank[k]), math.ceil(rank[k]), sums.down[k] + sums.ties[k]
-        if sums.down[k] < first and last <= not_above_zero:
-            bracket.state[k], value[k] = FOUND, 0.0
-        elif last <= sums.down[k]:
-            bracket.state[k], bracket.high[0, k], bracket.below_high[k] = OPEN, 0.0, sums.down[k]
-        elif first > not_above_zero:
-            bracket.state[k], bracket.low[0, k], bracket.below_low[k] = OPEN, 0.0, not_above_zero
-        if bracket.state[k] == OPEN and bracket.below_high[k] - bracket.below_low[k] <= LIST:
-            bracket.state[k] = CLOSED
-        any_open |= bracket.state[k] == OPEN
-    return any_open
+        below = bracket.below_low[k]
+        # A slope that equals an end of the bracket to the last bit is neither below nor in it: the lane stays given up.
+        if bracket.state[k] == CLOSED and size[k] == bracket.below_high[k] - below:
+            low, high = neighbours(listed[k * LIST : (k + 1) * LIST], size[k], rank[k] - below)
+            value[k] = blend(low, high, rank[k])
 
 
 @unit(allocates=False)
 def _draw(tile, t, groups, sample, size):
-    """Slopes of pairs drawn at random, the same pairs in every cell."""
+    """The first sample: slopes of pairs drawn at random by a linear congruential generator, the same pairs in every cell."""
     n = t.size
     for k in range(LANES):
         size[k] = 0
@@ -221,17 +182,17 @@ def _draw(tile, t, groups, sample, size):
 
 
 @unit(allocates=False)
-def _between(tile, t, groups, bracket, state, ends, listed, counts):
-    """List every STRIDE-th of the slopes in the brackets of lanes in one state."""
+def _list_between(tile, t, groups, bracket, state, ends, listed, counts):
+    """List every STRIDE-th of the slopes in the brackets of the lanes that are in one state."""
     n = t.size
     count, wait, stride = counts[SIZE], counts[WAIT], counts[STRIDE]
     wanted = False
     for k in range(LANES):
         count[k], wait[k] = 0, 1
-        # Equal bounds hold nothing.
+        # Equal ends list nothing.
         ends[LOW, k] = ends[HIGH, k] = 0.0
         if bracket.state[k] == state:
-            ends[LOW, k], ends[HIGH, k] = -bracket.low[0, k], -bracket.high[0, k]
+            ends[LOW, k], ends[HIGH, k] = -bracket.low[k], -bracket.high[k]
             wanted = True
     if not wanted:
         return
@@ -257,31 +218,27 @@ def _between(tile, t, groups, bracket, state, ends, listed, counts):
 
 
 @unit(allocates=False)
-def _choose(bracket, ranks, target, side, sample, counts, ends):
-    """The next bound of each open lane, below (-1) or above (1) the rank: a slope of the sample, a few ranks away."""
+def _choose(bracket, rank, side, sample, counts, ends):
+    """The next trial of each open lane, below (-1) or above (1) the rank: next to a slope of the sample, a few ranks away."""
     for k in range(LANES):
         ends[TRIAL, k] = np.nan
-        rank, size = ranks[target, k], counts[SIZE, k]
+        size = counts[SIZE, k]
         if bracket.state[k] != OPEN or size == 0:
             continue
-        wanted = math.floor(rank) - 1 if side < 0 else math.ceil(rank)
+        wanted = math.floor(rank[k]) - 1 if side < 0 else math.ceil(rank[k])
         place = (wanted - counts[BASE, k]) * size / counts[SPAN, k] + side * (1.0 + 0.6 * math.sqrt(size))
         place = math.floor(place) if side < 0 else math.ceil(place) - 1
         if not 0 <= place < size:
             continue
         slope = kth_smallest(sample[k * LIST : (k + 1) * LIST], size, int(place))
         bound = slope + side * TILT * abs(slope)
-        if bracket.low[0, k] < bound < bracket.high[0, k]:
-            ends[TRIAL, k] = bound
-            if side < 0:
-                bracket.from_low[k] = slope
-            else:
-                bracket.from_high[k] = slope
+        if bracket.low[k] < bound < bracket.high[k]:
+            ends[TRIAL, k], ends[SOURCE, k] = bound, slope
 
 
 @unit(allocates=False)
-def _count_below(tile, t, groups, ends, counts):
-    """For each lane, the number of slopes below the trial."""
+def _count_below(tile, t, groups, ends, below):
+    """Count in each lane the slopes below the trial."""
     n = t.size
     trial = ends[TRIAL]
     for k in range(LANES):
@@ -295,30 +252,25 @@ def _count_below(tile, t, groups, ends, counts):
             for j in range(i + 1, n):
                 bound = subtract_scaled(zero, minus, t[j] - t[i])
                 counter = count_less(counter, subtract(load(tile, start + j), earlier), bound)
-    store(counts, BELOW, counter)
+    store(below, 0, counter)
     for k in range(LANES):
         trial[k] = -trial[k]
 
 
 @unit(allocates=False)
-def _narrow(bracket, ranks, target, side, ends, counts, values):
-    """Take up what a count says about each open lane; returns whether any is open still."""
+def _find_repeated(bracket, ends, value):
+    """Find the slope of each open bracket that holds one slope over and over; returns whether any lane is still open."""
     still_open = False
     for k in range(LANES):
         if bracket.state[k] != OPEN:
             continue
-        trial, below, rank = ends[TRIAL, k], counts[BELOW, k], ranks[target, k]
-        if not math.isnan(trial):
-            slope = bracket.from_low[k] if side < 0 else bracket.from_high[k]
-            if below < math.floor(rank):
-                bracket.low[0, k], bracket.below_low[k], bracket.from_low[k] = trial, below, slope
-            elif below >= math.ceil(rank):
-                bracket.high[0, k], bracket.below_high[k], bracket.from_high[k] = trial, below, slope
-        same = bracket.from_low[k] == bracket.from_high[k]
-        if bracket.below_high[k] - bracket.below_low[k] <= LIST:
-            bracket.state[k] = CLOSED
-        elif same and bracket.high[0, k] - bracket.low[0, k] <= 4.0 * TILT * abs(bracket.from_low[k]):
-            # The same slope over and over again.
-            bracket.state[k], values[target, k] = FOUND, bracket.from_low[k]
+        # A trial that became an end of the bracket.
+        if bracket.low[k] == ends[TRIAL, k]:
+            ends[LOW_SOURCE, k] = ends[SOURCE, k]
+        elif bracket.high[k] == ends[TRIAL, k]:
+            ends[HIGH_SOURCE, k] = ends[SOURCE, k]
+        slope = ends[LOW_SOURCE, k]
+        if slope == ends[HIGH_SOURCE, k] and bracket.high[k] - bracket.low[k] <= 4.0 * TILT * abs(slope):
+            bracket.state[k], value[k] = FOUND, slope
         still_open |= bracket.state[k] == OPEN
     return still_open

@@ -37,14 +37,19 @@ def slope_ranks(scores, quantile, ci, ranks):
     """
     for k in range(LANES):
         n = scores.n_valid[k]
-        pairs = n * (n - 1) // 2
-        half_width = 0.5 * quantile * math.sqrt(max(score_variance(scores, k), 0.0))
-        lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
-        if ci == ROUNDED:
-            lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
-        ranks[0, k] = 0.5 * (pairs + 1)
-        ranks[1, k] = lower if ci != NO_LIMITS else np.nan
-        ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
+        put_ranks(n * (n - 1) // 2, max(score_variance(scores, k), 0.0), quantile, ci, ranks, k)
+
+
+@unit(allocates=False)
+def put_ranks(pairs, variance, quantile, ci, ranks, k):
+    """The ranks of lane `k`, of `pairs` slopes whose S has this `variance`."""
+    half_width = 0.5 * quantile * math.sqrt(variance)
+    lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
+    if ci == ROUNDED:
+        lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
+    ranks[0, k] = 0.5 * (pairs + 1)
+    ranks[1, k] = lower if ci != NO_LIMITS else np.nan
+    ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
 
 
 @unit
@@ -60,7 +65,7 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
     if overflow:
         rescale(tile, large, SMALLER)
     tile_slopes(tile, t, scores, ranks, slopes, series, times)
-    _lines_through(tile, t, scores.n_valid, slopes, per, intercept, min_valid, series, times, lines)
+    lines_through(tile, t, scores.n_valid, slopes, per, intercept, min_valid, series, times, lines)
     if overflow:
         rescale(tile, large, 1.0 / SMALLER)
         rescale(lines, large, 1.0 / SMALLER)
@@ -68,19 +73,25 @@ def slope_lines(tile, t, scores, per, quantile, intercept, ci, min_valid, lines)
 
 @unit(allocates=False)
 def find_large(tile, large):
-    """Mark the lanes whose differences may overflow, and return whether there are any."""
+    """Return whether any lane has values whose differences may overflow, and mark those lanes if so."""
     found = False
     for i in range(tile.shape[0]):
         for k in range(LANES):
             found |= abs(tile[i, k]) > LARGE
-    for k in range(LANES):
-        large[k] = 0
-        for i in range(tile.shape[0] if found else 0):
-            large[k] |= abs(tile[i, k]) > LARGE
+    if found:
+        _mark_large(tile, large)
     return found
 
 
-@unit(allocates=False)
+@unit(deferred=True, allocates=False)
+def _mark_large(tile, large):
+    for k in range(LANES):
+        large[k] = 0
+        for i in range(tile.shape[0]):
+            large[k] |= abs(tile[i, k]) > LARGE
+
+
+@unit(deferred=True, allocates=False)
 def rescale(rows, large, factor):
     """Multiply the marked lanes."""
     for k in range(LANES):
@@ -89,8 +100,8 @@ def rescale(rows, large, factor):
 
 
 @unit(allocates=False)
-def _lines_through(tile, t, n_valid, slopes, per, intercept, min_valid, series, times, lines):
-    """The lines of these slopes; `series` and `times` are room for a series."""
+def lines_through(tile, t, n_valid, slopes, per, intercept, min_valid, series, times, lines):
+    """The lines of these slopes; `series` and `times` are memory for a series."""
     for k in range(LANES):
         if n_valid[k] < min_valid or math.isnan(slopes[0, k]):
             for row in range(4):
@@ -105,13 +116,21 @@ def _lines_through(tile, t, n_valid, slopes, per, intercept, min_valid, series, 
 
 @unit(allocates=False)
 def line_intercept(series, times, m, slope, method):
-    """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t)."""
+    """CONOVER: median(y) - slope median(t) (Conover 1980); JOINT: median(y - slope t). Reorders both vectors."""
     if method == CONOVER:
-        # Times are sorted as they come.
-        return median(series, m) - slope * 0.5 * (times[(m - 1) // 2] + times[m // 2])
+        return median(series, m) - slope * _median_time(times, m)
     for i in range(m):
         series[i] -= slope * times[i]
     return median(series, m)
+
+
+@unit(allocates=False)
+def _median_time(times, m):
+    """Median of times, which are in order unless several groups of a record stand one after the other."""
+    for i in range(1, m):
+        if times[i] < times[i - 1]:
+            return median(times, m)
+    return 0.5 * (times[(m - 1) // 2] + times[m // 2])
 
 
 @kernel(

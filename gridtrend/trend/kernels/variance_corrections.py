@@ -28,7 +28,7 @@ from gridtrend.trend.kernels.autocorrelation import (
 )
 from gridtrend.trend.kernels.normal import retest
 
-# Codes of the correction, and of lags that the data decide: the leading run of significant ones.
+# Codes of the correction; and the code of `lags` by which each cell takes the lags before the first insignificant one.
 HAMED_RAO, YUE_WANG = 0, 1
 LEADING = -1
 
@@ -44,7 +44,7 @@ def _weight(correction, span, m, lag, pairs):
 
 @unit(allocates=False)
 def variance_factor_of(correction, spread, present, span, variance, m, lags, bound, trusted):
-    """The factor, and whether it is the least one; `trusted` takes any positive sum for true."""
+    """The factor, and whether it is the least one; `trusted` accepts any positive sum."""
     factor = 1.0
     for lag in range(1, min(lags, span - 1) + 1 if lags != LEADING else span):
         r, pairs = lag_correlation(spread, present, span, variance, lag)
@@ -93,7 +93,7 @@ def corrected_variance(
     compress: int,
     out,
 ):
-    """The test of each cell again, with the variance that serial correlation leaves to S."""
+    """The test of each cell again, with the variance of S under serial correlation."""
     var_s, z, p_value, trend, variance_factor, variance_fallback = out
     n = t.size
     tile, n_valid = tile_like(y), vector_int64(LANES)
@@ -104,7 +104,7 @@ def corrected_variance(
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
             cell = first + k
-            # Nothing to correct where nothing varies.
+            # The test of a constant series needs no correction.
             factor, fallback = 1.0 + 0.0 * variance[cell], False
             if variance[cell] > 0.0:
                 m, _, size, _ = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
