@@ -4,6 +4,7 @@ Expected dates are written out by hand, or made by pandas from their definition.
 """
 
 import datetime
+import re
 import warnings
 
 import cftime
@@ -499,3 +500,22 @@ def test_the_command_line_says_once_which_times_it_cannot_use(tmp_path):
 def test_numbers_beyond_all_dates_are_looked_at_without_a_warning(largest):
     da = xr.DataArray(np.arange(14.0), {"time": np.r_[np.arange(101.0, 114.0), largest]}, "time")
     assert gt.kendall_tau(da, da).tau == 1.0
+
+
+@pytest.mark.parametrize(
+    ("index", "fix"),
+    [
+        (pd.MultiIndex.from_arrays([range(2000, 2005), list("abcde")], names=["year", "site"]), "reset_index"),
+        (pd.IntervalIndex.from_breaks(range(2000, 2006)), "each.mid"),
+    ],
+)
+def test_indexes_of_tuples_and_intervals_are_refused_with_a_call_that_works(index, fix):
+    coords = {"time": index}
+    if isinstance(index, pd.MultiIndex):
+        coords = xr.Coordinates.from_pandas_multiindex(index, "time")
+    da = xr.DataArray(np.arange(5.0), coords, "time")
+    with pytest.raises(TypeError, match=fix) as refused:
+        gt.theil_sen(da)
+    call = re.search(r"da\.\w.*?(?=, or drop)", str(refused.value))[0].replace("LEVEL", "'year'")
+    # By hand: the values rise by 1 each year.
+    assert float(gt.theil_sen(eval(call)).slope) == 1.0

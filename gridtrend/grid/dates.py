@@ -325,6 +325,20 @@ def _of_objects(variable: xr.Variable, values: np.ndarray, name: str) -> xr.Vari
     first = next((value for value in values if not is_missing(value)), None)
     if first is None or hasattr(first, "calendar"):
         return variable
+    if isinstance(first, tuple | pd.Interval):
+        what, fix = (
+            ("several levels", f"Keep one of them: da.reset_index({name!r}).assign_coords({name}=da[LEVEL].values)")
+            if isinstance(first, tuple)
+            else (
+                "intervals",
+                f"Take their middles: da.assign_coords({name}=[each.mid for each in da[{name!r}].values])",
+            )
+        )
+        raise WrongKind(
+            f"{name!r} holds {what}, such as {first!r}, neither dates nor numbers.",
+            f"{fix}, or drop it and use per='step'.",
+            "Give one time for each step",
+        )
     kinds: tuple[type, ...] = next((kinds for kinds in _KINDS if isinstance(first, kinds)), ())
     odd = next((value for value in values if not isinstance(value, kinds) and not is_missing(value)), None)
     if odd is not None:
