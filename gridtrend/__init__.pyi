@@ -4,11 +4,13 @@ from gridtrend import accessor as accessor
 from gridtrend import bvp as bvp
 from gridtrend import neural as neural
 from gridtrend import ode as ode
+from gridtrend import seasons as seasons
 from gridtrend import spectral as spectral
 from gridtrend import trend as trend
 from gridtrend.ahead import precompile as precompile
 from gridtrend.io import open_grid as open_grid
 from gridtrend.io import write as write
+from gridtrend.seasons import aggregate as aggregate
 from gridtrend.spectral import band_power as band_power
 from gridtrend.spectral import coherence as coherence
 from gridtrend.spectral import cross_spectrum as cross_spectrum
@@ -36,6 +38,7 @@ __version__: str
 __all__ = [
     "__version__",
     "accessor",
+    "aggregate",
     "band_power",
     "buishand",
     "bvp",
@@ -57,6 +60,7 @@ __all__ = [
     "red_noise",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
+    "seasons",
     "siegel_slope",
     "sliding_fft",
     "snht",

@@ -10,8 +10,9 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import public, trend
+from gridtrend import public, seasons, trend
 from gridtrend.grid.names import with_prefix
+from gridtrend.seasons.periods import with_edges
 from gridtrend.trend.variables import numeric_variables
 
 
@@ -91,14 +92,15 @@ class DatasetAccessor(_Methods):
         else:
             names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
             fields = {name: f"{name}_" for name in names}
+        ds = self._ds
+        if function is seasons.aggregate:
+            ds = with_edges(ds, bound.arguments["dim"])
         if len(set(fields.values())) < len(fields):
             raise ValueError(
                 f"results are called after their variables, and two of {', '.join(map(repr, fields))} give the same name; "
                 "rename one: ds.rename(...)."
             )
-        return _combine(
-            [_prefixed(function, prefix, self._ds[name], *args, **kwargs) for name, prefix in fields.items()]
-        )
+        return _combine([_prefixed(function, prefix, ds[name], *args, **kwargs) for name, prefix in fields.items()])
 
     def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
@@ -124,6 +126,9 @@ def _prefixed(function: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
         return function.prefixed(prefix, *args, **kwargs)
     result = function(*args, **kwargs)
     if isinstance(result, xr.DataArray):
+        if result.name == args[0].name:
+            # The same quantity at other times: it keeps its name.
+            return result.to_dataset()
         # Each variable has its own number of windows.
         result = result.to_dataset().reset_coords([name for name in ("n_segments",) if name in result.coords])
     return with_prefix(result, prefix)

@@ -11,6 +11,8 @@ from typing import Any
 # `gridtrend` itself, and of the room that defines them: `gridtrend.welch` is `gridtrend.spectral.welch`.
 # After a change, `python .ci/derive.py` writes the stubs for type checkers, and docs/functions.md.
 PUBLIC = {
+    # Seasons, years and areas of a record
+    "aggregate": "seasons",
     # Trends
     "buishand": "trend.change_points",
     "field_significance": "trend.field_significance",
@@ -75,10 +77,10 @@ PUBLIC = {
 }
 
 # Modules that are names of `gridtrend`.
-MODULES = ("accessor", "bvp", "neural", "ode", "spectral", "trend")
+MODULES = ("accessor", "bvp", "neural", "ode", "seasons", "spectral", "trend")
 # Rooms whose functions have kernels that can be compiled ahead, and those whose functions are methods of `.gridtrend`.
 COMPILED = ("trend", "spectral", "bvp", "neural")
-_METHODS = ("trend", "spectral")
+_METHODS = ("seasons", "trend", "spectral")
 
 
 def room(name: str) -> str:

@@ -12,7 +12,7 @@ import gridtrend
 
 PACKAGE = Path(gridtrend.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-SIBLINGS = {"trend", "spectral", "ode", "bvp", "neural"}
+SIBLINGS = {"seasons", "trend", "spectral", "ode", "bvp", "neural"}
 FRONTS = {"accessor", "io", "cluster", "plot"}
 # What modules of a room may import from other rooms of the package.
 MAY_IMPORT = {
