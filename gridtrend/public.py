@@ -13,9 +13,15 @@ from typing import Any
 PUBLIC = {
     # Seasons, years and areas of a record
     "aggregate": "seasons",
+    "analyze": "analysis",
+    "anomalies": "seasons",
+    "area_mean": "seasons",
     # Trends
+    "as_percent": "trend.as_percent",
     "buishand": "trend.change_points",
+    "detrend": "trend.detrend",
     "field_significance": "trend.field_significance",
+    "fitted": "trend.fitted",
     "kendall_tau": "trend.kendall_tau",
     "linear_trend": "trend.linear_trend",
     "mann_kendall": "trend.mann_kendall",
@@ -80,7 +86,7 @@ PUBLIC = {
 MODULES = ("accessor", "bvp", "neural", "ode", "seasons", "spectral", "trend")
 # Rooms whose functions have kernels that can be compiled ahead, and those whose functions are methods of `.gridtrend`.
 COMPILED = ("trend", "spectral", "bvp", "neural")
-_METHODS = ("seasons", "trend", "spectral")
+_METHODS = ("analysis", "seasons", "trend", "spectral")
 
 
 def room(name: str) -> str:

@@ -87,7 +87,10 @@ def test_every_public_name_exists():
     assert list(gt.__all__) == sorted(gt.__all__)
 
 
-@pytest.mark.parametrize("page", [README, README.parent / "docs/spectral.md"], ids=lambda page: page.name)
+PAGES = [README, README.parent / "docs/spectral.md", README.parent / "docs/seasons.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_the_documents_runs(page, tmp_path, monkeypatch):
     if not blocks(page):
         pytest.skip(f"there is no {page.name} with python blocks")

@@ -196,14 +196,12 @@ def _values(
     # A step of unknown length covers nothing, unless nothing need be covered.
     enough = np.where(np.isnan(expected), np.inf if least else 0.0, least * np.nan_to_num(expected) - 1e-9)
     numbers = kind.of_months(steps.months)
-    inside = np.flatnonzero((numbers >= span[0]) & (numbers <= span[-1]))
+    numbers = np.where(numbers >= 0, numbers - span[0], -1)
     variable = da.variable.transpose(dim, ...)
-    if inside.size < numbers.size:
-        variable = variable.isel({dim: inside})
-        days = None if days is None else days[inside]
     if how.keeps_all:
-        variable = _in_narrow_chunks(variable, dim, int(np.unique(numbers[inside], return_counts=True)[1].max()))
-    data = reduce_periods(variable.data, numbers[inside] - span[0], enough, how, days)
+        variable = _in_narrow_chunks(variable, dim, int(np.bincount(numbers[numbers >= 0]).max()))
+    # Steps of other months are passed over where their chunks lie: a selection of steps would be held in memory.
+    data = reduce_periods(variable.data, numbers, enough, how, days)
     return xr.Variable(variable.dims, data)
 
 

@@ -39,33 +39,34 @@ def pieces_of(
     Parameters
     ----------
     numbers : ndarray of int, shape (n,)
-        Place in the result of the period of each step, in order.
+        Place in the result of the period of each step, in the order of time; -1 for steps in none.
     chunks : sequence of int
         Sizes of the chunks of steps.
     least : ndarray of float
         Of each period of the result.
     weights : ndarray of float, shape (n,), optional
     """
-    present, firsts = np.unique(numbers, return_index=True)
-    lasts = np.append(firsts[1:], numbers.size)
+    # Steps of one period follow one another.
+    changes = np.flatnonzero(np.diff(numbers)) + 1
+    firsts, lasts = np.concatenate([[0], changes]), np.append(changes, numbers.size)
+    kept = numbers[firsts] >= 0 if numbers.size else np.zeros(1, bool)
+    firsts, lasts = firsts[kept], lasts[kept]
     plan = []
     for end, size in zip(itertools.accumulate(chunks), chunks, strict=True):
         begin = end - size
-        some = slice(*np.searchsorted(present, [numbers[begin], numbers[end - 1] + 1])) if size else slice(0)
+        some = np.flatnonzero((firsts < end) & (lasts > begin) & (size > 0))
         plan.append(
             tuple(
                 Piece(
                     (start := max(first, begin)) - begin,
                     (stop := min(last, end)) - begin,
-                    number,
+                    number := int(numbers[first]),
                     first >= begin,
                     last <= end,
                     float(least[number]),
                     None if weights is None else tuple(weights[start:stop].tolist()),
                 )
-                for number, first, last in zip(
-                    present[some].tolist(), firsts[some].tolist(), lasts[some].tolist(), strict=True
-                )
+                for first, last in zip(firsts[some].tolist(), lasts[some].tolist(), strict=True)
             )
         )
     return plan

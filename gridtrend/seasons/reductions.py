@@ -58,18 +58,26 @@ class Sum(State):
 
 
 class Mean(State):
-    """The mean, by weights of the steps."""
+    """The mean, by weights of the steps.
+
+    Values are counted from the first one: the mean of equal values is that value to the bit, however many they are. Else
+    years of 365 and 366 days would differ by rounding, and the test of a constant cell would see that.
+    """
 
     def _begin(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.total, self.weight = np.zeros(shape), np.zeros(shape)
+        self.first, self.total, self.weight = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.begun = False
 
     def _add(self, row: np.ndarray, valid: np.ndarray, weight: float) -> None:
-        row = row if weight == 1.0 else row * np.float64(weight)
-        np.add(self.total, row, out=self.total, where=valid)
+        if not self.begun:
+            np.copyto(self.first, row, where=valid & (self.n == 1))
+            self.begun = bool((self.n > 0).all())
+        off = np.subtract(row, self.first, dtype=float)
+        np.add(self.total, off if weight == 1.0 else off * weight, out=self.total, where=valid)
         np.add(self.weight, weight, out=self.weight, where=valid)
 
     def _value(self) -> np.ndarray:
-        return self.total / self.weight
+        return np.asarray(self.first + self.total / self.weight)
 
 
 class Least(State):
