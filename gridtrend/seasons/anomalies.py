@@ -160,10 +160,10 @@ def _differences(data: Any, means: list[Any], scales: list[Any], codes: np.ndarr
 
 def subtract(block: np.ndarray, means: np.ndarray, scales: np.ndarray, codes: np.ndarray, kind: int) -> np.ndarray:
     """Differences of steps from the means of their phases; in per cent of those (1), or in units of `scales` (2)."""
-    result = np.where(np.isfinite(block), block, np.nan) - means[codes]
-    if kind:
-        scale = np.abs(scales[codes]) / 100 if kind == 1 else scales[codes]
-        with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
+        result = np.where(np.isfinite(block), block, np.nan) - means[codes]
+        if kind:
+            scale = np.abs(scales[codes]) / 100 if kind == 1 else scales[codes]
             result = np.where(scale > 0, result / scale, np.nan)
     return np.asarray(result)
 

@@ -89,7 +89,8 @@ def fold(block: np.ndarray, before: Folded | None, pieces: tuple[Piece, ...], ho
         state = how.state(block.shape[1:], block.dtype) if piece.begins else copy.deepcopy(unfinished)
         assert state is not None
         weights = None if piece.weights is None else np.asarray(piece.weights)
-        state.take(block[piece.start : piece.stop], weights)
+        with np.errstate(over="ignore", invalid="ignore"):
+            state.take(block[piece.start : piece.stop], weights)
         unfinished = None if piece.ends else state
         if piece.ends:
             value = state.value()

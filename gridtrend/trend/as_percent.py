@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.apply import map_cells
 from gridtrend.grid.base_period import steps_of_base
 from gridtrend.grid.cf import refuse_scale
 from gridtrend.grid.checks import check_array, is_number
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.dialect import given
+from gridtrend.grid.names import named_as_in
 
 RATES = ("slope", "slope_lower", "slope_upper", "stderr")
 
@@ -68,10 +70,10 @@ def as_percent(result: xr.Dataset, base: Any, dim: str = "time", *, period: Any 
         found = ", ".join(map(str, result.data_vars)) or "nothing"
         raise ValueError(f"the result has no slope, only {found}; compute one: gt.theil_sen(da).")
     hundred, text = _base(result, base, dim, period)
-    share = 100.0 / abs(hundred.where(hundred != 0))
     added = {}
     for name in rates:
-        values = result[name].variable * share.variable
+        (share,) = map_cells(percent, [result[name], hundred], [[], []], [[]], [float], {})
+        values = share.variable
         attrs = {"long_name": f"{result[name].attrs.get('long_name', name)}, in per cent of {text}"}
         per = str(result.attrs.get("slope_per", ""))
         plain = per in ("", "step", "unit of the coordinate")
@@ -80,6 +82,12 @@ def as_percent(result: xr.Dataset, base: Any, dim: str = "time", *, period: Any 
         order = (*(name for name in result[name].dims if name in values.dims), ...)
         added[f"{name}_percent"] = xr.Variable(values.dims, values.data, attrs).transpose(*order)
     return result.assign(added).assign_attrs(percent_of=text)
+
+
+def percent(values: np.ndarray, hundred: np.ndarray) -> np.ndarray:
+    """Values in per cent of the magnitude of others, missing where that is 0."""
+    with np.errstate(all="ignore"):
+        return np.where(hundred != 0, 100.0 * (values / np.abs(hundred)), np.nan)
 
 
 def _base(result: xr.Dataset, base: Any, dim: str, period: Any) -> tuple[xr.DataArray, str]:
@@ -96,6 +104,8 @@ def _base(result: xr.Dataset, base: Any, dim: str, period: Any) -> tuple[xr.Data
     if not isinstance(base, xr.DataArray):
         raise TypeError(f"base={base!r} is no base; give a number, a DataArray, or 'start'.")
     refuse_scale(base.attrs)
+    # Dimensions that are called like a result have another name there.
+    base = named_as_in(result, base.to_dataset(name="_record"))["_record"]
     if dim not in base.dims:
         if period is not None:
             raise ValueError(
@@ -110,7 +120,7 @@ def _base(result: xr.Dataset, base: Any, dim: str, period: Any) -> tuple[xr.Data
     some = some if some.chunks is None else some.chunk({dim: -1})
     # One after the other in the order of time, so that a cell by itself has the same sum to the bit.
     mean = some.fillna(0.0).cumsum(dim).isel({dim: -1}, drop=True) / some.count(dim).where(lambda count: count > 0)
-    both = (some.min(dim) < 0) & (some.max(dim) > 0)
+    both = (some < 0).any(dim) & (some > 0).any(dim)
     text = "the mean of the record" if period is None else "the mean of " + _text(period)
     return mean.where(~both), text
 

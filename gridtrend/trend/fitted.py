@@ -5,6 +5,7 @@ import xarray as xr
 
 from gridtrend.grid.cf import data_name
 from gridtrend.grid.checks import check_array
+from gridtrend.grid.names import named_as_in
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
 
 
@@ -70,6 +71,10 @@ def fitted(result: xr.Dataset, da: xr.DataArray, dim: str = "time") -> xr.DataAr
         )
     times = line_values(da, dim, axis.values / axis.per, axis).variable
     line = result["intercept"].variable + result["slope"].variable * times
+    # Dimensions that are called like a result have another name there.
+    theirs = named_as_in(result, da.to_dataset(name="_record"))["_record"].dims
+    own = dict(zip(theirs, da.dims, strict=True))
+    line = xr.Variable([own.get(name, name) for name in line.dims], line.data)
     values = line.transpose(*(name for name in da.dims if name in line.dims))
     kept = {name: coord for name, coord in da.coords.items() if set(coord.dims) <= set(values.dims)}
     attrs = {"long_name": f"line of {data_name(da.name, da.attrs)}"}
