@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "Written by .ci/derive.py from gridtrend/public.py: change that list, and run it again."
 ROOMS = {
+    "analysis": "From steps to a map of trends",
+    "seasons": "Seasons, years and areas of a record",
     "trend": "Trends",
     "spectral": "Spectra",
     "io": "Files",

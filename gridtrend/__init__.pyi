@@ -4,11 +4,16 @@ from gridtrend import accessor as accessor
 from gridtrend import bvp as bvp
 from gridtrend import neural as neural
 from gridtrend import ode as ode
+from gridtrend import seasons as seasons
 from gridtrend import spectral as spectral
 from gridtrend import trend as trend
 from gridtrend.ahead import precompile as precompile
+from gridtrend.analysis import analyze as analyze
 from gridtrend.io import open_grid as open_grid
 from gridtrend.io import write as write
+from gridtrend.seasons import aggregate as aggregate
+from gridtrend.seasons import anomalies as anomalies
+from gridtrend.seasons import area_mean as area_mean
 from gridtrend.spectral import band_power as band_power
 from gridtrend.spectral import coherence as coherence
 from gridtrend.spectral import cross_spectrum as cross_spectrum
@@ -18,11 +23,14 @@ from gridtrend.spectral import red_noise as red_noise
 from gridtrend.spectral import sliding_fft as sliding_fft
 from gridtrend.spectral import spectrogram as spectrogram
 from gridtrend.spectral import welch as welch
+from gridtrend.trend.as_percent import as_percent as as_percent
 from gridtrend.trend.change_points import buishand as buishand
 from gridtrend.trend.change_points import pettitt as pettitt
 from gridtrend.trend.change_points import snht as snht
 from gridtrend.trend.cox_stuart import cox_stuart as cox_stuart
+from gridtrend.trend.detrend import detrend as detrend
 from gridtrend.trend.field_significance import field_significance as field_significance
+from gridtrend.trend.fitted import fitted as fitted
 from gridtrend.trend.kendall_tau import kendall_tau as kendall_tau
 from gridtrend.trend.linear_trend import linear_trend as linear_trend
 from gridtrend.trend.mann_kendall import mann_kendall as mann_kendall
@@ -39,13 +47,20 @@ __version__: str
 __all__ = [
     "__version__",
     "accessor",
+    "aggregate",
+    "analyze",
+    "anomalies",
+    "area_mean",
+    "as_percent",
     "band_power",
     "buishand",
     "bvp",
     "coherence",
     "cox_stuart",
     "cross_spectrum",
+    "detrend",
     "field_significance",
+    "fitted",
     "harmonic",
     "inverse_sliding_fft",
     "kendall_tau",
@@ -62,6 +77,7 @@ __all__ = [
     "red_noise",
     "regional_mann_kendall",
     "seasonal_mann_kendall",
+    "seasons",
     "siegel_slope",
     "sliding_fft",
     "snht",

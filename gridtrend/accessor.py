@@ -10,9 +10,13 @@ from typing import Any
 
 import xarray as xr
 
-from gridtrend import public, trend
+from gridtrend import public, seasons, trend
 from gridtrend.grid.names import with_prefix
+from gridtrend.seasons.periods import with_edges
 from gridtrend.trend.variables import numeric_variables
+
+# Functions of results, which are Datasets, and of their records.
+OF_RESULTS = ("as_percent", "fitted")
 
 
 def _method(function: Callable[..., Any]) -> Any:
@@ -46,6 +50,11 @@ class _Methods:
         calls = "\n".join(f"    {data}.gridtrend.{name}(...)" for name in names)
         return f"gridtrend, on this {type(self._data).__name__}:\n{calls}\nEach has a docstring: help(gridtrend.mann_kendall)."
 
+    def __call__(self: Any, **options: Any) -> xr.Dataset:
+        """`gridtrend.analyze`: aggregate, test, field test, with all their options."""
+        result: xr.Dataset = self._run(public.load("analyze"), **options)
+        return result
+
     def integrate(self: Any, rhs: Any, t: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.ode.integrate(rhs, ds, t, ...)`: these are the states that it starts from."""
         from gridtrend.ode import integrate
@@ -67,6 +76,11 @@ class DataArrayAccessor(_Methods):
         self._da = self._data = da
 
     def _run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if function.__name__ in OF_RESULTS:
+            # The record of a result, which comes first there.
+            if not args:
+                raise TypeError(f"give the result of this record: da.gridtrend.{function.__name__}(result, ...).")
+            return function(args[0], self._da, *args[1:], **kwargs)
         return function(self._da, *args, **kwargs)
 
 
@@ -84,6 +98,8 @@ class DatasetAccessor(_Methods):
         if function is trend.multivariate_mann_kendall:
             # All variables together, not one by one.
             return trend.multivariate_mann_kendall(self._ds, *args, **kwargs)
+        if function.__name__ in OF_RESULTS:
+            return function(self._ds, *args, **kwargs)
         bound = inspect.signature(function).bind(self._ds, *args, **kwargs)
         bound.apply_defaults()
         if function is trend.field_significance and bound.arguments["method"] != "maxt":
@@ -91,14 +107,15 @@ class DatasetAccessor(_Methods):
         else:
             names = numeric_variables(self._ds, bound.arguments["dim"] or "time")
             fields = {name: f"{name}_" for name in names}
+        ds = self._ds
+        if function in (seasons.aggregate, public.load("analyze")):
+            ds = with_edges(ds, bound.arguments["dim"])
         if len(set(fields.values())) < len(fields):
             raise ValueError(
                 f"results are called after their variables, and two of {', '.join(map(repr, fields))} give the same name; "
                 "rename one: ds.rename(...)."
             )
-        return _combine(
-            [_prefixed(function, prefix, self._ds[name], *args, **kwargs) for name, prefix in fields.items()]
-        )
+        return _combine([_prefixed(function, prefix, ds[name], *args, **kwargs) for name, prefix in fields.items()])
 
     def solve_bvp(self, A: Any, q: Any = None, **options: Any) -> xr.Dataset:
         """`gridtrend.bvp.solve_linear` with names of variables of the Dataset in place of coefficients and values."""
@@ -124,6 +141,9 @@ def _prefixed(function: Any, prefix: str, *args: Any, **kwargs: Any) -> Any:
         return function.prefixed(prefix, *args, **kwargs)
     result = function(*args, **kwargs)
     if isinstance(result, xr.DataArray):
+        if result.name == args[0].name:
+            # The same quantity at other times: it keeps its name.
+            return result.to_dataset()
         # Each variable has its own number of windows.
         result = result.to_dataset().reset_coords([name for name in ("n_segments",) if name in result.coords])
     return with_prefix(result, prefix)

@@ -11,10 +11,18 @@ from typing import Any
 # `gridtrend` itself, and of the room that defines them: `gridtrend.welch` is `gridtrend.spectral.welch`.
 # After a change, `python .ci/derive.py` writes the stubs for type checkers, and docs/functions.md.
 PUBLIC = {
+    # Seasons, years and areas of a record
+    "aggregate": "seasons",
+    "analyze": "analysis",
+    "anomalies": "seasons",
+    "area_mean": "seasons",
     # Trends
+    "as_percent": "trend.as_percent",
     "buishand": "trend.change_points",
     "cox_stuart": "trend.cox_stuart",
+    "detrend": "trend.detrend",
     "field_significance": "trend.field_significance",
+    "fitted": "trend.fitted",
     "kendall_tau": "trend.kendall_tau",
     "linear_trend": "trend.linear_trend",
     "mann_kendall": "trend.mann_kendall",
@@ -78,10 +86,10 @@ PUBLIC = {
 }
 
 # Modules that are names of `gridtrend`.
-MODULES = ("accessor", "bvp", "neural", "ode", "spectral", "trend")
+MODULES = ("accessor", "bvp", "neural", "ode", "seasons", "spectral", "trend")
 # Rooms whose functions have kernels that can be compiled ahead, and those whose functions are methods of `.gridtrend`.
 COMPILED = ("trend", "spectral", "bvp", "neural")
-_METHODS = ("trend", "spectral")
+_METHODS = ("analysis", "seasons", "trend", "spectral")
 
 
 def room(name: str) -> str:

@@ -95,6 +95,15 @@ def two_arrays(rng, name, function, odd, **kinds):
     return Call(name, function, (*one.args, companion(rng, one.args[0], "time", odd)), one.options, one.whole)
 
 
+def of_result(rng, name, function, odd):
+    """A function of a result and of its record."""
+
+    def trended(da, dim="time"):
+        return function(gt.theil_sen(da, dim), da, dim)
+
+    return one_array(rng, name, trended, odd)
+
+
 def spectral(rng, name, function, odd):
     make = two_arrays if name in ("coherence", "cross_spectrum") else one_array
     made = make(rng, name, function, odd, regular=True)
@@ -368,6 +377,7 @@ DRAWN: dict[str, Callable[..., Call]] = {
     **dict.fromkeys(public_names.members("trend"), one_array),
     **dict.fromkeys(("kendall_tau", "partial_mann_kendall"), two_arrays),
     **dict.fromkeys(("regional_mann_kendall", "multivariate_mann_kendall"), sites),
+    **dict.fromkeys(("as_percent", "fitted"), of_result),
     "field_significance": p_values,
     "minimum_detectable_trend": numbers,
     **dict.fromkeys(("band_power", "coherence", "cross_spectrum", "harmonic", "red_noise", "sliding_fft", "spectrogram", "welch"), spectral),
@@ -387,7 +397,7 @@ METHODS = tuple(
     name
     for name in DRAWN
     if name in dir(gt.accessor.DataArrayAccessor)
-    and DRAWN[name] is not states
+    and DRAWN[name] not in (states, of_result)
     and hasattr(gt.accessor.DatasetAccessor, name)
 )
 

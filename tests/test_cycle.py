@@ -14,7 +14,7 @@ from gridtrend.cli.commands import cli
 from gridtrend.trend.cycle import CycleWarning, has_cycle
 
 # All that follow the whole series: those of seasons do not, the others have p-values or no record.
-OTHERS = {"seasonal_mann_kendall", "field_significance", "minimum_detectable_trend"}
+OTHERS = {"seasonal_mann_kendall", "field_significance", "minimum_detectable_trend", "as_percent", "detrend", "fitted"}
 PLAIN = sorted(set(gt.trend.__all__) - OTHERS)
 SEASONAL = {"mann_kendall", "theil_sen", "siegel_slope", "linear_trend"}
 MONTHS = xr.date_range("1980-01", periods=240, freq="MS")

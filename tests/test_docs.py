@@ -52,11 +52,12 @@ def test_every_parameter_is_described_by_its_name(name):
 @functions
 def test_every_output_is_described(name):
     from tests.cases import CASES, TOGETHER
+    from tests.test_record_contract import outputs_of
     from tests.test_spectral_grid import OUTPUTS as SPECTRAL
 
     described = set(re.findall(r"\w+", sections(name)["Returns"]))
     outputs = {o for case in CASES + TOGETHER if case.function is getattr(gt, name) for o in case.outputs}
-    outputs |= SPECTRAL.get(name, set())
+    outputs |= SPECTRAL.get(name, set()) | outputs_of(name)
     if name == "field_significance":
         # It looks at all cells at once, and is no row of the table.
         outputs = {output.name for output in OUTPUTS}
@@ -86,7 +87,10 @@ def test_every_public_name_exists():
     assert list(gt.__all__) == sorted(gt.__all__)
 
 
-@pytest.mark.parametrize("page", [README, README.parent / "docs/spectral.md"], ids=lambda page: page.name)
+PAGES = [README, README.parent / "docs/spectral.md", README.parent / "docs/seasons.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_code_of_the_documents_runs(page, tmp_path, monkeypatch):
     if not blocks(page):
         pytest.skip(f"there is no {page.name} with python blocks")

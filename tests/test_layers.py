@@ -12,14 +12,15 @@ import gridtrend
 
 PACKAGE = Path(gridtrend.__file__).parent
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-SIBLINGS = {"trend", "spectral", "ode", "bvp", "neural"}
-FRONTS = {"accessor", "io", "cluster", "plot"}
+SIBLINGS = {"seasons", "trend", "spectral", "ode", "bvp", "neural"}
+FRONTS = {"analysis", "accessor", "io", "cluster", "plot"}
 # What modules of a room may import from other rooms of the package.
 MAY_IMPORT = {
     "engine": set(),
     "grid": {"engine"},
     **{name: {"engine", "grid"} for name in SIBLINGS},
     **{name: {"engine", "grid"} | SIBLINGS for name in FRONTS},
+    "accessor": {"engine", "grid", "analysis"} | SIBLINGS,
     "ahead": {"engine", "grid", "io"} | SIBLINGS,
     "cli": {"engine", "grid", "ahead"} | SIBLINGS | FRONTS,
     "__main__": {"cli"},

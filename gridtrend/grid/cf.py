@@ -11,8 +11,8 @@ import numpy as np
 from gridtrend.engine.output import Output
 from gridtrend.grid.dialect import STEERING
 
-_KELVIN_STEPS = {
-    "k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin",
+_KELVINS = {"k", "kelvin", "degk", "deg_k", "degree_kelvin", "degrees_kelvin"}
+_KELVIN_STEPS = _KELVINS | {
     "degc", "deg_c", "degree_c", "degrees_c", "celsius", "degree_celsius", "degrees_celsius", "deg c", "°c",
 }  # fmt: skip
 # Joiners of letters, of category Cf, are parts of words in some scripts.
@@ -93,6 +93,17 @@ def temperature_kind(units: Any, template: str) -> dict[str, str]:
     if (unit_text(units) or "").lower() not in _KELVIN_STEPS | _FAHRENHEIT_STEPS:
         return {}
     return {"units_metadata": f"temperature: {'difference' if template == '{slope}' else 'on_scale'}"}
+
+
+def refuse_scale(attrs: Mapping[Any, Any]) -> None:
+    """Refuse a quantity to be put in per cent of itself whose zero is arbitrary: temperatures in degC and degF."""
+    units = unit_text(attrs.get("units")) or ""
+    arbitrary = (_KELVIN_STEPS | _FAHRENHEIT_STEPS) - _KELVINS
+    if units.lower() in arbitrary and "difference" not in str(attrs.get("units_metadata", "")):
+        raise ValueError(
+            f"per cent of a temperature in {units} mean nothing: its zero is arbitrary. Leave the trend in degrees, or convert "
+            "to kelvin first."
+        )
 
 
 def output_attrs(output: Output, name: str, units: Any, per: str) -> dict[str, Any]:
