@@ -1,6 +1,7 @@
 """`aggregate` against CDO's stored answers, counts by hand, and slow versions with NumPy and xarray."""
 
 import json
+import warnings
 
 import dask
 import dask.array
@@ -486,3 +487,17 @@ def test_the_result_goes_to_a_test_and_to_a_file(tmp_path):
     found.to_netcdf(tmp_path / "years.nc")
     with xr.open_dataarray(tmp_path / "years.nc") as read:
         np.testing.assert_array_equal(read, found)
+
+
+def test_months_stamped_at_their_end_without_their_bounds_are_spoken_of():
+    ends = xr.date_range("2000-02-01", periods=24, freq="MS")
+    starts = xr.date_range("2000-01-01", periods=24, freq="MS")
+    bounds = xr.DataArray(np.stack([starts, ends], 1), dims=("time", "bnds"))
+    values = xr.DataArray(np.repeat([1.0, 2.0], 12), {"time": ("time", ends, {"bounds": "time_bnds"})}, "time")
+    ds = xr.Dataset({"tas": values, "time_bnds": bounds})
+    with pytest.warns(UserWarning, match="end of the month before; 'time_bnds' says which"):
+        gt.aggregate(ds.tas)
+    # By hand: 12 ones in the year 2000, 12 twos in 2001.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ds.gridtrend.aggregate().tas.values.tolist() == [1.0, 2.0]

@@ -14,6 +14,7 @@ import xarray as xr
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.checks import is_whole
 from gridtrend.grid.dialect import given
+from gridtrend.grid.notices import warn_caller
 from gridtrend.grid.refusals import Refusal
 
 _INITIALS = "JFMAMJJASOND"
@@ -261,9 +262,26 @@ def steps_of(da: xr.DataArray, dim: str) -> Steps:
         if (widths > 0).all():
             dates, width = start + (end - start) / 2, float(np.median(widths))
     placed = xr.DataArray(dates, dims=dim).dt
+    if not np.isfinite(width):
+        _warn_of_lost_bounds(da, dim, placed)
     months = 12 * placed.year.values.astype(np.int64) + placed.month.values.astype(np.int64) - 1
     days = _in_days(dates - dates[0]) if dates.size else np.empty(0)
     return Steps(dates, months, days, placed.calendar, width)
+
+
+def _warn_of_lost_bounds(da: xr.DataArray, dim: str, placed: Any) -> None:
+    """Warn where a midnight of the first of a month may be the end of the month before, and the bounds that say so are lost.
+
+    Some climate models stamp each month at its end. A DataArray does not keep bounds, which are another variable.
+    """
+    bounds = da[dim].attrs.get("bounds")
+    midnights = (placed.day == 1) & (placed.hour == 0) & (placed.minute == 0)
+    if isinstance(bounds, str) and da.sizes[dim] and bool(midnights.all()):
+        warn_caller(
+            f"steps of {dim!r} are stamped at the first of a month, which may be the end of the month before; {bounds!r} says "
+            f"which, and a DataArray does not hold it: each step is taken for the month of its stamp. From a Dataset with "
+            f"{bounds!r}, ds.gridtrend.aggregate(...) reads it."
+        )
 
 
 def edge_names(dim: str) -> tuple[str, str]:
