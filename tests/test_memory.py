@@ -4,12 +4,13 @@ import os
 import pickle
 import re
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
 
 from gridtrend import io
-from gridtrend.io import machine, memory, plan, sample
+from gridtrend.io import machine, memory, plan, regions, sample
 from gridtrend.io.reading import ChunkByChunk
 
 GB = 1_000_000_000
@@ -134,6 +135,16 @@ def test_what_a_process_takes_is_counted():
         io.plan_chunks(array, "time", own=430e6, **options)
 
 
+def test_the_least_that_works_allows_for_a_larger_process_next_time():
+    array = array_of((120, 300, 400), (1, 300, 400))
+    options = {"threads": 1, "processes": 1}
+    for own in (350e6, 400e6):
+        with pytest.raises(io.InputError) as refused:
+            io.plan_chunks(array, "time", memory_limit=own, own=own, **options)
+        again = io.plan_chunks(array, "time", memory_limit=least_of(refused.value), own=own + 3e6, **options)
+        assert again.memory <= least_of(refused.value)
+
+
 def test_a_session_that_has_taken_memory_is_counted(monkeypatch):
     monkeypatch.setattr(memory, "resident_bytes", lambda: GB)
     assert memory.process_bytes() == GB + memory.MARGIN_BYTES
@@ -172,6 +183,69 @@ def test_results_that_wait_are_counted():
     assert held.memory <= 2000e6
     assert plan.held_bytes(500, ".zarr", together=True) == plan.held_bytes(500, ".nc", together=False) == 50_000
     assert plan.held_bytes(500, ".zarr", together=False) == plan.held_bytes(10**7, ".nc", together=False) == 0
+
+
+# --- graphs of dask: about 14 kB a task -------------------------------------------------------------
+
+
+def tiles_of(shape=(30, 8, 12)):
+    """Make a lazy record of 24 tiles."""
+    values = np.random.default_rng(4).normal(size=shape)
+    return xr.DataArray(values, dims=("time", "lat", "lon")).chunk(lat=2, lon=2)
+
+
+def graphs(monkeypatch, keys_at_a_time, result, path):
+    """Write a result with a limit of regions in one graph; return how many regions each graph had."""
+    sizes = []
+
+    def scheduler(graph, keys, **_):
+        sizes.append(len(keys))
+        return dask.get(graph, keys)
+
+    monkeypatch.setattr(regions, "THREADS_WINDOW", keys_at_a_time)
+    with dask.config.set(scheduler=scheduler):
+        io.write(result, path)
+    return sizes
+
+
+def test_regions_that_share_no_task_are_computed_in_several_graphs(tmp_path, monkeypatch):
+    trends = tiles_of().gridtrend.mann_kendall()
+    assert graphs(monkeypatch, 10, trends, tmp_path / "a.zarr") == [10, 10, 4]
+    assert graphs(monkeypatch, 10, trends, tmp_path / "a.nc") == [10, 10, 4]
+    for path in ("a.zarr", "a.nc"):
+        with io.open_input([tmp_path / path]) as found:
+            np.testing.assert_array_equal(found.slope, trends.slope)
+
+
+@pytest.mark.parametrize("shared", ["mean", "neighbours", "rechunked"])
+def test_regions_that_share_tasks_are_computed_in_one_graph(tmp_path, monkeypatch, shared):
+    lazy = tiles_of().isel(time=0, drop=True)
+    result = {
+        "mean": lambda: lazy - lazy.mean(),
+        "neighbours": lambda: lazy.copy(data=lazy.data.map_overlap(lambda a: a, depth=1, boundary="none")),
+        "rechunked": lambda: lazy.chunk(lat=4, lon=1),
+    }[shared]()
+    assert graphs(monkeypatch, 10, result.rename("x"), tmp_path / "a.zarr") == [24]
+    with io.open_input([tmp_path / "a.zarr"]) as found:
+        np.testing.assert_array_equal(found.x, result)
+
+
+def test_a_new_store_needs_no_graph_of_its_chunks(tmp_path, monkeypatch):
+    chunks = []
+    real = xr.Dataset.to_zarr
+
+    def to_zarr(self, *args, **options):
+        chunks.extend(variable.data.npartitions for variable in self.variables.values() if variable.chunks)
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", to_zarr)
+    trends = tiles_of().gridtrend.mann_kendall()
+    io.write(trends, tmp_path / "a.zarr")
+    assert set(chunks) == {1}
+    with xr.open_zarr(tmp_path / "a.zarr") as found:
+        assert found.tau.data.npartitions == 24
+        assert found.n_valid.dtype == trends.n_valid.dtype
+        np.testing.assert_array_equal(found.tau, trends.tau)
 
 
 # --- one variable after the other, one chunk after the other -----------------------------------------

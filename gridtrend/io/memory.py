@@ -11,6 +11,8 @@ from gridtrend.io.machine import available_memory, resident_bytes
 PROCESS_BYTES = 320_000_000
 # What libraries that are loaded later, and pools of freed memory, add to a process that has its kernels.
 MARGIN_BYTES = 50_000_000
+# By how much processes differ that have compiled the same kernels (measured: 2 MB).
+VARIATION_BYTES = 5_000_000
 # What a process keeps after it has compiled kernels, beyond one that has read them from disk.
 COMPILING_BYTES = 160_000_000
 # What a result takes for each cell while it waits to be written.

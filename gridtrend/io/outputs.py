@@ -186,7 +186,7 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         with storing():
             # A chunk that is not there was lost, then, and does not stand for missing values.
             options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
-            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
+            _template(result).to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
@@ -196,6 +196,21 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         drop_unfinished(work.part)
         zarr.consolidate_metadata(work.part)
         mark(work.part, work.run)
+
+
+def _template(result: xr.Dataset) -> xr.Dataset:
+    """The result with one dask chunk in each lazy variable.
+
+    `to_zarr` builds a graph that writes every chunk, and keeps about 4 kB for each, even if nothing is to be computed.
+    """
+    import dask.array
+
+    lazy = {name: variable for name, variable in result.variables.items() if variable.chunks is not None}
+    blank = {
+        name: variable.copy(data=dask.array.zeros(variable.shape, dtype=variable.dtype, chunks=-1))
+        for name, variable in lazy.items()
+    }
+    return result.assign(blank) if blank else result
 
 
 def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:

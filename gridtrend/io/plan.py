@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.io.errors import InputError
-from gridtrend.io.memory import PROCESS_BYTES, RESULT_BYTES, Room, megabytes
+from gridtrend.io.memory import PROCESS_BYTES, RESULT_BYTES, VARIATION_BYTES, Room, megabytes
 from gridtrend.io.metadata import CHUNK_CELLS
 
 # Pairs of values below which one thread is done before dask has been imported.
@@ -155,6 +155,8 @@ def plan_chunks(
     plan = ways(array, dim, asked, room)
     if plan is None:
         least = _least(lambda limit: ways(array, dim, asked, replace(room, limit=limit)), room.limit or 0.0)
+        # The limit that is named must work in the next run too, in which the process may be a little larger.
+        least += VARIATION_BYTES if own > processes * PROCESS_BYTES else 0
         raise InputError(
             f"{room.told()}, {megabytes(least)} is the least that works. Allow that, or take fewer threads or workers{advice}"
         )

@@ -20,6 +20,7 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.blockwise import Blockwise
 from dask.callbacks import Callback
+from dask.highlevelgraph import HighLevelGraph
 
 from gridtrend.grid.dialect import either
 from gridtrend.io.errors import RunError, storing
@@ -27,8 +28,9 @@ from gridtrend.io.ledger import Ledger
 from gridtrend.io.plan import edges
 from gridtrend.io.progress import Report
 
-# Regions that a cluster is given at a time: enough for a thousand workers, and a graph of some megabytes.
-WINDOW = 4096
+# Regions in one graph. Each task of a graph takes about 14 kB of memory. A cluster needs enough tasks for a thousand
+# workers; threads wait for the last task of each graph, which costs less than one percent at this size.
+CLUSTER_WINDOW, THREADS_WINDOW = 4096, 1024
 # Regions whose results may wait for the one process that writes.
 WAITING = 32
 # Seconds without a scheduler after which it counts as lost.
@@ -142,15 +144,29 @@ def _run_group(
     receipts = _receipts(group, lock, gate, pack=by_hand)
     keys = [(receipts.name, *index) for index in missing]
     if client is None:
+        # Regions that share tasks stay in one graph, so that the shared tasks run once.
+        window = THREADS_WINDOW if _are_independent(receipts.dask) else max(1, len(keys))
         with gate:
-            _run_here(receipts, keys, finish)
+            for start in range(0, len(keys), window):
+                _run_here(receipts, keys[start : start + window], finish)
         return
     write = _writer(group, lock) if by_hand else lambda index, blocks: None
-    independent = all(isinstance(layer, Blockwise) or len(layer) < 2 for layer in receipts.dask.layers.values())
-    window = len(keys) if not independent else WAITING if by_hand else WINDOW
+    simple = all(isinstance(layer, Blockwise) or len(layer) < 2 for layer in receipts.dask.layers.values())
+    window = len(keys) if not simple else WAITING if by_hand else CLUSTER_WINDOW
     for index, blocks in _results(client, receipts, keys, window):
         write(index, blocks)
         finish(index)
+
+
+def _are_independent(graph: HighLevelGraph) -> bool:
+    """Whether each task needs only tasks of its own block, and tasks of layers with a single task."""
+    keys = graph.get_all_external_keys()
+    return all(
+        isinstance(layer, Blockwise)
+        or len(layer) < 2
+        or all(needed[1:] == key[1:] for key in layer for needed in layer.get_dependencies(key, keys))
+        for layer in graph.layers.values()
+    )
 
 
 class Gate:
