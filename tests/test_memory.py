@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from gridtrend import io
-from gridtrend.io import machine, memory, plan, regions, sample
-from gridtrend.io.reading import ChunkByChunk
+from gridtrend.io import execute, lazy_files, machine, memory, plan, sample
+from gridtrend.io.zarrstore import ChunkByChunk
 
 GB = 1_000_000_000
 
@@ -202,7 +202,7 @@ def graphs(monkeypatch, keys_at_a_time, result, path):
         sizes.append(len(keys))
         return dask.get(graph, keys)
 
-    monkeypatch.setattr(regions, "THREADS_WINDOW", keys_at_a_time)
+    monkeypatch.setattr(execute, "THREADS_WINDOW", keys_at_a_time)
     with dask.config.set(scheduler=scheduler):
         io.write(result, path)
     return sizes
@@ -259,9 +259,9 @@ def test_variables_that_take_turns_are_forgotten_and_right(tmp_path, monkeypatch
     xr.Dataset(fields, {"time": np.arange(30.0)}).to_netcdf(tmp_path / "in.nc", engine="netcdf4")
     opened = io.open_input([tmp_path / "in.nc"])
     events = []
-    real = io.reading._load
+    real = execute._load
     monkeypatch.setattr(
-        io.reading, "_load", lambda array, report: events.append(f"read {array.name}") or real(array, report)
+        execute, "_load", lambda array, report: events.append(f"read {array.name}") or real(array, report)
     )
     turn = io.Plan("alone", {"lat": 4, "lon": 9})
     results = [io.read(opened[name], turn).to_dataset().gridtrend.mann_kendall() for name in names]
@@ -318,10 +318,10 @@ def test_large_chunks_that_are_decoded_by_parts_hold_the_same_values(tmp_path, m
     field.to_netcdf(tmp_path / "a.nc", engine="netcdf4", encoding={"tas": encoding})
     expected = xr.open_dataset(tmp_path / "a.nc")["tas"].load()
     parts = []
-    real = io.files._unpack
-    monkeypatch.setattr(io.files, "PIECE_BYTES", 500)
+    real = lazy_files._unpack
+    monkeypatch.setattr(lazy_files, "PIECE_BYTES", 500)
     monkeypatch.setattr(
-        io.files, "_unpack", lambda *args, **options: parts.append(options["parts"]) or real(*args, **options)
+        lazy_files, "_unpack", lambda *args, **options: parts.append(options["parts"]) or real(*args, **options)
     )
     array = io.open_input([tmp_path / "a.nc"])["tas"]
     np.testing.assert_array_equal(array.values, expected)
@@ -335,13 +335,13 @@ def test_large_chunks_that_are_decoded_by_parts_hold_the_same_values(tmp_path, m
 def unpacked(monkeypatch):
     """Note the bytes and the number of all pieces that are read from files."""
     sizes = []
-    real = io.files._copy
+    real = lazy_files._copy
 
     def counted(variable, key, chunks, out, **options):
         sizes.append(out.nbytes)
         return real(variable, key, chunks, out, **options)
 
-    monkeypatch.setattr(io.files, "_copy", counted)
+    monkeypatch.setattr(lazy_files, "_copy", counted)
     return sizes
 
 

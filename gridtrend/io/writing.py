@@ -4,23 +4,21 @@ import contextlib
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.exchange import exchange_folders, move, replace_file, sync
+from gridtrend.io.execute import Report, Target, run
 from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
 from gridtrend.io.netcdf import NETCDF_LOCK
-from gridtrend.io.progress import Report
 from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, require_replaceable, why_not_writable
 from gridtrend.io.workspaces import Workspace, workspace
-
-if TYPE_CHECKING:
-    from gridtrend.io.regions import Target
+from gridtrend.io.zarrstore import is_stored
 
 
 def write(
@@ -131,8 +129,6 @@ def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
         return
     from xarray.backends import NetCDF4DataStore
 
-    from gridtrend.io.regions import Target, run
-
     with NETCDF_LOCK, storing():
         store = NetCDF4DataStore.open(str(work.part), mode="w")
     try:
@@ -156,7 +152,7 @@ def _keep_no_chunks(file: Any, names: list[Any]) -> None:
             variable.set_var_chunk_cache(0, 1, 0.0)
 
 
-def _let_go(file: Any, group: "list[Target]") -> None:
+def _let_go(file: Any, group: list[Target]) -> None:
     """Have the library forget what it keeps of variables that are complete."""
     with NETCDF_LOCK, storing():
         for target in group:
@@ -219,8 +215,6 @@ def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
         return False
     import zarr
 
-    from gridtrend.io.regions import is_stored
-
     try:
         store = zarr.open_group(work.part, mode="r")
         arrays: dict[Any, Any] = {name: store[str(name)] for name in result.variables}
@@ -233,8 +227,6 @@ def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
 def _fill(result: xr.Dataset, encoding: dict[Any, dict[str, Any]], work: Workspace, report: Report) -> None:
     """Compute and store what is lazy."""
     import zarr
-
-    from gridtrend.io.regions import Target, run
 
     with zarr.config.set({"array.write_empty_chunks": True}):
         store = zarr.open_group(work.part, mode="r+")
