@@ -54,8 +54,8 @@ for year in range(shape[0] // steps):
 COUNTED = """
 import itertools, json, sys, threading
 from gridtrend.cli.commands import cli
-from gridtrend.io import files
-counts, lock, real = {}, threading.Lock(), files._unpack
+from gridtrend.io import lazy_files
+counts, lock, real = {}, threading.Lock(), lazy_files._unpack
 def counted(variable, piece, out, **options):
     chunks = variable.encoding["chunksizes"]
     ranges = [range(a // step, -(-b // step)) for (a, b), step in zip(piece, chunks)]
@@ -64,7 +64,7 @@ def counted(variable, piece, out, **options):
             key = variable.encoding["source"], *index
             counts[key] = counts.get(key, 0) + 1
     return real(variable, piece, out, **options)
-files._unpack = counted
+lazy_files._unpack = counted
 cli(sys.argv[2:], standalone_mode=False)
 open(sys.argv[1], "w").write(json.dumps([min(counts.values()), max(counts.values())]))
 """

@@ -24,7 +24,7 @@ from click.testing import CliRunner
 import gridtrend as gt
 from gridtrend import io
 from gridtrend.cli.commands import cli
-from gridtrend.io import exchange, marker, outputs
+from gridtrend.io import exchange, marker, writing
 
 MODULES = [
     "zarr",
@@ -160,8 +160,8 @@ def check_replacement(folder, suffix, exchanging):
                 without_exchange()
             steps = Steps(room, last)
             first = []
-            publish = outputs._publish
-            outputs._publish = lambda *arguments: (first.append(steps.count), publish(*arguments))
+            publish = writing._publish
+            writing._publish = lambda *arguments: (first.append(steps.count), publish(*arguments))
             gt.write(results["new"], target, overwrite=True)
             return first[0] * 1000 + steps.count
 

@@ -352,7 +352,7 @@ def test_disk_chunks_that_are_too_large_are_cut_through(tmp_path):
 
 
 def test_reading_reports_how_far_it_is(tmp_path, monkeypatch):
-    monkeypatch.setattr("gridtrend.io.reading.SLAB_BYTES", 10_000)
+    monkeypatch.setattr("gridtrend.io.execute.PIECE_BYTES", 10_000)
     array, values = chunked_on_disk(tmp_path / "a.nc", (2, 30, 40))
     said = []
     plan = io.plan_chunks(array, "time")
@@ -501,7 +501,7 @@ def test_threads_are_those_that_the_process_may_use_not_those_of_the_machine():
     code = (
         "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
         "from gridtrend import io\n"
-        "from gridtrend.io.grids import _means\n"
+        "from gridtrend.io.open_grid import _means\n"
         "print(io.available_threads(), _means()[0])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)

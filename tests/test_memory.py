@@ -4,13 +4,14 @@ import os
 import pickle
 import re
 
+import dask
 import numpy as np
 import pytest
 import xarray as xr
 
 from gridtrend import io
-from gridtrend.io import machine, memory, plan, sample
-from gridtrend.io.reading import ChunkByChunk
+from gridtrend.io import execute, lazy_files, machine, memory, plan, sample
+from gridtrend.io.zarrstore import ChunkByChunk
 
 GB = 1_000_000_000
 
@@ -134,6 +135,16 @@ def test_what_a_process_takes_is_counted():
         io.plan_chunks(array, "time", own=430e6, **options)
 
 
+def test_the_least_that_works_allows_for_a_larger_process_next_time():
+    array = array_of((120, 300, 400), (1, 300, 400))
+    options = {"threads": 1, "processes": 1}
+    for own in (350e6, 400e6):
+        with pytest.raises(io.InputError) as refused:
+            io.plan_chunks(array, "time", memory_limit=own, own=own, **options)
+        again = io.plan_chunks(array, "time", memory_limit=least_of(refused.value), own=own + 3e6, **options)
+        assert again.memory <= least_of(refused.value)
+
+
 def test_a_session_that_has_taken_memory_is_counted(monkeypatch):
     monkeypatch.setattr(memory, "resident_bytes", lambda: GB)
     assert memory.process_bytes() == GB + memory.MARGIN_BYTES
@@ -174,6 +185,69 @@ def test_results_that_wait_are_counted():
     assert plan.held_bytes(500, ".zarr", together=False) == plan.held_bytes(10**7, ".nc", together=False) == 0
 
 
+# --- graphs of dask: about 14 kB a task -------------------------------------------------------------
+
+
+def tiles_of(shape=(30, 8, 12)):
+    """Make a lazy record of 24 tiles."""
+    values = np.random.default_rng(4).normal(size=shape)
+    return xr.DataArray(values, dims=("time", "lat", "lon")).chunk(lat=2, lon=2)
+
+
+def graphs(monkeypatch, keys_at_a_time, result, path):
+    """Write a result with a limit of regions in one graph; return how many regions each graph had."""
+    sizes = []
+
+    def scheduler(graph, keys, **_):
+        sizes.append(len(keys))
+        return dask.get(graph, keys)
+
+    monkeypatch.setattr(execute, "THREADS_WINDOW", keys_at_a_time)
+    with dask.config.set(scheduler=scheduler):
+        io.write(result, path)
+    return sizes
+
+
+def test_regions_that_share_no_task_are_computed_in_several_graphs(tmp_path, monkeypatch):
+    trends = tiles_of().gridtrend.mann_kendall()
+    assert graphs(monkeypatch, 10, trends, tmp_path / "a.zarr") == [10, 10, 4]
+    assert graphs(monkeypatch, 10, trends, tmp_path / "a.nc") == [10, 10, 4]
+    for path in ("a.zarr", "a.nc"):
+        with io.open_input([tmp_path / path]) as found:
+            np.testing.assert_array_equal(found.slope, trends.slope)
+
+
+@pytest.mark.parametrize("shared", ["mean", "neighbours", "rechunked"])
+def test_regions_that_share_tasks_are_computed_in_one_graph(tmp_path, monkeypatch, shared):
+    lazy = tiles_of().isel(time=0, drop=True)
+    result = {
+        "mean": lambda: lazy - lazy.mean(),
+        "neighbours": lambda: lazy.copy(data=lazy.data.map_overlap(lambda a: a, depth=1, boundary="none")),
+        "rechunked": lambda: lazy.chunk(lat=4, lon=1),
+    }[shared]()
+    assert graphs(monkeypatch, 10, result.rename("x"), tmp_path / "a.zarr") == [24]
+    with io.open_input([tmp_path / "a.zarr"]) as found:
+        np.testing.assert_array_equal(found.x, result)
+
+
+def test_a_new_store_needs_no_graph_of_its_chunks(tmp_path, monkeypatch):
+    chunks = []
+    real = xr.Dataset.to_zarr
+
+    def to_zarr(self, *args, **options):
+        chunks.extend(variable.data.npartitions for variable in self.variables.values() if variable.chunks)
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", to_zarr)
+    trends = tiles_of().gridtrend.mann_kendall()
+    io.write(trends, tmp_path / "a.zarr")
+    assert set(chunks) == {1}
+    with xr.open_zarr(tmp_path / "a.zarr") as found:
+        assert found.tau.data.npartitions == 24
+        assert found.n_valid.dtype == trends.n_valid.dtype
+        np.testing.assert_array_equal(found.tau, trends.tau)
+
+
 # --- one variable after the other, one chunk after the other -----------------------------------------
 
 
@@ -185,9 +259,9 @@ def test_variables_that_take_turns_are_forgotten_and_right(tmp_path, monkeypatch
     xr.Dataset(fields, {"time": np.arange(30.0)}).to_netcdf(tmp_path / "in.nc", engine="netcdf4")
     opened = io.open_input([tmp_path / "in.nc"])
     events = []
-    real = io.reading._load
+    real = execute._load
     monkeypatch.setattr(
-        io.reading, "_load", lambda array, report: events.append(f"read {array.name}") or real(array, report)
+        execute, "_load", lambda array, report: events.append(f"read {array.name}") or real(array, report)
     )
     turn = io.Plan("alone", {"lat": 4, "lon": 9})
     results = [io.read(opened[name], turn).to_dataset().gridtrend.mann_kendall() for name in names]
@@ -244,10 +318,10 @@ def test_large_chunks_that_are_decoded_by_parts_hold_the_same_values(tmp_path, m
     field.to_netcdf(tmp_path / "a.nc", engine="netcdf4", encoding={"tas": encoding})
     expected = xr.open_dataset(tmp_path / "a.nc")["tas"].load()
     parts = []
-    real = io.files._unpack
-    monkeypatch.setattr(io.files, "PIECE_BYTES", 500)
+    real = lazy_files._unpack
+    monkeypatch.setattr(lazy_files, "PIECE_BYTES", 500)
     monkeypatch.setattr(
-        io.files, "_unpack", lambda *args, **options: parts.append(options["parts"]) or real(*args, **options)
+        lazy_files, "_unpack", lambda *args, **options: parts.append(options["parts"]) or real(*args, **options)
     )
     array = io.open_input([tmp_path / "a.nc"])["tas"]
     np.testing.assert_array_equal(array.values, expected)
@@ -261,13 +335,13 @@ def test_large_chunks_that_are_decoded_by_parts_hold_the_same_values(tmp_path, m
 def unpacked(monkeypatch):
     """Note the bytes and the number of all pieces that are read from files."""
     sizes = []
-    real = io.files._copy
+    real = lazy_files._copy
 
     def counted(variable, key, chunks, out, **options):
         sizes.append(out.nbytes)
         return real(variable, key, chunks, out, **options)
 
-    monkeypatch.setattr(io.files, "_copy", counted)
+    monkeypatch.setattr(lazy_files, "_copy", counted)
     return sizes
 
 

@@ -15,7 +15,7 @@ from gridtrend import io
 from gridtrend.cli.job import SHAPES_NOTHING
 from gridtrend.cli.resources import Resources
 from gridtrend.cli.trend import trend
-from gridtrend.io import ledger, regions
+from gridtrend.io import execute, ledger
 from tests.runs import TILES, everything, hidden, interrupt, refused, run, same, succeeds
 
 # --- resuming --------------------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def test_an_input_overwritten_in_place_during_a_run_is_noticed(field, tmp_path, 
             source.write_bytes(content)
 
     save(field)
-    real = regions._write
+    real = execute._write
     written = []
 
     def write(*blocks, block_id, **options):
@@ -304,7 +304,7 @@ def test_an_input_overwritten_in_place_during_a_run_is_noticed(field, tmp_path, 
         written.append(0)
         return real(*blocks, block_id=block_id, **options)
 
-    monkeypatch.setattr(regions, "_write", write)
+    monkeypatch.setattr(execute, "_write", write)
     # The process of the tests may take more than the limit by itself.
     monkeypatch.setattr("gridtrend.io.process_bytes", lambda *_: 320_000_000)
     with dask.config.set(scheduler="synchronous"):

@@ -21,7 +21,7 @@ import xarray as xr
 
 import gridtrend as gt
 from gridtrend import io
-from gridtrend.io import exchange, ledger, marker, regions, workspaces
+from gridtrend.io import exchange, ledger, marker, workspaces, writing
 from tests.runs import TILES, everything, refused, run, succeeds
 
 ROOT = Path(__file__).parents[1]
@@ -608,8 +608,8 @@ def test_a_disk_that_refuses_is_named(field, room, suffix, code, monkeypatch):
         def __setitem__(self, *_):
             raise OSError(getattr(errno, code), "")
 
-    real = regions.Target
-    monkeypatch.setattr(regions, "Target", lambda name, source, into: real(name, source, Refusing(into)))
+    real = writing.Target
+    monkeypatch.setattr(writing, "Target", lambda name, source, into: real(name, source, Refusing(into)))
     with pytest.raises(io.OutputError, match=os.strerror(getattr(errno, code)).lower()):
         gt.write(field.chunk(lat=1), room / f"out.{suffix}")
     assert os.listdir(room) == []

@@ -5,6 +5,7 @@ import itertools
 import os
 import pickle
 import re
+import sys
 
 import dask
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 import gridtrend as gt
 from benchmarks.scale import made, run, same
 from gridtrend import io
-from gridtrend.io import files, netcdf
+from gridtrend.io import lazy_files, netcdf
 from gridtrend.io.ledger import Ledger
 
 SHAPE = (24, 20, 30)
@@ -55,7 +56,7 @@ def columns(tmp_path, values):
 def touched(monkeypatch):
     """Count how often each disk chunk is unpacked."""
     counts = {}
-    real = files._unpack
+    real = lazy_files._unpack
 
     def counted(variable, piece, out, **options):
         chunks = variable.encoding["chunksizes"]
@@ -65,8 +66,8 @@ def touched(monkeypatch):
             counts[key] = counts.get(key, 0) + 1
         return real(variable, piece, out, **options)
 
-    monkeypatch.setattr(files, "_unpack", counted)
-    monkeypatch.setattr(files, "PIECE_BYTES", 4000)
+    monkeypatch.setattr(lazy_files, "_unpack", counted)
+    monkeypatch.setattr(lazy_files, "PIECE_BYTES", 4000)
     return counts
 
 
@@ -330,7 +331,7 @@ def test_remote_files_come_through_fsspec(maps, tmp_path, values):
 
 def test_open_grid_is_lazy_and_cut_for_trends(maps, columns, values, no_compute, monkeypatch):
     # Whatever the process of the tests takes.
-    monkeypatch.setattr("gridtrend.io.grids.process_bytes", lambda compiling: 320_000_000)
+    monkeypatch.setattr(sys.modules["gridtrend.io.open_grid"], "process_bytes", lambda compiling: 320_000_000)
     expected = xr.open_mfdataset(str(maps), combine="by_coords", join="exact", data_vars="minimal")["tas"].compute()
     for pattern in (maps, columns):
         for limit in (None, 330_000_000 + 30_000):

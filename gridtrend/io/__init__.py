@@ -1,34 +1,33 @@
 """From files and to files: open inputs, find what is in them, plan the reading, write results.
 
-`inputs` opens what is in `netcdf` files and in a `zarrstore` (from `remote` systems too) or says what `formats` they
-are of, `missing` tells which values count, `join` makes one record of many `files`, `coordinates` finds time and
-variables, `places` the cells, `selection` cuts, `plan` decides on tiles by the `memory` that the work takes and the
-`machine` has, and `read` carries that out; `metadata` describes results, `targets` says where they may be written,
-`sources` what lazy ones are computed from, `outputs` writes them in `workspaces`, `regions` computes them piece by
-piece and the `ledger` knows which are done, by `fingerprints` of the inputs; `marker` proves what gridtrend wrote,
-`exchange` puts it in place of what was there; `errors` are what goes wrong.
+`inputs` opens `netcdf` files and `zarrstore`s, `remote` ones too, or says which of the other `formats` they have. `missing`
+decides which values count, `join` makes one record of many `lazy_files`, `coordinates` finds time, places and variables, and
+`selection` cuts. `plan` chooses a strategy within the sizes of `memory` and what the `machine` has, and `execute` carries it
+out, region by region. `metadata` describes results, `targets` says where they may be written, `sources` finds their inputs,
+and `writing` writes them in `workspaces`. The `ledger` records finished regions, with `fingerprints` of the inputs. `marker`
+proves what gridtrend wrote, `exchange` replaces it, `errors` are the exceptions.
 """
 
 from gridtrend.io.coordinates import find_dim, find_variables, holds_dates, index_by_time
 from gridtrend.io.errors import InputError, OutputError, RunError
+from gridtrend.io.execute import free_space, read
 from gridtrend.io.fingerprints import fingerprint
-from gridtrend.io.grids import open_grid
 from gridtrend.io.inputs import list_inputs, open_input
 from gridtrend.io.machine import available_memory, available_threads, return_freed_memory
 from gridtrend.io.memory import PROCESS_BYTES, process_bytes
 from gridtrend.io.metadata import add_grid, describe, history_line
-from gridtrend.io.outputs import write
-from gridtrend.io.plan import WAYS, Plan, bytes_with_results, check_tiles, disk_chunks, held_bytes, plan_chunks
-from gridtrend.io.reading import free_space, read
+from gridtrend.io.open_grid import open_grid
+from gridtrend.io.plan import STRATEGIES, Plan, bytes_with_results, check_tiles, disk_chunks, held_bytes, plan_chunks
 from gridtrend.io.sample import count_missing, warn_of_cycle
 from gridtrend.io.selection import select
 from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, check_target
 from gridtrend.io.workspaces import Workspace, workspace
+from gridtrend.io.writing import write
 
 __all__ = [
     "PROCESS_BYTES",
-    "WAYS",
+    "STRATEGIES",
     "InputError",
     "OutputError",
     "Plan",

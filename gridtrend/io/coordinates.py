@@ -1,9 +1,11 @@
-"""Find the time dimension and the variables of a dataset, by CF metadata or by name."""
+"""What the coordinates and variables of a dataset are, by CF metadata, names or values: time, places, fields, coded dates."""
 
 import difflib
 import re
 from collections.abc import Hashable, Sequence
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from gridtrend.grid import dates
@@ -11,7 +13,6 @@ from gridtrend.grid.dialect import either
 from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.since import is_reference
 from gridtrend.io.attributes import NAMES
-from gridtrend.io.coded_dates import holds_coded_dates
 from gridtrend.io.errors import InputError
 from gridtrend.io.missing import refuse_unwritten
 
@@ -19,6 +20,20 @@ TIME_NAMES = {"time", "t", "date", "year"}
 # Attributes by which one variable names others that describe it.
 DESCRIBING = tuple(key for key in NAMES if key != "coordinates")
 BOUNDS_NAME = re.compile(r"(^|_)(bnds?|bounds?|vertices|edges)$", re.IGNORECASE)
+LATITUDE_UNITS = {"degrees_north", "degree_north", "degree_N", "degrees_N", "degreeN", "degreesN"}
+LONGITUDE_UNITS = {"degrees_east", "degree_east", "degree_E", "degrees_E", "degreeE", "degreesE"}
+# Dates and times of day that models and data centres write as plain numbers beside the time axis.
+DATE_NAME = re.compile(
+    r"dates?|date_?sec|date_?written|time_?written|n?b?date|nbsec|n[cds]cur|nsteph|mdcur|mscur|"
+    r"yyyy(_?mm(_?dd(_?hh)?)?)?|years?|months?|days?|hours?|minutes?|seconds?|doy|day_?of_?year|julian_?day",
+    re.IGNORECASE,
+)
+DATE_FORMAT = re.compile(r"%Y%m|YYYY-?MM", re.IGNORECASE)
+# Fields are looked into where their name or description has such a word.
+WORD = re.compile(r"date|time|stamp|calendar|year|yyyy|month|day|hour|minute|second|sec\b", re.IGNORECASE)
+FIELDS = ("year", "month", "day", "hour", "minute", "second", "dayofyear")
+# A dimension of at most so many places may hold year, month, day, ... side by side.
+PARTS = 12
 
 
 def holds_dates(coordinate: xr.DataArray | xr.Variable) -> bool:
@@ -156,3 +171,115 @@ def _require_suitable(dataset: xr.Dataset, dim: str, name: str) -> None:
         raise InputError(f"there is no variable '{name}' among {', '.join(known) or 'none'}{hint}")
     if reason := _unsuitable(dataset[name], dim):
         raise InputError(f"variable '{name}' {reason}: a trend needs numbers along '{dim}'")
+
+
+def is_longitude(variable: xr.DataArray | xr.Variable) -> bool:
+    """Whether attributes say that these are longitudes."""
+    return _says(variable, "longitude", LONGITUDE_UNITS)
+
+
+def is_place(variable: xr.DataArray | xr.Variable) -> bool:
+    """Whether attributes say that these are latitudes or longitudes."""
+    return is_longitude(variable) or _says(variable, "latitude", LATITUDE_UNITS)
+
+
+def _says(variable: xr.DataArray | xr.Variable, kind: str, units: set[str]) -> bool:
+    name = variable.attrs.get("standard_name")
+    # Rotated grids have units "degrees"; data in degrees north have another standard name.
+    if name is not None:
+        return bool(name == kind)
+    return str(variable.attrs.get("units", "")) in units and variable.dtype.kind in "iuf"
+
+
+def with_places(dataset: xr.Dataset) -> xr.Dataset:
+    """Make latitudes and longitudes coordinates that no variable names as such, as on grids of two dimensions.
+
+    They describe the cells of other variables: what spans a dimension that no other variable has is data.
+    """
+    bounds = described_by(dataset)
+    found = {
+        str(name): set(variable.dims)
+        for name, variable in dataset.data_vars.variables.items()
+        if is_place(variable) and name not in bounds
+    }
+    others: set[Any] = {
+        dim
+        for name, variable in dataset.data_vars.variables.items()
+        if name not in found and name not in bounds and variable.ndim > 1
+        for dim in variable.dims
+    }
+    times = {dim for dim in dataset.dims if is_time(dataset, dim)}
+    return dataset.set_coords([name for name, dims in found.items() if dims <= others - times])
+
+
+def at_one_step(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Keep one step of latitudes and longitudes that are the same at the first, the middle and the last one.
+
+    WRF writes XLAT(Time, y, x): its cells stay where they are. Whatever moves is left as it is.
+    """
+    still = {
+        name: variable.isel({dim: 0})
+        for name, variable in dataset.variables.items()
+        if variable.ndim > 1 and dim in variable.dims and is_place(variable) and _stays(variable, dim)
+    }
+    return dataset.drop_vars(list(still)).assign_coords(still) if still else dataset
+
+
+def _stays(variable: xr.Variable, dim: str) -> bool:
+    n = variable.sizes[dim]
+    if not n:
+        return False
+    first, *others = (variable.isel({dim: k}).values for k in dict.fromkeys((0, n // 2, n - 1)))
+    return all(np.array_equal(first, other, equal_nan=True) for other in others)
+
+
+def holds_coded_dates(array: xr.DataArray, dim: str) -> bool:
+    """Whether numbers along `dim` are dates, by their name, their attributes or their values."""
+    if array.dtype.kind not in "iufb" or dim not in array.dims or not array.size:
+        return False
+    units, described = str(array.attrs.get("units", "")), str(array.attrs.get("long_name", ""))
+    by_name, by_format = DATE_NAME.fullmatch(str(array.name)), DATE_FORMAT.search(f"{units} {described}")
+    if array.ndim == 1:
+        return bool(by_name or by_format) or _are_dates(np.asarray(array.values, float))
+    if not (by_format or WORD.search(f"{array.name} {described}")):
+        return False
+    values, time = _some(array, dim)
+    repeated = [_are_dates(series) or _is_field(series, time) for series in values.T]
+    # Nothing but zeros may be hours, and may be the absence of snow.
+    return all(repeated) and bool(by_name or np.ptp(values, axis=0).any())
+
+
+def _are_dates(values: np.ndarray) -> bool:
+    """Whether numbers are rising dates such as 198001 or 19800131."""
+    months = values // 100 if np.all(values >= 10_000_000) else values
+    days = values % 100 if months is not values else np.ones(1)
+    return bool(
+        values.size > 3
+        and np.all(np.diff(values) >= 0)
+        and np.all((months >= 100_000) & (months < 300_000) & (months % 1 == 0))
+        and np.all((months % 100 >= 1) & (months % 100 <= 12) & (days.min() >= 1) & (days.max() < 32))
+        and values[-1] > values[0]
+    )
+
+
+def _some(array: xr.DataArray, dim: str) -> tuple[np.ndarray, xr.DataArray | None]:
+    """A few steps of a few cells, shape (step, cell), and the dates of these steps."""
+    size = array.sizes[dim]
+    steps = np.unique(np.clip([0, 1, 2, size // 3, size // 2, size - 2, size - 1], 0, size - 1))
+    places = {
+        name: np.arange(n) if n <= PARTS else np.array([0, n // 2, n - 1])
+        for name, n in array.sizes.items()
+        if name != dim
+    }
+    some = array.isel({dim: steps, **places}).transpose(dim, ...)
+    time = array[dim].isel({dim: steps}) if dim in array.coords else None
+    return np.asarray(some.values, float).reshape(steps.size, -1), time
+
+
+def _is_field(series: np.ndarray, time: xr.DataArray | None) -> bool:
+    """Whether numbers are the years, the months, ... or the seconds of the day of dates."""
+    if time is None or not dates.are_dates(time):
+        return False
+    fields = [getattr(time.dt, name).values for name in FIELDS]
+    hour, minute, second = fields[3:6]
+    return any(np.array_equal(series, field) for field in (*fields, 3600 * hour + 60 * minute + second))

@@ -18,12 +18,11 @@ from gridtrend.grid.refusals import Refusal
 from gridtrend.grid.since import is_plain_reference, is_reference
 from gridtrend.io import netcdf, zarrstore
 from gridtrend.io.attributes import tidy_attributes
-from gridtrend.io.coordinates import decode_dates
+from gridtrend.io.coordinates import decode_dates, with_places
 from gridtrend.io.errors import InputError
 from gridtrend.io.formats import refuse_truncated_classic, require_readable, why_unreadable
 from gridtrend.io.join import join
 from gridtrend.io.missing import decode_variable, with_fill_value
-from gridtrend.io.places import with_places
 from gridtrend.io.remote import fetch, quiet_transfers, why_no_answer
 
 

@@ -9,11 +9,10 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import either
-from gridtrend.io.coordinates import find_dim, holds_dates, index_by_time
+from gridtrend.io.coordinates import at_one_step, find_dim, holds_dates, index_by_time
 from gridtrend.io.errors import InputError
-from gridtrend.io.files import FilesArray, Part
 from gridtrend.io.fingerprints import file_state
-from gridtrend.io.places import at_one_step
+from gridtrend.io.lazy_files import FilesArray, Part
 
 # Coordinates that differ by less than this share of their spacing are the same: other software rounded them.
 NOISE = 1e-2

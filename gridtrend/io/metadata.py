@@ -8,11 +8,10 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.io.coordinates import holds_dates
+from gridtrend.io.memory import CHUNK_CELLS
 
 KEPT_ATTRS = ("title", "institution", "source", "references", "license")
 REFERENCE_DATE = "days since 1850-01-01"
-# A map of up to so many cells is one chunk: readers want maps whole.
-CHUNK_CELLS = 1_000_000
 
 
 def history_line(command: str, version: str, now: datetime | None = None) -> str:

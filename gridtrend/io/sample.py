@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.io.memory import SAMPLE_BYTES
 from gridtrend.io.plan import disk_chunks
 from gridtrend.trend.cycle import cycle_warning, has_cycle
 from gridtrend.trend.phases import calendar_months
 
-# What is unpacked for a sample, at most: chunks are unpacked as a whole.
-SAMPLE_BYTES = 64_000_000
 # Where a sample is taken, as shares of each dimension.
 SHARES = (0.5, 0.2, 0.8)
 # Steps that are read to find an annual cycle: of so many years so many months each.

@@ -1,22 +1,26 @@
-"""Cut a part out of a dataset: `time=1960:2010`, `lat=-30:30`, `level=850`."""
+"""Select a part of a dataset: `time=1960:2010`, `lat=-30:30`, `level=850`."""
 
 import difflib
 import re
 from collections.abc import Hashable
 from typing import Any
 
+import cftime
 import numpy as np
 import xarray as xr
 
 from gridtrend.grid.calendars import time_text
-from gridtrend.io.coordinates import find_dim, holds_dates
-from gridtrend.io.dates import dates_within
+from gridtrend.io.coordinates import find_dim, holds_dates, is_longitude, is_place
 from gridtrend.io.errors import InputError
-from gridtrend.io.places import is_longitude, is_place
 
 CF_NAMES = {"lat": "latitude", "lon": "longitude", "lev": "vertical", "level": "vertical"}
-# As people write it: no NaN, infinity or underscores, which Python reads too.
+# A number without NaN, infinity and underscores, which `float` accepts.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+# YYYY[-MM[-DD[THH[:MM[:SS]]]]]; a year that has not four digits has a sign.
+DATE = r"(?:\d{4}|[+-]\d{4,6})(?:-\d\d(?:-\d\d(?:[T ]\d\d(?::\d\d(?::\d\d)?)?)?)?)?"
+DATE_PARTS = ("year", "month", "day", "hour", "minute", "second")
+# An upper bound of each part, to make one number of all parts.
+PART_SIZES = (1, 13, 32, 24, 60, 60)
 
 
 def select(dataset: xr.Dataset, name: str, wanted: str) -> xr.Dataset:
@@ -176,3 +180,81 @@ def _as_slice(positions: Any) -> Any:
     if np.ndim(positions) == 1 and (np.diff(positions) == 1).all():
         return slice(int(positions[0]), int(positions[-1]) + 1)
     return positions
+
+
+def dates_within(coordinate: xr.DataArray, wanted: str) -> np.ndarray:
+    """Positions of the dates within a span.
+
+    Parameters
+    ----------
+    coordinate : DataArray of datetime64 or cftime
+        Of one dimension.
+    wanted : str
+        A date to any precision ("1960", "1960-05", "1960-05-31T12"), which holds all steps within it, or two of them as
+        FROM:TO, both included; one of the two may be left out.
+
+    Raises
+    ------
+    InputError
+        If that is no span of dates, or runs backwards.
+
+    Examples
+    --------
+    >>> months = xr.DataArray(xr.date_range("1999-11", periods=5, freq="MS"), dims="time", name="time")
+    >>> dates_within(months, "1999-12:2000-01"), dates_within(months, "2000"), dates_within(months, ":1999")
+    (array([1, 2]), array([2, 3, 4]), array([0, 1]))
+    """
+    match = re.fullmatch(rf"(?P<only>{DATE})|(?P<low>{DATE})?\s*:\s*(?P<high>{DATE})?", wanted, re.ASCII)
+    if match is None:
+        commas = " A comma makes no list: name one date, or a range." if "," in wanted else ""
+        raise InputError(
+            f"cannot select '{wanted}' from '{coordinate.name}': write dates as 1960, 1960-05, 1960-05-31 or "
+            f"1960-05-31T12:00, and a range as 1960:2010.{commas}"
+        )
+    low, high = (_date_parts(coordinate, match[end] or match["only"]) for end in ("low", "high"))
+    shared = min(len(low), len(high))
+    if low[:shared] > high[:shared]:
+        raise InputError(
+            f"cannot select '{wanted}' from '{coordinate.name}': it runs backwards; write {match['high']}:{match['low']}"
+        )
+    # NaN, where a date is missing, is neither above nor below.
+    kept = _counted(coordinate, len(low)) >= _count(low)
+    return np.flatnonzero(kept & (_counted(coordinate, len(high)) <= _count(high)) if high else kept)
+
+
+def _date_parts(coordinate: xr.DataArray, text: str | None) -> list[int]:
+    """Year, month, day, ... as far as they are given; nothing for an open end."""
+    if not text:
+        return []
+    sign = -1 if text.startswith("-") else 1
+    parts = [int(number) for number in re.findall(r"\d+", text)]
+    parts[0] *= sign
+    calendar = str(coordinate.dt.calendar)
+    if not any(_is_date(parts, name) for name in (calendar, "proleptic_gregorian")):
+        raise InputError(
+            f"cannot select '{text}' from '{coordinate.name}': there is no such date in the calendar of the record, "
+            f"{calendar}"
+        )
+    return parts
+
+
+def _is_date(parts: list[int], calendar: str) -> bool:
+    """Whether a calendar has a date; the last days of months, in other calendars, also end ranges."""
+    try:
+        cftime.datetime(*(parts + [1, 1][len(parts) - 1 :]), calendar=calendar, has_year_zero=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _counted(coordinate: xr.DataArray, precision: int) -> np.ndarray:
+    """Dates as numbers in their own order, of the parts that count."""
+    parts = [getattr(coordinate.dt, part).values.astype(float) for part in DATE_PARTS[:precision]]
+    return np.broadcast_to(_count(parts), coordinate.shape)
+
+
+def _count(parts: list[Any]) -> Any:
+    total: Any = 0.0
+    for part, size in zip(parts, PART_SIZES, strict=False):
+        total = total * size + part
+    return total

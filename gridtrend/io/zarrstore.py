@@ -1,14 +1,20 @@
-"""Zarr stores, local and remote, opened without what their libraries have to say."""
+"""Zarr stores, local and remote: opened without warnings of their libraries; local arrays chunk by chunk."""
 
+import itertools
 import os
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from gridtrend.io.errors import InputError
 
 MARKS = ("zarr.json", ".zgroup", ".zmetadata")
+# Compression of copies: the fastest level, as each is written and read once.
+LEVEL = 1
 
 
 def is_store(path: str) -> bool:
@@ -29,13 +35,13 @@ def open_raw(path: str, group: str | None = None) -> xr.Dataset:
         ) from error
     try:
         with warnings.catch_warnings():
-            # That metadata are not consolidated, or that strings have no specification as yet, is no news to readers.
+            # Readers need no warning that metadata are not consolidated, or that strings are not specified yet.
             warnings.simplefilter("ignore")
             dataset: xr.Dataset = xr.open_zarr(
                 path, group=group, chunks=None, consolidated=None if remote else False, decode_cf=False
             )
     except Exception as error:
-        # Damaged metadata raise whatever the first line that trips over them raises.
+        # Damaged metadata can raise exceptions of any kind.
         raise InputError(f"'{path}' cannot be read as a Zarr store: {_why(path, group, error)}") from error
     for name, variable in dataset.variables.items():
         if 0 in (variable.encoding.get("chunks") or ()) and variable.size:
@@ -78,7 +84,82 @@ def groups_of(path: str) -> list[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             members = zarr.open_group(path, mode="r").members(max_depth=None)
-    except Exception:  # noqa: BLE001 (a damaged store raises whatever trips over it, and has no groups to name)
+    except Exception:  # noqa: BLE001 (a damaged store can raise anything, and has no groups)
         return []
     holding = {name.rpartition("/")[0] for name, member in members if isinstance(member, zarr.Array)}
     return sorted(holding - {""})
+
+
+def is_stored(array: Any, box: Sequence[tuple[int, int]]) -> bool:
+    """Whether all chunks of a part of a Zarr array are on disk."""
+    spans = [range(a // size, -(-b // size)) for (a, b), size in zip(box, array.chunks, strict=True)]
+    folder = Path(array.store.root, array.path)
+    for chunk in itertools.product(*spans):
+        try:
+            if not os.stat(folder / array.metadata.encode_chunk_key(chunk)).st_size:
+                return False
+        except FileNotFoundError:
+            return False
+    return True
+
+
+class ChunkByChunk:
+    """A Zarr array in a folder, read and written one chunk at a time, without the library zarr.
+
+    zarr packs and unpacks ten chunks at a time in every thread, which doubles the memory, and passes every chunk between
+    threads: a copy of thousands of small chunks takes several times as long.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        Compressed by Blosc only, in chunks that are written as a whole.
+    """
+
+    def __init__(self, array: Any):
+        from numcodecs import Blosc
+
+        self.shape, self.dtype, self.chunks = array.shape, array.dtype, array.chunks
+        self.ndim, self.store, self.path, self.metadata = array.ndim, array.store, array.path, array.metadata
+        self._folder = os.path.join(array.store.root, array.path)
+        self._codec = Blosc("lz4", LEVEL, Blosc.SHUFFLE)
+
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        box = self._box(key)
+        values = np.empty([stop - start for start, stop in box], self.dtype)
+        for path, inside, outside in self._parts(box):
+            with open(path, "rb") as file:
+                unpacked = np.frombuffer(self._codec.decode(file.read()), self.dtype)
+            values[outside] = unpacked.reshape(self.chunks)[inside]
+        return values
+
+    def __setitem__(self, key: tuple[slice, ...], values: np.ndarray) -> None:
+        for path, inside, outside in self._parts(self._box(key)):
+            part = np.asarray(values[outside], self.dtype, order="C")
+            if part.shape != self.chunks:
+                # In the file, the last chunk has the size of the others.
+                whole = np.zeros(self.chunks, self.dtype)
+                whole[inside] = part
+                part = whole
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            # Two workers may write one chunk, if the scheduler has taken one of them for lost.
+            unfinished = f"{path}.{os.urandom(4).hex()}"
+            with open(unfinished, "wb") as file:
+                file.write(self._codec.encode(part))
+            os.replace(unfinished, path)
+
+    def _box(self, key: tuple[slice, ...]) -> list[tuple[int, int]]:
+        return [part.indices(size)[:2] for part, size in zip(key, self.shape, strict=True)]
+
+    def _parts(self, box: list[tuple[int, int]]) -> Iterator[tuple[str, tuple[slice, ...], tuple[slice, ...]]]:
+        """For each chunk of a box: its file, the slices within the chunk, and those within the box."""
+        cuts = [
+            [start, *range((start // step + 1) * step, stop, step), stop]
+            for (start, stop), step in zip(box, self.chunks, strict=True)
+        ]
+        for spans in itertools.product(*map(itertools.pairwise, cuts)):
+            chunk = tuple(start // step for (start, _), step in zip(spans, self.chunks, strict=True))
+            inside = tuple(
+                slice(a - k * step, b - k * step) for (a, b), k, step in zip(spans, chunk, self.chunks, strict=True)
+            )
+            outside = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(spans, box, strict=True))
+            yield os.path.join(self._folder, self.metadata.encode_chunk_key(chunk)), inside, outside

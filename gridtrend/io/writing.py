@@ -4,23 +4,21 @@ import contextlib
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.io.errors import OutputError, StorageError, storing
 from gridtrend.io.exchange import exchange_folders, move, replace_file, sync
+from gridtrend.io.execute import Report, Target, run
 from gridtrend.io.marker import drop_unfinished, mark, why_not_ours
 from gridtrend.io.metadata import describing_names, netcdf_encoding, zarr_encoding
 from gridtrend.io.netcdf import NETCDF_LOCK
-from gridtrend.io.progress import Report
 from gridtrend.io.sources import sources
 from gridtrend.io.targets import check_output, require_replaceable, why_not_writable
 from gridtrend.io.workspaces import Workspace, workspace
-
-if TYPE_CHECKING:
-    from gridtrend.io.regions import Target
+from gridtrend.io.zarrstore import is_stored
 
 
 def write(
@@ -131,8 +129,6 @@ def _write_netcdf(result: xr.Dataset, work: Workspace, report: Report) -> None:
         return
     from xarray.backends import NetCDF4DataStore
 
-    from gridtrend.io.regions import Target, run
-
     with NETCDF_LOCK, storing():
         store = NetCDF4DataStore.open(str(work.part), mode="w")
     try:
@@ -156,7 +152,7 @@ def _keep_no_chunks(file: Any, names: list[Any]) -> None:
             variable.set_var_chunk_cache(0, 1, 0.0)
 
 
-def _let_go(file: Any, group: "list[Target]") -> None:
+def _let_go(file: Any, group: list[Target]) -> None:
     """Have the library forget what it keeps of variables that are complete."""
     with NETCDF_LOCK, storing():
         for target in group:
@@ -186,7 +182,7 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         with storing():
             # A chunk that is not there was lost, then, and does not stand for missing values.
             options: dict[str, Any] = {"compute": False, "consolidated": False, "write_empty_chunks": True}
-            result.to_zarr(work.part, mode="w", encoding=encoding, **options)
+            _template(result).to_zarr(work.part, mode="w", encoding=encoding, **options)
         work.ledger.enter("store", ())
     if _is_lazy(result):
         _fill(result, encoding, work, report)
@@ -198,13 +194,26 @@ def _write_zarr(result: xr.Dataset, work: Workspace, report: Report) -> None:
         mark(work.part, work.run)
 
 
+def _template(result: xr.Dataset) -> xr.Dataset:
+    """The result with one dask chunk in each lazy variable.
+
+    `to_zarr` builds a graph that writes every chunk, and keeps about 4 kB for each, even if nothing is to be computed.
+    """
+    import dask.array
+
+    lazy = {name: variable for name, variable in result.variables.items() if variable.chunks is not None}
+    blank = {
+        name: variable.copy(data=dask.array.zeros(variable.shape, dtype=variable.dtype, chunks=-1))
+        for name, variable in lazy.items()
+    }
+    return result.assign(blank) if blank else result
+
+
 def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
     """Whether an earlier run has made all arrays, and stored what is not computed region by region."""
     if not work.ledger.finished("store"):
         return False
     import zarr
-
-    from gridtrend.io.regions import is_stored
 
     try:
         store = zarr.open_group(work.part, mode="r")
@@ -218,8 +227,6 @@ def _is_laid_out(result: xr.Dataset, work: Workspace) -> bool:
 def _fill(result: xr.Dataset, encoding: dict[Any, dict[str, Any]], work: Workspace, report: Report) -> None:
     """Compute and store what is lazy."""
     import zarr
-
-    from gridtrend.io.regions import Target, run
 
     with zarr.config.set({"array.write_empty_chunks": True}):
         store = zarr.open_group(work.part, mode="r+")

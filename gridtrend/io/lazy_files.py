@@ -20,11 +20,10 @@ from xarray.core import indexing
 
 from gridtrend.io.errors import InputError
 from gridtrend.io.fingerprints import file_state
+from gridtrend.io.memory import PIECE_BYTES
 from gridtrend.io.missing import NUMBER_KEYS, decode_variable
 from gridtrend.io.netcdf import NETCDF_LOCK, RawVariable
 
-# What is unpacked at once, before it is copied to where it belongs.
-PIECE_BYTES = 32_000_000
 # Files of which single variables are open: path to what is stored and what it decodes to.
 Opened = dict[str, tuple[RawVariable, xr.Variable]]
 

@@ -8,11 +8,11 @@ import xarray as xr
 
 from gridtrend.io.coordinates import find_dim, find_variables, index_by_time
 from gridtrend.io.errors import InputError
+from gridtrend.io.execute import read
 from gridtrend.io.inputs import open_input
 from gridtrend.io.machine import available_threads
 from gridtrend.io.memory import COMPILING_BYTES, PROCESS_BYTES, process_bytes
 from gridtrend.io.plan import check_tiles, plan_chunks
-from gridtrend.io.reading import read
 from gridtrend.io.selection import select as select_part
 
 
