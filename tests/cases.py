@@ -331,6 +331,21 @@ CASES += [
         tried={"lag": [3], "alpha": [0.3], "alternative": ["decreasing"]},
     ),
     method(
+        "ar1",
+        serial.ar1,
+        "variance_factor",
+        "variance_fallback",
+        "r1",
+        tried={"bias_correction": [False], "ci": ["rounded"], "alternative": ["increasing"], "min_valid": [1, 9]},
+    ),
+    method(
+        "wang_swail",
+        serial.wang_swail,
+        "r1",
+        reversible=False,
+        tried={"bias_correction": [False], "intercept": ["joint"], "ci": ["rounded"], "min_valid": [1, 9]},
+    ),
+    method(
         "prewhitening",
         serial.prewhitening("prewhitening"),
         "r1",
@@ -361,7 +376,7 @@ CASES += [
         options={"resamples": 40},
         long=False,
         reversible=False,
-        tried={"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"]},
+        tried={"lag": [0, 3], "seed": [1], "alternative": ["increasing", "decreasing"], "alpha": [0.01, 0.9]},
     ),
     # The exponent is the place of a flat maximum; the variance interpolates a table to 0.2 %.
     method(

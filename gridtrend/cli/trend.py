@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Spelled out, as the trends themselves are imported when a run begins; a test compares.
 METHODS = (
     *("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "vctfpw", "3pw", "block_bootstrap", "ltp"),
+    *("ar1", "wang_swail"),
     "seasonal",
 )
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
