@@ -229,7 +229,7 @@ def wang_swail(y, t=None, *, bias_correction=True, **options):
         return series
 
     def r1_about(slope):
-        return min(correlation_about(y, t, slope, bias_correction), 0.99)
+        return min(correlation_about(y, t, slope, bias_correction), 0.95 if bias_correction else 0.99)
 
     def slope_of(series):
         return reference.median(reference.sen_slopes(*reference.valid(series, t)))

@@ -14,7 +14,7 @@ from gridtrend.grid.checks import (
     is_number,
     is_whole,
 )
-from gridtrend.grid.dialect import given
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
@@ -318,8 +318,9 @@ def _check_method(
         )
     if not check_flag("bias_correction", bias_correction) and method not in UNBIASED:
         raise ValueError(
-            f"{given('method', method)} knows no bias_correction ({given('bias_correction', bias_correction)} was given); "
-            f"leave it out, or use one of {', '.join(map(repr, UNBIASED))}."
+            f"{given('method', method)} knows no correction of bias "
+            f"({either('bias_correction=False', '--no-bias-correction')} was given); leave it out, or use one of "
+            f"{', '.join(map(repr, UNBIASED))}."
         )
     if not is_whole(resamples, 1, MOST_COUNTED):
         raise ValueError(f"resamples={resamples!r} is not a number of replicates; give a whole number, such as 2000.")

@@ -25,8 +25,8 @@ from gridtrend.trend.kernels.variance_corrections import first_correlation
 NEGLIGIBLE, SAME_CORRELATION, SAME_SLOPE = 0.05, 1e-4, 1e-3
 # Rounds of steps, and of these and bisections; how narrow the last bracket is.
 STEPS, ROUNDS, NARROW = 30, 80, 1e-12
-# Of r = 1 nothing is left to divide by.
-HIGHEST = 0.99
+# Of r = 1 nothing is left to divide by; corrected for its bias it comes near 1 in many a short series.
+HIGHEST, HIGHEST_UNBIASED = 0.99, 0.95
 # Rows of what is known of each lane: r and the slope, what they were a round before, and the bracket of r.
 R, SLOPE, R_BEFORE, SLOPE_BEFORE, LOW, HIGH = 0, 1, 2, 3, 4, 5
 # What has become of a lane: not whitened, in search, found.
@@ -117,7 +117,7 @@ def correlation_about(slope, x, when, at, m, size, unbiased, rest, spread, prese
         return 0.0
     span, variance = lay_out(rest, at, m, spread, present)
     r, pairs = lag_correlation(spread, present, span, variance, 1)
-    return min(first_correlation(r, pairs, m, unbiased), HIGHEST)
+    return min(first_correlation(r, pairs, m, unbiased), HIGHEST_UNBIASED if unbiased else HIGHEST)
 
 
 @unit(allocates=False)
