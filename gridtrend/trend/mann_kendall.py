@@ -88,7 +88,7 @@ def mann_kendall(
 
         `docs/calibration.md` says how often each finds a trend where none is, and how well its limits hold. "tfpw" rejects
         far too often. The slopes of "vctfpw" and "3pw" are about half of the true trend in persistent series; all others
-        are unbiased.
+        are unbiased, "wang_swail" from n = 30 on.
     alpha : float
         Level of the flag `trend` and, as 1 - alpha, of the confidence limits.
     alternative : {"two-sided", "increasing", "decreasing"}

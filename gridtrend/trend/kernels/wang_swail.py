@@ -72,28 +72,15 @@ def iterated_whitening(y, t, steps, min_valid: int, unbiased: int, out):
                 break
             _median_slopes(white, t, scores, ranks, slopes, x, when)
             for k in range(used):
-                if state[k] != SEARCHED:
-                    continue
-                # zyp does not divide by 1 - r in the first round.
-                known[SLOPE_BEFORE, k], known[SLOPE, k] = known[SLOPE, k], slopes[0, k]
-                if attempt == 0:
-                    known[SLOPE, k] *= 1.0 - known[R, k]
-                # Between holes too few values may be left for a slope.
-                if (attempt < STEPS and _settled(known, k)) or math.isnan(known[SLOPE, k]):
+                if state[k] == SEARCHED and _has_settled(known, k, slopes[0, k], attempt):
                     state[k] = FOUND
-                    continue
-                m, _, size, _ = residual_series(tile, t, steps, k, 0.0, False, x, when, at)
-                r = correlation_about(known[SLOPE, k], x, when, at, m, size, unbiased, values, spread, present)
-                if attempt < STEPS and r < NEGLIGIBLE and abs(r - known[R, k]) <= SAME_CORRELATION:
-                    state[k] = FOUND
-                    continue
-                if attempt >= STEPS:
-                    r = _halved(known, k, r, attempt == STEPS)
-                    if known[HIGH, k] - known[LOW, k] < NARROW:
+                if state[k] == SEARCHED:
+                    m, _, size, _ = residual_series(tile, t, steps, k, 0.0, False, x, when, at)
+                    r = correlation_about(known[SLOPE, k], x, when, at, m, size, unbiased, values, spread, present)
+                    if _moves_on(known, k, r, attempt):
+                        _whiten(tile, k, x, at, m, size, known[R, k], values, kept, white)
+                    else:
                         state[k] = FOUND
-                        continue
-                known[R_BEFORE, k], known[R, k] = known[R, k], r
-                _whiten(tile, k, x, at, m, size, r, values, kept, white)
         for k in range(used):
             cell = first + k
             _level[cell], _r1[cell] = 0.0, known[R, k] if valid[k] >= max(min_valid, 2) else np.nan
@@ -121,10 +108,29 @@ def correlation_about(slope, x, when, at, m, size, unbiased, rest, spread, prese
 
 
 @unit(allocates=False)
-def _settled(known, k):
-    """Whether neither r nor the slope of a lane has moved since the round before."""
+def _has_settled(known, k, slope, attempt):
+    """Take up the slope of a whitened series; whether neither it nor r has moved since the round before."""
+    # zyp does not divide by 1 - r in the first round.
+    known[SLOPE_BEFORE, k], known[SLOPE, k] = known[SLOPE, k], slope * (1.0 - known[R, k] if attempt == 0 else 1.0)
+    # Between holes too few values may be left for a slope.
+    if attempt >= STEPS or math.isnan(slope):
+        return math.isnan(slope)
     step, turn = abs(known[SLOPE, k] - known[SLOPE_BEFORE, k]), abs(known[R, k] - known[R_BEFORE, k])
     return (step <= SAME_SLOPE * abs(known[SLOPE, k]) and turn <= SAME_CORRELATION) or (step == 0.0 and turn == 0.0)
+
+
+@unit(allocates=False)
+def _moves_on(known, k, r, attempt):
+    """Take up the autocorrelation `r` that a slope leaves; whether it asks for another round."""
+    if attempt < STEPS:
+        if r < NEGLIGIBLE and abs(r - known[R, k]) <= SAME_CORRELATION:
+            return False
+    else:
+        r = _halved(known, k, r, attempt == STEPS)
+        if known[HIGH, k] - known[LOW, k] < NARROW:
+            return False
+    known[R_BEFORE, k], known[R, k] = known[R, k], r
+    return True
 
 
 @unit(allocates=False)
