@@ -52,7 +52,11 @@ POOLS: dict[str, tuple[Any, ...]] = {
     "intercept": ("conover", "joint"),
     "ci": ("gilbert", "rounded", None),
     "min_valid": (1, 2, 3, 4, 9, 100, np.int64(5)),
-    "method": ("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "vctfpw", "3pw", "block_bootstrap", "ltp"),
+    "method": (
+        *("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "vctfpw", "3pw", "block_bootstrap", "ltp"),
+        *("ar1", "wang_swail"),
+    ),
+    "bias_correction": (True, False),
     "field_significance.method": ("bh", "by", "bky", "walker", "maxt"),
     "lag": (None, 0, 1, 3, "all", 100),
     "resamples": (20, 40, 3),

@@ -104,7 +104,11 @@ def untouched(plain):
 
 
 def plain_test(y, t, options):
-    keep = {name: value for name, value in options.items() if name not in ("lag", "resamples", "seed", "method")}
+    keep = {
+        name: value
+        for name, value in options.items()
+        if name not in ("lag", "resamples", "seed", "method", "bias_correction")
+    }
     return reference.mann_kendall(y, t, **keep)
 
 
@@ -146,6 +150,16 @@ def variance_factor(method, x, at, lag):
     return max(factor, least), int(factor < least)
 
 
+def limits(y, t, var_s, options, kept=1.0):
+    """Limits of the slope by Gilbert's ranks, of a variance of S that something else decides."""
+    if math.isnan(var_s) or not kept > 0:
+        return {"slope_lower": NAN, "slope_upper": NAN}
+    slopes = reference.sen_slopes(*reference.valid(y, t))
+    chosen = {name: options[name] for name in ("alpha", "ci") if name in options}
+    lower, upper = reference.sen_limits(slopes, var_s, **chosen)
+    return {"slope_lower": lower / kept, "slope_upper": upper / kept}
+
+
 def corrected_variance(method):
     def test(y, t=None, **options):
         plain = plain_test(y, t, options)
@@ -154,9 +168,99 @@ def corrected_variance(method):
         x, tolerance = detrended(y, t, plain["slope"])
         x = mid_ranks(x, tolerance) if method == "hamed_rao" else x
         factor, fallback = variance_factor(method, x, positions(y, t), options.get("lag"))
-        return plain | retested(plain, factor, *judgement(options)) | {"variance_fallback": fallback}
+        judged = retested(plain, factor, *judgement(options))
+        return plain | judged | limits(y, t, judged["var_s"], options) | {"variance_fallback": fallback}
 
     return test
+
+
+def unbiased(r, m):
+    """Solve r = r1 - (2 + 4 r1) / m for r1 (Hamed 2009)."""
+    return min(max((m * r + 2) / max(m - 4, 1), -1.0), 1.0)
+
+
+def correlation_about(y, t, slope, correct):
+    """Lag-1 autocorrelation about a line; what is left of a straight line is rounding, and where no pair is, nothing."""
+    x, tolerance = detrended(y, t, slope)
+    r, pairs = correlation(x, positions(y, t), 1)
+    if np.abs(x).max() <= tolerance:
+        return 0.0
+    return unbiased(r, len(x)) if correct and pairs else r
+
+
+def ar1(y, t=None, *, bias_correction=True, **options):
+    """Var S of an AR(1) process: 1 + 2 sum(pairs at a lag / n * r1**lag), as Yue and Wang's sum over all lags."""
+    plain = plain_test(y, t, options)
+    if not plain["var_s"] > 0:
+        return plain | {"variance_factor": untouched(plain), "variance_fallback": 0, "r1": 0 * plain["var_s"]}
+    m, at = plain["n_valid"], positions(y, t)
+    r1 = correlation_about(y, t, plain["slope"], bias_correction)
+    used = r1 if r1 >= 0 else max(min(r1 + 1 / math.sqrt(m), 0.0), -0.99)
+    lags = [later - earlier for i, earlier in enumerate(at) for later in at[i + 1 :]]
+    factor = 1 + 2 / m * sum(used ** int(lag) for lag in lags)
+    factor = min(factor, 1.0) if r1 < 0 else factor
+    judged = retested(plain, factor, *judgement(options))
+    return plain | judged | limits(y, t, judged["var_s"], options) | {"variance_fallback": int(r1 < 0), "r1": r1}
+
+
+def bisected(excess):
+    """Where a function falls below 0 between -0.99 and 0.99."""
+    low, high = -0.99, 0.99
+    while high - low >= 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return middle
+
+
+def wang_swail(y, t=None, *, bias_correction=True, **options):
+    """Zhang's iteration, in the order of R's zyp; by bisection where 30 steps have not settled it."""
+    plain = plain_test(y, t, options)
+    if math.isnan(plain["slope"]):
+        return plain | {"r1": NAN}
+    y, least = np.asarray(y, dtype=float), max(options.get("min_valid", 4) - 1, 1)
+    deviation, _ = deviations(y, t)
+    valid, at = np.flatnonzero(np.isfinite(y)), positions(y, t)
+    follows = np.flatnonzero(np.diff(at) == 1) + 1
+
+    def without(r):
+        series = np.full(y.size, NAN)
+        white = deviation[follows] - r * deviation[follows - 1]
+        series[valid[follows]] = (grouped(white, rounding(deviation, 0.0)) if white.size else white) / (1 - r)
+        return series
+
+    def r1_about(slope):
+        return min(correlation_about(y, t, slope, bias_correction), 0.95 if bias_correction else 0.99)
+
+    def slope_of(series):
+        return reference.median(reference.sen_slopes(*reference.valid(series, t)))
+
+    series, r = y, r1_about(0.0)
+    if r < 0.05:
+        r = 0.0
+    else:
+        series = without(r)
+        slope = slope_of(series) * (1 - r)
+        for _ in range(30 if math.isfinite(slope) else 0):
+            r_before, slope_before, r_next = r, slope, r1_about(slope)
+            if r_next < 0.05 and abs(r_next - r) <= 1e-4:
+                break
+            r = r_next
+            series = without(r)
+            slope = slope_of(series)
+            still = abs(slope - slope_before)
+            if abs(r - r_before) <= 1e-4 and (still <= 1e-3 * abs(slope) or (still == 0 and r == r_before)):
+                break
+        else:
+            if math.isfinite(slope):
+                r = bisected(lambda r: r1_about(slope_of(without(r))) - r)
+                series = without(r)
+    judged = test_of_whitened(series, t, options)
+    names = ("ci", "alpha")
+    line = reference.theil_sen(series, t, min_valid=least, **{k: options[k] for k in names if k in options})
+    line["intercept"] = reference.sen_intercept(
+        *reference.valid(y, t), line["slope"], options.get("intercept", "conover")
+    )
+    return plain | judged | {name: line[name] for name in reference.LINES} | {"r1": r}
 
 
 def whitened(y, t, slope, *, trend_free=True, restored=False, always=False):
@@ -201,6 +305,7 @@ def prewhitening(method):
             free = method != "prewhitening"
             series, r = whitened(y, t, plain["slope"], trend_free=free, restored=method == "vctfpw", always=not free)
             judged = test_of_whitened(series, t, options)
+            judged |= limits(series, t, judged["var_s"], options, 1.0 if free else 1.0 - r)
         if method in ("vctfpw", "3pw"):
             series, _ = whitened(y, t, plain["slope"], restored=True)
             names = ("intercept", "ci", "alpha", "min_valid")
@@ -254,17 +359,36 @@ def block_bootstrap(y, t=None, *, lag=None, resamples=2000, seed=0, **options):
     z = np.array([reference.score(reference.mann_kendall_s(r), reference.variance(r), False) for r in replicates])
     own = reference.score(plain["s"], plain["var_s"], False)
     continuity, alternative, alpha = judgement(options)
-    if alternative == "two-sided":
-        extreme = np.abs(z) >= abs(own) * (1 - 1e-12)
-    else:
-        direction = 1 if alternative == "increasing" else -1
-        extreme = direction * z >= direction * own - 1e-12
-    p = (1 + extreme.sum()) / (1 + resamples)
+    spread = math.sqrt(max(np.mean(z**2), 1.0))
+    direction = {"two-sided": 0, "increasing": 1, "decreasing": -1}[alternative]
+    drawn, own = (direction * z, direction * own) if direction else (np.abs(z), abs(own))
+    extreme = int((drawn >= (own - 1e-12 if direction else own * (1 - 1e-12))).sum())
+    p = tail_p(drawn, own, extreme, spread)
+    width = significant_size(np.abs(z), alpha, spread) / NormalDist().inv_cdf(1 - alpha / 2)
     if plain["n_valid"] <= 10:
         # Few distinct replicates exist of a short series: no less than over all orders of its values.
         p = max(p, plain_test(y, t, options | {"p_value": "exact"})["p_value"])
     judged = retested(plain, np.mean(z**2), continuity, alternative, alpha, p)
-    return plain | judged | {"block_length": length}
+    variance = plain["var_s"] * (max(width, 1.0) if plain["n_valid"] <= 10 else width) ** 2
+    return plain | judged | limits(y, t, variance, options) | {"block_length": length}
+
+
+def tail_p(drawn, own, extreme, spread):
+    """Share of replicates that are as extreme; behind the 20 largest a normal tail of this spread."""
+    if extreme >= 20 or drawn.size < 20:
+        return (1 + extreme) / (1 + drawn.size)
+    start = np.sort(drawn)[-20]
+    return 21 / (1 + drawn.size) * math.erfc(own / spread / math.sqrt(2)) / math.erfc(start / spread / math.sqrt(2))
+
+
+def significant_size(drawn, alpha, spread):
+    """The size at which `tail_p` is alpha."""
+    extreme = math.ceil(alpha * (1 + drawn.size) - 1)
+    if extreme > 20 or drawn.size < 20:
+        return np.sort(drawn)[-min(max(extreme, 1), drawn.size)]
+    start = np.sort(drawn)[-20]
+    share = min(alpha * (1 + drawn.size) / 21, 1.0)
+    return max(start, -spread * NormalDist().inv_cdf(0.5 * share * math.erfc(start / spread / math.sqrt(2))))
 
 
 def noise_correlation(lags, hurst):
@@ -317,4 +441,5 @@ def scaling(y, t=None, **options):
     if hurst - (0.5 - 2.87 * m**-0.9067) > BAND * (0.77654 / math.sqrt(m) - 0.0062):
         independent = m * (m - 1) * (2 * m + 5) / 18
         factor = max(variance_of_noise(m, hurst) / independent * bias_of_exponent(m, hurst), 1.0)
-    return plain | retested(plain, factor, *judgement(options)) | {"hurst": hurst}
+    judged = retested(plain, factor, *judgement(options))
+    return plain | judged | limits(y, t, judged["var_s"], options) | {"hurst": hurst}

@@ -1,5 +1,6 @@
 """Changes of level: published examples and tables, peers, dates of every kind, and a null distribution drawn once."""
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ import scipy.stats
 import xarray as xr
 
 import gridtrend as gt
-from gridtrend.trend import change_points
+from gridtrend.trend import change_nulls
 from gridtrend.trend.kernels import change_points as kernels
 from tests import reference_changes as reference
 from tests.cases import assert_same
@@ -83,7 +84,7 @@ TABLE = {
 def test_the_simulated_null_has_the_published_critical_values(name, place):
     n = LENGTHS[place]
     code = {"snht": kernels.SNHT, "range": kernels.RANGE, "pettitt": kernels.PETTITT}[name]
-    null = change_points._null(code, n, 20_000, 0)
+    null = change_nulls.null(code, n, 20_000, 0)
     # Buishand's table has the standard deviation with n; Pettitt's is for a change in one direction.
     scale = np.sqrt(n / (n - 1)) if name == "range" else 1
     sides = 2 if name == "pettitt" else 1
@@ -94,7 +95,7 @@ def test_the_simulated_null_has_the_published_critical_values(name, place):
 
 
 def test_buishands_u_approaches_the_law_of_cramer_and_von_mises():
-    null = change_points._null(kernels.U, 300, 20_000, 0)
+    null = change_nulls.null(kernels.U, 300, 20_000, 0)
     assert np.quantile(null, [0.9, 0.95, 0.99]).tolist() == pytest.approx([0.347, 0.461, 0.743], rel=0.04)
 
 
@@ -103,7 +104,7 @@ def test_the_null_is_that_of_another_simulation():
         code = {"pettitt": 0, "snht": 1, "range": 2, "u": 3}[name]
         series = np.random.default_rng(99).standard_normal((20_000, 25))
         other = reference.statistics_of_rows(series, name)
-        assert scipy.stats.ks_2samp(change_points._null(code, 25, 20_000, 0), other).pvalue > 1e-3
+        assert scipy.stats.ks_2samp(change_nulls.null(code, 25, 20_000, 0), other).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -167,8 +168,9 @@ def test_a_step_is_found_where_it_is_and_a_missing_value_does_not_move_it(name):
 
 
 def test_the_smallest_p_value_says_how_many_series_were_drawn(nile):
-    assert gt.snht(nile, simulations=99).p_value == 0.01
-    assert gt.snht(nile).p_value == 1 / 20_001
+    assert float(gt.snht(nile, simulations=99).p_value) == pytest.approx(0.01, rel=1e-12)
+    # From 1,000 on the tail is known.
+    assert gt.snht(nile).p_value < 1e-8
     assert gt.snht(nile, seed=1).attrs["seed"] == 1
 
 
@@ -225,13 +227,13 @@ def test_the_null_is_drawn_once_for_each_length_by_whatever_thread(nile, monkeyp
         drawn.append(arrays[0].shape)
         return draw(*arrays, **parameters)
 
-    change_points._draw.cache_clear()
-    monkeypatch.setattr(change_points.kernels.change_point.__class__, "__call__", lambda _, *a, **k: count(*a, **k))
+    change_nulls._draw.cache_clear()
+    monkeypatch.setattr(kernels.change_point.__class__, "__call__", lambda _, *a, **k: count(*a, **k))
     together = threading.Barrier(4)
 
     def work(_):
         together.wait()
-        return change_points._null(kernels.SNHT, 33, 500, 0)
+        return change_nulls.null(kernels.SNHT, 33, 500, 0)
 
     with ThreadPoolExecutor(4) as threads:
         tables = list(threads.map(work, range(4)))
@@ -241,7 +243,7 @@ def test_the_null_is_drawn_once_for_each_length_by_whatever_thread(nile, monkeyp
 
 def test_nothing_is_drawn_before_it_is_asked_for(nile, no_compute, monkeypatch):
     field = xr.concat([nile, nile[::-1].assign_coords(time=nile.time)], "cell")
-    monkeypatch.setattr(change_points, "_null", lambda *_: pytest.fail("drawn"))
+    monkeypatch.setattr(change_nulls, "null", lambda *_: pytest.fail("drawn"))
     with no_compute():
         lazy = gt.snht(field.chunk(cell=1))
     monkeypatch.undo()
@@ -252,7 +254,7 @@ def test_nothing_is_drawn_before_it_is_asked_for(nile, no_compute, monkeypatch):
 
 def test_drawing_in_batches_draws_the_same(monkeypatch):
     whole = np.sort(reference.statistics_of_rows(np.random.default_rng([3, 600]).standard_normal((4000, 600)), "snht"))
-    np.testing.assert_allclose(change_points._null(kernels.SNHT, 600, 4000, 3), whole, 1e-9)
+    np.testing.assert_allclose(change_nulls.null(kernels.SNHT, 600, 4000, 3), whole, 1e-9)
 
 
 def test_senseless_draws_are_refused(nile):
@@ -260,3 +262,94 @@ def test_senseless_draws_are_refused(nile):
         gt.snht(nile, simulations=10)
     with pytest.raises(ValueError, match="seed=-1 is not a seed"):
         gt.buishand(nile, seed=-1)
+
+
+# --- p-values of short series, and far out --------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [4, 6, 7])
+def test_pettitt_of_few_values_is_that_of_all_their_orders(n):
+    orders = np.array(list(itertools.permutations(range(n))), float)
+    statistics = reference.statistics_of_rows(orders, "pettitt")
+    found = gt.pettitt(xr.DataArray(orders[: 5 * n].T, dims=("time", "x")))
+    wanted = [(statistics >= k).mean() for k in found.statistic.values]
+    np.testing.assert_allclose(found.p_value, wanted, rtol=1e-12)
+
+
+def test_pettitt_finds_changes_in_eight_values():
+    # By hand: 2 of C(8, 4) = 70 halves stand apart, in any order of theirs: K = 16.
+    result = gt.pettitt(xr.DataArray([1.0, 3, 2, 4, 15, 12, 13, 11], dims="time"))
+    assert result.statistic == 16
+    assert float(result.p_value) == pytest.approx(2 / 70)
+    assert result.change == 1
+    # Of 5 and 5 values, 2 of 252; of 9 with one missing, as of 8.
+    assert float(gt.pettitt(xr.DataArray(np.arange(10.0), dims="time")).p_value) == pytest.approx(2 / 252)
+    holed = xr.DataArray([1.0, 3, 2, 4, np.nan, 15, 12, 13, 11], dims="time")
+    assert float(gt.pettitt(holed).p_value) == pytest.approx(2 / 70)
+
+
+@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize("n", [20, 60])
+def test_the_tail_is_that_of_many_more_simulations(name, n):
+    code = {"pettitt": kernels.PETTITT, "snht": kernels.SNHT, "range": kernels.RANGE, "u": kernels.U}[name]
+    many, count = np.sort(change_nulls._draw(code, n, 1_000_000, 5)), 1_000_000
+    for share in (1e-2, 1e-3, 1e-4, 3e-5):
+        statistic = many[-round(share * count)]
+        true = (many >= statistic * kernels.EQUAL).mean()
+        found = float(change_nulls.simulated_p(code, np.array([statistic]), np.array([n]), 20_000, 0)[0])
+        # Two standard errors of 200 to 100 simulated ones, and of the tail that is fitted to them.
+        error, room = np.log(found / true), 0.25 if share > 1e-3 else 0.6
+        # K of 20 values cannot be much larger than what is seen: a tail without an end is cautious.
+        assert -room < error < (2.5 if name == "pettitt" and n == 20 else room), (share, found)
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_p_values_fall_without_jumps_and_end_above_nothing(name):
+    code = {"pettitt": kernels.PETTITT, "snht": kernels.SNHT, "range": kernels.RANGE, "u": kernels.U}[name]
+    for n in (6, 30, 80):
+        highest = change_nulls.null(code, n, 20_000, 0)[-1]
+        statistic = np.linspace(0.5, 1.2, 400) * highest
+        p = change_nulls.simulated_p(code, statistic, np.full(400, n), 20_000, 0)
+        assert (np.diff(p) <= 1e-12).all()
+        assert p[-1] > 0
+        assert (p[p < 0.01] > 0).all()
+    exact = change_nulls.simulated_p(code, np.array([1e9]), np.array([6]), 20_000, 0)
+    # Six values have 20 ways to put three of them first.
+    assert exact >= min(1 / 20_001, 1 / 20)
+
+
+@every_test
+def test_five_strong_cells_are_found_among_ten_thousand(name):
+    y = np.random.default_rng(8).normal(size=(50, 10_000))
+    y[25:, :5] += 10
+    options = {"p_value": "simulated"} if name == "pettitt" else {}
+    p = run(name, xr.DataArray(y, dims=("time", "cell")), **options).p_value
+    significant = gt.field_significance(p).significant
+    assert significant[:5].all()
+    assert significant[5:].sum() <= 2
+
+
+@every_test
+def test_noise_maps_are_seldom_significant(name):
+    y = np.random.default_rng(9).normal(size=(30, 60 * 2000))
+    options = {"p_value": "simulated"} if name == "pettitt" else {}
+    p = run(name, xr.DataArray(y.reshape(30, 60, 2000), dims=("time", "map", "cell")), **options).p_value
+    found = int((gt.field_significance(p, "cell").n_rejected > 0).sum())
+    # 8 % of 60 maps are 4.8; one in a thousand such samples has more than 11.
+    assert found <= 11
+
+
+def test_lengths_between_those_drawn_have_p_values_between():
+
+    def p_of(n):
+        (p,) = change_nulls.simulated_p(kernels.SNHT, np.array([9.0]), np.array([n]), 20_000, 0)
+        return float(p)
+
+    before = change_nulls._draw.cache_info().misses
+    values = [p_of(n) for n in range(101, 141)]
+    # Forty lengths from three drawn ones.
+    assert change_nulls._draw.cache_info().misses - before <= 3
+    assert (np.diff(values) > -1e-12).all()
+    # An own simulation of one of them.
+    own = change_nulls._draw(kernels.SNHT, 120, 20_000, 7)
+    assert p_of(120) == pytest.approx((own >= 9.0).mean(), rel=0.12)

@@ -74,6 +74,8 @@ VALUES = {
         "seasonal",
         "block_bootstrap",
         "ltp",
+        "ar1",
+        "wang_swail",
         "x",
     ],
     "--lag": [*NUMBERS, "all", "All"],

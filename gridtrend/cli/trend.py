@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Spelled out, as the trends themselves are imported when a run begins; a test compares.
 METHODS = (
     *("original", "hamed_rao", "yue_wang", "prewhitening", "tfpw", "vctfpw", "3pw", "block_bootstrap", "ltp"),
+    *("ar1", "wang_swail"),
     "seasonal",
 )
 PERIODS = ("step", "second", "minute", "hour", "day", "week", "month", "year", "decade", "century")
@@ -73,6 +74,11 @@ class TrendJob(Job):
     callback=values.lag,
     metavar="N|all",
     help="Autocorrelations that hamed_rao, yue_wang, block_bootstrap use.",
+)
+@click.option(
+    "--no-bias-correction",
+    is_flag=True,
+    help="Leave the autocorrelation of ar1 and wang_swail as it is estimated; wang_swail is then as published.",
 )
 @click.option(
     "--period",
@@ -145,6 +151,7 @@ def trend(
     *,
     method: str,
     lag: int | str | None,
+    no_bias_correction: bool,
     period: int | str | None,
     p_value: str,
     alpha: float,
@@ -168,6 +175,8 @@ def trend(
         raise click.UsageError("--plot draws the slope, which --no-slope leaves out")
     if lag is not None and method == "seasonal":
         raise click.UsageError("--lag belongs to the methods for serial correlation; --method seasonal takes --period")
+    if no_bias_correction and method == "seasonal":
+        raise click.UsageError("--no-bias-correction belongs to --method ar1 and wang_swail")
     if period is not None and method != "seasonal":
         raise click.UsageError("--period belongs to --method seasonal")
     if chosen["resume"] and not chosen["output"].endswith(".zarr"):
@@ -177,7 +186,7 @@ def trend(
         analysis=(
             {"period": "month" if period is None else period}
             if method == "seasonal"
-            else {"method": method, "lag": lag}
+            else {"method": method, "lag": lag, "bias_correction": not no_bias_correction}
         )
         | {
             "p_value": p_value,

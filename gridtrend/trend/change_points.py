@@ -1,7 +1,5 @@
 """Change points on every cell of a grid: when did the level change, and is that more than chance?"""
 
-import functools
-import threading
 from dataclasses import replace
 from typing import Any
 
@@ -15,13 +13,13 @@ from gridtrend.grid.checks import check_alpha, check_array, check_min_valid, che
 from gridtrend.grid.dates import with_dates
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import TimeAxis, time_axis
+from gridtrend.trend import change_nulls
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import change_points as kernels
 from gridtrend.trend.options import check_draws
 
 P_VALUE = Output("p_value", "p-value of the test for a change of {data}", attrs=(("valid_range", (0.0, 1.0)),))
 NAMES = ("statistic", "p_value", "change_time", "mean_before", "mean_after", "n_valid", "change")
-_DRAWING = threading.Lock()
 P_VALUES = {"formula": 0, "simulated": 1}
 STATISTICS = {"range": kernels.RANGE, "u": kernels.U}
 
@@ -49,7 +47,8 @@ def pettitt(
     alpha : float
         Level of the flag `change`.
     p_value : {"formula", "simulated"}
-        Pettitt's 2 exp(-6 K^2 / (n^3 + n^2)), at most 1, which is too large in short series, or simulated.
+        Pettitt's 2 exp(-6 K^2 / (n^3 + n^2)), at most 1, which is too large in short series, and for n up to 12 the share of
+        all orders of the values; or simulated.
     simulations : int
         How many series without a change the p-value comes from, with p_value="simulated".
     seed : int
@@ -90,8 +89,10 @@ def pettitt(
     Notes
     -----
     O(n log n) time a cell. The formula and the simulation know no ties, with which both are cautious. The simulated
-    p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1), drawn once for each number of valid
-    values in a process. Values are taken as independent in time: serial correlation and trends look like changes.
+    p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1). From 1,000 simulations on, p-values
+    below 1/200 follow an exponential tail in K^2 that is fitted to the largest 1/20, so that field tests can find cells.
+    Series are drawn once in a process for each number of values up to 50, and four times an octave beyond, between which
+    p-values are interpolated. Values are taken as independent in time: serial correlation and trends look like changes.
 
     References
     ----------
@@ -175,8 +176,11 @@ def snht(
 
     Notes
     -----
-    O(n) time a cell. The p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1). Series
-    are drawn from the normal law, once for each number of valid values in a process. Values are taken as independent in
+    O(n) time a cell. The p-value is (1 + the simulated statistics that are no smaller) / (simulations + 1). From 1,000
+    simulations on, p-values below 1/200 follow a fitted tail, that of the share of the variance that a step can have, so
+    that field tests can find cells. Series are drawn from the normal law, once in a process for each number of values up
+    to 50, and four times an octave beyond, between which p-values are interpolated. Skewed data look like changes more
+    often than p says. Values are taken as independent in
     time: serial correlation and trends look like changes.
 
     References
@@ -266,8 +270,7 @@ def buishand(
     -----
     O(n) time a cell. The change is where |S_k| is largest. Buishand's tables divide by n, not n - 1: statistics are
     larger there by sqrt(n / (n - 1)) (range) or n / (n - 1) (U), and p-values the same. The p-value is (1 + the
-    simulated statistics that are no smaller) / (simulations + 1). Series are drawn from the normal law, once for each
-    number of valid values in a process. Values are taken as independent in time: serial correlation and trends look like
+    simulated statistics that are no smaller) / (simulations + 1), with the tail, the law and the lengths of `snht`. Values are taken as independent in time: serial correlation and trends look like
     changes.
 
     References
@@ -347,34 +350,10 @@ def _judge(
 ) -> tuple[Any, Any]:
     """p-values, and the direction of the changes that are significant."""
     if simulations is not None:
-        p = np.full(statistic.shape, np.nan)
-        for n in np.unique(n_valid[np.isfinite(statistic)]).tolist():
-            here = (n_valid == n) & np.isfinite(statistic)
-            null = _null(test, n, simulations, seed)
-            p[here] = (1 + simulations - np.searchsorted(null, statistic[here] * kernels.EQUAL)) / (simulations + 1)
+        p = change_nulls.simulated_p(test, statistic, n_valid, simulations, seed)
     else:
-        n = n_valid.astype(float)
-        p = np.minimum(2.0 * np.exp(-6.0 * statistic**2 / np.maximum(n**3 + n**2, 1.0)), 1.0)
+        p = change_nulls.formula_p(statistic, n_valid)
     return p, np.where(p < alpha, change, 0).astype(change.dtype)
-
-
-def _null(test: int, n: int, simulations: int, seed: int) -> Any:
-    """Sorted statistics of series of `n` values without a change, drawn once in a process."""
-    with _DRAWING:
-        return _draw(test, n, simulations, seed)
-
-
-@functools.lru_cache(maxsize=256)
-def _draw(test: int, n: int, simulations: int, seed: int) -> Any:
-    rng = np.random.default_rng([seed, n])
-    # A few megabytes at a time; the numbers do not depend on it.
-    batch = max(1, 2**20 // n)
-    drawn = []
-    for first in range(0, simulations, batch):
-        series = rng.standard_normal((min(batch, simulations - first), n))
-        statistic, *_ = kernels.change_point(series, t=np.arange(float(n)), test=test, min_valid=2)
-        drawn.append(statistic)
-    return np.sort(np.concatenate(drawn))
 
 
 def _times(step: xr.DataArray, da: xr.DataArray, dim: str, axis: TimeAxis) -> xr.DataArray:

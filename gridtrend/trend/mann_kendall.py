@@ -13,13 +13,23 @@ from gridtrend.grid.checks import (
     choose,
     is_whole,
 )
-from gridtrend.grid.dialect import given
+from gridtrend.grid.dialect import either, given
 from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
+from gridtrend.trend.kernels.theil_sen import NO_LIMITS
 from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
-from gridtrend.trend.serial_correlation import INDEPENDENT, LAGGED, METHODS, OWN_SLOPE, Record, exact_p
+from gridtrend.trend.serial_correlation import (
+    INDEPENDENT,
+    LAGGED,
+    LIMITS_FROM,
+    METHODS,
+    OWN_SLOPE,
+    UNBIASED,
+    Record,
+    exact_p,
+)
 from gridtrend.trend.theil_sen import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": kernels.TAU_A, "b": kernels.TAU_B}
@@ -46,6 +56,7 @@ def mann_kendall(
     lag: int | str | None = None,
     resamples: int = 2000,
     seed: int = 0,
+    bias_correction: bool = True,
     compat: str | None = None,
 ) -> xr.Dataset:
     """Mann-Kendall test for a monotonic trend, with Sen's slope and its confidence limits, in every cell.
@@ -68,14 +79,20 @@ def mann_kendall(
         - "vctfpw": "tfpw" with the standard deviation of the residuals restored, and with the trend put back reduced by
           the square root of (1 + r)/(1 - r) for positive r; slope, intercept and limits are those of this series.
         - "3pw": the larger p-value of "prewhitening" (where r is significant) and "tfpw", the slope of "vctfpw".
+        - "ar1": var S of an AR(1) process, by the lag-1 autocorrelation of the detrended series. What we advise.
+        - "wang_swail": "prewhitening" by the autocorrelation of the series without its trend, found in turns with the trend
+          until both settle; slope, limits and test are those of the series (y(i) - r y(i-1)) / (1 - r).
         - "block_bootstrap": p from replicates of the detrended series, drawn with replacement in whole blocks.
         - "ltp": var S under long-term persistence, where the Hurst exponent of the detrended series is significant.
 
-        What each rejects without any trend is told in `docs/calibration.md`. "tfpw" rejects far too often.
+        `docs/calibration.md` says how often each finds a trend where none is, and how well its limits hold. "tfpw" rejects
+        far too often. The slopes of "vctfpw" and "3pw" are about half of the true trend in persistent series; all others
+        are unbiased, "wang_swail" from n = 30 on.
     alpha : float
         Level of the flag `trend` and, as 1 - alpha, of the confidence limits.
     alternative : {"two-sided", "increasing", "decreasing"}
-        What `p_value` and `trend` test for; "greater" and "less" are the same as the latter two.
+        What `p_value` and `trend` test for; "greater" and "less" are the same as the latter two. Limits are two-sided
+        whatever is tested for: those of `2 * alpha` exclude 0 where a one-sided test of level alpha rejects.
     p_value : {"normal", "exact", "auto"}
         From the normal approximation of the distribution of S, or from its exact distribution given the ties of each
         series; "auto" is exact up to 60 values, where it costs about as much as the test. Only for "original" and the
@@ -93,7 +110,9 @@ def mann_kendall(
         median(y) - slope median(t), or median(y - slope t). It holds at the first time of a record with dates, at the
         first step, or at 0 of a numeric coordinate.
     ci : {"gilbert", "rounded", None}
-        Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none.
+        Confidence limits interpolated between two slopes (EnvStats), at the nearest rank (R's trend), or none. Their ranks
+        follow from the variance of S that the test takes, so that they exclude 0 where a two-sided test rejects; see
+        Notes.
     min_valid : int
         Cells with fewer valid values become missing; their `n_valid` is still given.
     lag : int or "all", optional
@@ -103,6 +122,9 @@ def mann_kendall(
     resamples, seed : int
         Number of replicates of "block_bootstrap", and what they are drawn from: the same for all cells, whatever the
         chunks.
+    bias_correction : bool
+        Of "ar1" and "wang_swail": raise the autocorrelation by (2 + 4 r) / n, which a short series and its fitted line take
+        from it (Hamed 2009). Without, "wang_swail" is as published.
     compat : {None, "pymannkendall"}
         Reproduce the numbers of pymannkendall 1.4.3, for comparison with published ones: gaps are closed before
         autocorrelations are taken, "hamed_rao" and "yue_wang" use all lags, "prewhitening" and "tfpw" always whiten; tau-a,
@@ -123,13 +145,14 @@ def mann_kendall(
         trend : int8
             1, 0 or -1: increasing, no trend at level `alpha` (or too few values), decreasing.
         variance_factor : float64, dimensionless
-            What var S was multiplied by ("hamed_rao", "yue_wang", "block_bootstrap", "ltp").
+            What var S was multiplied by ("hamed_rao", "yue_wang", "ar1", "block_bootstrap", "ltp").
         variance_fallback : int8
             1 where the sum over autocorrelations left a factor below that of an AR(1) process whose first autocorrelation
             lies one standard error, 1 / sqrt(n_valid), above the estimate but not above 0, and the latter stands in its
-            place ("hamed_rao", "yue_wang"): noise compensates itself no further than the data can show.
+            place ("hamed_rao", "yue_wang", "ar1"): noise compensates itself no further than the data can show.
         r1 : float64, dimensionless
-            Lag-1 autocorrelation removed, 0 where it was not significant ("prewhitening", "tfpw", "vctfpw", "3pw").
+            Lag-1 autocorrelation removed, 0 where it was not significant ("prewhitening", "tfpw", "vctfpw", "3pw") or below
+            0.05 ("wang_swail"); that of the detrended series ("ar1").
         block_length : int32
             In steps ("block_bootstrap").
         hurst : float64, dimensionless
@@ -161,7 +184,11 @@ def mann_kendall(
     values; nothing is rounded. Serial correlation adds O(n) a lag; "block_bootstrap" costs `resamples` tests a cell, "ltp"
     about 60 n**2 operations, and n**3 in cells with gaps. Exact p-values take O(n**3), tails down to 1e-300.
 
-    The slope is that of the series itself, but for "vctfpw" and "3pw".
+    The slope is that of the series itself, but for "vctfpw", "3pw" and "wang_swail". Limits come from the corrected
+    variance of S ("hamed_rao", "yue_wang", "ar1", "ltp"), from the resampled scores ("block_bootstrap"), or from the series
+    that was tested: for "prewhitening" that of which (1 - r) times the trend is left, hence divided by 1 - r. Those of
+    "3pw" belong to its slope, not to its p-value. Beyond the last 20 replicates, p-values of "block_bootstrap" follow a
+    normal tail.
 
     References
     ----------
@@ -193,6 +220,14 @@ def mann_kendall(
 
     Hamed, K. H. (2008). J. Hydrol. 349, 350-363. doi:10.1016/j.jhydrol.2007.11.009
 
+    Hamed, K. H. (2009). J. Hydrol. 368, 143-155. doi:10.1016/j.jhydrol.2009.01.040
+
+    Zhang, X., Vincent, L. A., Hogg, W. D. & Niitsoo, A. (2000). Atmos.-Ocean 38, 395-429.
+    doi:10.1080/07055900.2000.9649654
+
+    Wang, X. L. & Swail, V. R. (2001). J. Climate 14, 2204-2221.
+    doi:10.1175/1520-0442(2001)014<2204:COEWHI>2.0.CO;2
+
     Examples
     --------
     >>> import numpy as np
@@ -207,7 +242,7 @@ def mann_kendall(
     judge = choose("method", method, METHODS)
     slope, continuity = check_flag("slope", slope), check_flag("continuity", continuity)
     p_method = choose("p_value", p_value, P_VALUES)
-    resampling = _check_method(method, p_value, lag, resamples, seed, compat)
+    resampling = _check_method(method, p_value, lag, resamples, seed, bias_correction, compat)
     if compat:
         tau, per = "a", "step"
     axis = time_axis(da, dim, per, slopes=slope)
@@ -226,11 +261,15 @@ def mann_kendall(
         "ci": choose("ci", ci if slope else None, LIMITS),
     }
     if slope or judge:
-        result = apply(kernels.mann_kendall_slope, da, dim=dim, axis=axis, **test, **line)
+        # The methods have limits of their own.
+        limits = {"ci": NO_LIMITS} if judge else {}
+        result = apply(kernels.mann_kendall_slope, da, dim=dim, axis=axis, **test, **line | limits)
     else:
         result = apply(kernels.mann_kendall, da, dim=dim, axis=axis, **test)
     if judge:
-        record = Record(da, dim, axis, result, test, line, p_method, lag, resamples, seed, bool(compat))
+        record = Record(
+            da, dim, axis, result, test, line, p_method, lag, resamples, seed, bool(bias_correction), bool(compat)
+        )
         result = result.assign(judge(record))
     elif exact := exact_p(da, dim, axis, test, p_method):
         result = result.assign(exact)
@@ -248,6 +287,8 @@ def mann_kendall(
     if slope:
         result = finish_line(result, ci)
         attrs |= line_attrs(axis, intercept) | {"slope_of": "whitened series" if method in OWN_SLOPE else "series"}
+        if ci and method in LIMITS_FROM:
+            attrs["confidence_limits"] = f"{ci}, {LIMITS_FROM[method]}"
     elif judge:
         result = result.drop_vars(LINE)
     result.attrs |= attrs | resampling
@@ -255,7 +296,13 @@ def mann_kendall(
 
 
 def _check_method(
-    method: str, p_value: str, lag: int | str | None, resamples: int, seed: int, compat: str | None
+    method: str,
+    p_value: str,
+    lag: int | str | None,
+    resamples: int,
+    seed: int,
+    bias_correction: bool,
+    compat: str | None,
 ) -> dict[str, str | int]:
     """Refuse options that do not go with the method; the provenance of those that do."""
     if lag is not None and method not in LAGGED:
@@ -267,6 +314,12 @@ def _check_method(
         raise ValueError(
             f"{given('p_value', p_value)} needs independent values, and {given('method', method)} is for others; use "
             f"{given('p_value', 'normal')}, or one of the methods {', '.join(map(repr, INDEPENDENT))}."
+        )
+    if not check_flag("bias_correction", bias_correction) and method not in UNBIASED:
+        raise ValueError(
+            f"{given('method', method)} knows no correction of bias "
+            f"({either('bias_correction=False', '--no-bias-correction')} was given); leave it out, or use one of "
+            f"{', '.join(map(repr, UNBIASED))}."
         )
     if not is_whole(resamples, 1, MOST_COUNTED):
         raise ValueError(f"resamples={resamples!r} is not a number of replicates; give a whole number, such as 2000.")
@@ -281,4 +334,6 @@ def _check_method(
         used["lag"] = "default" if lag is None else int(lag) if is_whole(lag, 0) else lag
     if method == "block_bootstrap":
         used |= {"resamples": int(resamples), "seed": int(seed)}
+    if method in UNBIASED:
+        used["bias_correction"] = str(bool(bias_correction))
     return used

@@ -22,6 +22,7 @@ from gridtrend.trend.kernels import (
     prewhitening,
     theil_sen,
     variance_corrections,
+    wang_swail,
 )
 from gridtrend.trend.kernels.variance_corrections import LEADING
 from gridtrend.trend.options import two_sided_quantile
@@ -52,6 +53,8 @@ class Record:
         Code of the kind of p-value.
     lag : int, "all" or None
     resamples, seed : int
+    bias_correction : bool
+        Whether r1 is corrected for the bias that short series give it.
     compat : bool
         Whether gaps are closed and all lags used, as pymannkendall does.
     """
@@ -66,6 +69,7 @@ class Record:
     lag: int | str | None
     resamples: int
     seed: int
+    bias_correction: bool
     compat: bool
 
     def retested(self, kernel: Any, **options: Any) -> xr.Dataset:
@@ -75,6 +79,33 @@ class Record:
             kernel, self.da, self.line_slope, self._field("s"), self._field("var_s"),
             dim=self.dim, axis=self.axis, steps=self.axis.steps, **judged, **options,
         )  # fmt: skip
+
+    def limited(
+        self, judged: xr.Dataset, whitened: xr.Dataset | None = None, *, variance: str = "var_s", kept: Any = None
+    ) -> xr.Dataset:
+        """A judged test with limits of the slope, where they are wanted, from the variance of S that it was judged by.
+
+        Parameters
+        ----------
+        judged : Dataset
+        whitened : Dataset, optional
+            The series that was tested, if it was not the record itself.
+        variance : str
+            Name of the variance.
+        kept : DataArray, optional
+            The share of the trend that the tested series has kept, if not all.
+        """
+        if self.line["ci"] == theil_sen.NO_LIMITS:
+            return judged
+        da, axis, least = self.da, self.axis, self.test["min_valid"]
+        if whitened is not None:
+            da, axis, least = self.series(whitened), replace(axis, order=None), max(least - 1, 1)
+        known = judged[variance].drop_vars(judged[variance].coords)
+        limits = apply(theil_sen.slope_limits, da, known, dim=self.dim, axis=axis, min_valid=least, **self.line)
+        if kept is not None:
+            # A series that has kept nothing of its trend says nothing about it.
+            limits = limits.map(lambda limit: (limit / kept).where(kept > 0).assign_attrs(limit.attrs))
+        return judged.assign(limits.data_vars)
 
     @property
     def line_slope(self) -> xr.DataArray:
@@ -124,10 +155,7 @@ def hamed_rao(record: Record) -> xr.Dataset:
     """Variance by Hamed & Rao 1998."""
     lags = _lags(record, default=LEADING)
     bound = two_sided_quantile(record.test["alpha"]) if record.compat else BAND
-    return record.retested(
-        variance_corrections.corrected_variance,
-        correction=variance_corrections.HAMED_RAO, lags=lags, bound=bound, compress=record.compat,
-    )  # fmt: skip
+    return _corrected(record, variance_corrections.HAMED_RAO, lags, bound).drop_vars("r1")
 
 
 def yue_wang(record: Record) -> xr.Dataset:
@@ -138,20 +166,36 @@ def yue_wang(record: Record) -> xr.Dataset:
             "nearly -1/2 for any series, so that persistence is not corrected for. Leave lag out (first lag), or use "
             f"{given('method', 'hamed_rao')}."
         )
-    return record.retested(
-        variance_corrections.corrected_variance,
-        correction=variance_corrections.YUE_WANG, lags=_lags(record, default=1), bound=BAND, compress=record.compat,
+    return _corrected(record, variance_corrections.YUE_WANG, _lags(record, default=1)).drop_vars("r1")
+
+
+def first_order(record: Record) -> xr.Dataset:
+    """Variance of an AR(1) process, by the sum over all lags."""
+    return _corrected(record, variance_corrections.AR1, lags=1)
+
+
+def _corrected(record: Record, correction: int, lags: int, bound: float = BAND) -> xr.Dataset:
+    return record.limited(
+        record.retested(
+            variance_corrections.corrected_variance,
+            correction=correction, lags=lags, bound=bound, compress=record.compat,
+            unbiased=record.bias_correction,
+        )
     )  # fmt: skip
 
 
 def prewhitened(record: Record) -> xr.Dataset:
     """Von Storch 1995: whitened always, trend and all."""
-    return record.tested(record.whitened(prewhitening.PLAIN, bound=0.0))
+    series = record.whitened(prewhitening.PLAIN, bound=0.0)
+    result = record.tested(series)
+    # A trend b of y(i) is one of (1 - r) b of y(i) - r y(i-1).
+    return record.limited(result, series, kept=1.0 - result["r1"])
 
 
 def trend_free_prewhitened(record: Record) -> xr.Dataset:
     """Yue et al. 2002."""
-    return record.tested(record.whitened(prewhitening.TREND_FREE))
+    series = record.whitened(prewhitening.TREND_FREE)
+    return record.limited(record.tested(series), series)
 
 
 def variance_corrected_prewhitened(record: Record) -> xr.Dataset:
@@ -173,18 +217,39 @@ def three_prewhitenings(record: Record) -> xr.Dataset:
     return trend_free.assign(chosen).assign(_line(record, series))
 
 
+def iteratively_prewhitened(record: Record) -> xr.Dataset:
+    """Zhang et al. 2000, Wang & Swail 2001."""
+    series = apply(
+        wang_swail.iterated_whitening, record.da,
+        dim=record.dim, axis=record.axis, steps=record.axis.steps, min_valid=record.test["min_valid"],
+        unbiased=record.bias_correction,
+    )  # fmt: skip
+    result = record.tested(series)
+    line = _line(record, series, max(record.test["min_valid"] - 1, 1))
+    line = {name: da.where(result["p_value"].notnull()).assign_attrs(da.attrs) for name, da in line.items()}
+    # That of the whitened series is later by r / (1 - r) steps, which differ in length on irregular axes.
+    slope = line["slope"].drop_vars(line["slope"].coords) / record.axis.per
+    through = apply(
+        theil_sen.intercepts, record.da, slope,
+        dim=record.dim, axis=record.axis, intercept_method=record.line["intercept_method"],
+    )  # fmt: skip
+    return result.assign(line).assign(through.data_vars)
+
+
 def resampled(record: Record) -> xr.Dataset:
     """Blocks of the detrended series drawn with replacement (Onoz & Bayazit 2012)."""
-    return record.retested(
+    result = record.retested(
         block_bootstrap.block_bootstrap,
-        lags=_lags(record, default=LEADING, least=0), bound=BAND,
+        lags=_lags(record, default=LEADING, least=0), bound=BAND, quantile=record.line["quantile"],
         resamples=record.resamples, seed=record.seed, compress=False,
     )  # fmt: skip
+    return record.limited(result, variance="_width").drop_vars("_width")
 
 
 def scaling_hypothesis(record: Record) -> xr.Dataset:
     """Hamed 2008."""
-    return record.retested(long_term_persistence.scaling_test, growth=long_term_persistence.growth_table(), bound=BAND)
+    growth = long_term_persistence.growth_table()
+    return record.limited(record.retested(long_term_persistence.scaling_test, growth=growth, bound=BAND))
 
 
 METHODS: dict[str, Callable[[Record], xr.Dataset] | None] = {
@@ -197,18 +262,36 @@ METHODS: dict[str, Callable[[Record], xr.Dataset] | None] = {
     "3pw": three_prewhitenings,
     "block_bootstrap": resampled,
     "ltp": scaling_hypothesis,
+    "ar1": first_order,
+    "wang_swail": iteratively_prewhitened,
 }
 LAGGED = ("hamed_rao", "yue_wang", "block_bootstrap")
 # What the exact distribution of S holds for: independent values, or those made so.
-INDEPENDENT = ("original", "prewhitening", "tfpw", "vctfpw", "3pw")
-OWN_SLOPE = ("vctfpw", "3pw")
+INDEPENDENT = ("original", "prewhitening", "tfpw", "vctfpw", "3pw", "wang_swail")
+UNBIASED = ("ar1", "wang_swail")
+OWN_SLOPE = ("vctfpw", "3pw", "wang_swail")
+# What the limits of the slope come from, where not from the variance of S of independent values.
+CORRECTED, OF_WHITENED = "corrected variance", "whitened series"
+LIMITS_FROM = {
+    "hamed_rao": CORRECTED,
+    "yue_wang": CORRECTED,
+    "ar1": CORRECTED,
+    "ltp": CORRECTED,
+    "block_bootstrap": "resampled scores",
+    "prewhitening": "whitened series over 1 - r1",
+    "tfpw": OF_WHITENED,
+    "vctfpw": OF_WHITENED,
+    "3pw": OF_WHITENED,
+    "wang_swail": OF_WHITENED,
+}
 
 
-def _line(record: Record, series: xr.Dataset) -> dict[str, xr.DataArray]:
+def _line(record: Record, series: xr.Dataset, min_valid: int | None = None) -> dict[str, xr.DataArray]:
     """Theil-Sen slope, limits and intercept of a whitened series."""
+    least = record.test["min_valid"] if min_valid is None else min_valid
     result = apply(
         theil_sen.theil_sen, record.series(series),
-        dim=record.dim, axis=replace(record.axis, order=None), min_valid=record.test["min_valid"], **record.line,
+        dim=record.dim, axis=replace(record.axis, order=None), min_valid=least, **record.line,
     )  # fmt: skip
     attrs = result["intercept"].attrs
     result["intercept"] = (result["intercept"] + series["_level"].drop_vars(series["_level"].coords)).assign_attrs(

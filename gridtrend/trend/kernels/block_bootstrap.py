@@ -10,6 +10,7 @@ import numpy as np
 from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
+from gridtrend.engine.output import Output
 from gridtrend.engine.random_bits import mix
 from gridtrend.engine.room import lanes_float32, tile_like, vector_float32, vector_float64, vector_int64
 from gridtrend.engine.tiles import fill_tile, valid_series
@@ -17,12 +18,17 @@ from gridtrend.engine.unit import unit
 from gridtrend.trend import outputs
 from gridtrend.trend.kernels.autocorrelation import ROUNDING, lay_out, leading_lags, mid_ranks, residual_series
 from gridtrend.trend.kernels.exact_distribution import append_series, new_kept, tail_p_value
+from gridtrend.trend.kernels.long_term_persistence import normal_score
 from gridtrend.trend.kernels.normal import TWO_SIDED, flag, z_score
+from gridtrend.trend.kernels.order_statistics import kth_smallest
 from gridtrend.trend.kernels.scores import new_scores, score_tile, score_variance
 
 LEADING = -1
 # Series of up to this many values have few distinct replicates, too few for a p-value.
 SHORTEST = 10
+# So many replicates at least tell how far the others may lie; rarer scores are judged by a normal tail behind the last
+# TAIL replicates. It has the spread of all of them, and at least that of independent values.
+TAIL = 20
 
 
 @inlined
@@ -55,14 +61,14 @@ def _count_valid(tile, n_valid):
 
 
 @unit
-def bootstrap(series, span, length, resamples, seed, z, alternative):
-    """p-value of the score `z`, and the mean square of the replicates' scores.
+def bootstrap(series, span, length, seed, drawn):
+    """Fill `drawn` with the scores of replicates, and return their mean square.
 
-    Scores are compared in units of their own standard deviation, since a replicate may hold other ties and gaps.
+    Scores are in units of their own standard deviation, since a replicate may hold other ties and gaps.
     """
+    resamples = drawn.size
     tile, scores = lanes_float32(span), new_scores()
     steps = np.arange(np.float64(span))
-    extreme = 0
     squares = 0.0
     for first in range(0, resamples, LANES):
         resample_blocks(series, span, length, seed, first, tile)
@@ -71,12 +77,48 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
         for k in range(min(LANES, resamples - first)):
             replicate = z_score(np.float64(scores.up[0, k] - scores.down[0, k]), score_variance(scores, k), 0.0)
             squares += replicate * replicate
-            # A tolerance, so that a replicate with the same score as the series counts as equally extreme in spite of rounding.
-            if alternative == TWO_SIDED:
-                extreme += abs(replicate) >= abs(z) * (1.0 - 1e-12)
-            else:
-                extreme += alternative * replicate >= alternative * z - 1e-12
-    return (1.0 + extreme) / (1.0 + resamples), squares / resamples
+            drawn[first + k] = replicate
+    return squares / resamples
+
+
+@unit(allocates=False)
+def resampled_p_value(drawn, z, spread, alternative, work):
+    """p-value of the score `z` among the replicates; beyond the last of these, from a normal tail that begins there."""
+    resamples = drawn.size
+    extreme = 0
+    for i in range(resamples):
+        # A tolerance, so that a replicate with the score of the series counts as equally extreme in spite of rounding.
+        if alternative == TWO_SIDED:
+            work[i] = abs(drawn[i])
+            extreme += work[i] >= abs(z) * (1.0 - 1e-12)
+        else:
+            work[i] = alternative * drawn[i]
+            extreme += work[i] >= alternative * z - 1e-12
+    if extreme >= TAIL or resamples < TAIL:
+        return (1.0 + extreme) / (1.0 + resamples)
+    start = kth_smallest(work, resamples, resamples - TAIL)
+    score = abs(z) if alternative == TWO_SIDED else alternative * z
+    return (1.0 + TAIL) / (1.0 + resamples) * _upper(score / spread) / _upper(start / spread)
+
+
+@unit(allocates=False)
+def resampled_quantile(drawn, alpha, spread, work):
+    """The size beyond which a score is significant at `alpha` in a two-sided test."""
+    resamples = drawn.size
+    for i in range(resamples):
+        work[i] = abs(drawn[i])
+    extreme = math.ceil(alpha * (1.0 + resamples) - 1.0)
+    if extreme > TAIL or resamples < TAIL:
+        return kth_smallest(work, resamples, resamples - min(max(np.int64(extreme), 1), resamples))
+    share = alpha * (1.0 + resamples) / (1.0 + TAIL)
+    start = kth_smallest(work, resamples, resamples - TAIL)
+    return max(start, -spread * normal_score(0.5 * min(share, 1.0) * _upper(start / spread)))
+
+
+@inlined
+def _upper(z):
+    """Share of normal numbers that are larger in size than a positive `z`."""
+    return math.erfc(z / math.sqrt(2.0))
 
 
 @kernel(
@@ -88,6 +130,7 @@ def bootstrap(series, span, length, resamples, seed, z, alternative):
     outputs.TREND,
     outputs.VARIANCE_FACTOR,
     outputs.BLOCK_LENGTH,
+    Output("_width", "variance of the Mann-Kendall score S of {data} whose normal quantile is the resampled one"),
 )
 def block_bootstrap(
     y,
@@ -100,6 +143,7 @@ def block_bootstrap(
     continuity: float,
     alternative: int,
     bound: float,
+    quantile: float,
     lags: int,
     resamples: int,
     seed: int,
@@ -107,12 +151,13 @@ def block_bootstrap(
     out,
 ):
     """The test of each cell against replicates of its detrended series."""
-    var_s, z, p_value, trend, variance_factor, block_length = out
+    var_s, z, p_value, trend, variance_factor, block_length, _width = out
     n = t.size
     tile, n_valid = tile_like(y), vector_int64(LANES)
     x, when, at, ranks = vector_float64(n), vector_float64(n), vector_int64(n), vector_float64(n)
     longest = steps[n - 1] + 1 if n else 1
     spread, present, series = vector_float64(longest), vector_int64(longest), vector_float32(longest)
+    drawn, work = vector_float64(resamples), vector_float64(resamples)
     for first in range(0, y.shape[1], LANES):
         used = fill_tile(y, first, tile, n_valid)
         for k in range(used):
@@ -120,6 +165,7 @@ def block_bootstrap(
             # A constant series has no replicates.
             factor, length = 1.0 + 0.0 * variance[cell], 0
             p = factor
+            _width[cell] = variance[cell]
             if variance[cell] > 0.0:
                 m, _, size, _ = residual_series(tile, t, steps, k, line[cell], compress, x, when, at)
                 mid_ranks(x, m, ROUNDING * size, ranks)
@@ -131,9 +177,13 @@ def block_bootstrap(
                 for i in range(span):
                     series[i] = spread[i] if present[i] else np.nan
                 standard = z_score(score[cell], variance[cell], 0.0)
-                p, factor = bootstrap(series, span, length, resamples, seed, standard, alternative)
-                p_value[cell] = p
+                factor = bootstrap(series, span, length, seed, drawn)
+                least = math.sqrt(max(factor, 1.0))
+                p_value[cell] = resampled_p_value(drawn, standard, least, alternative, work)
+                width = resampled_quantile(drawn, alpha, least, work) / quantile
+                _width[cell] = variance[cell] * width * width
                 if m <= SHORTEST:
+                    _width[cell] = max(_width[cell], variance[cell])
                     valid_series(tile, t, k, x, when)
                     _raise_to_exact(x[:m], score[cell], alternative, p_value[cell : cell + 1])
             else:

@@ -60,14 +60,15 @@ def restore_variance(x, m, white, count):
         white[i] = center + (white[i] - level) * ratio
 
 
-@kernel(
-    "(time,cell),(cell),(time),(time)",
-    "Tddl",
-    # A name that no coordinate or dimension of the data is likely to have.
+# What whitening gives, under names that no coordinate or dimension of the data is likely to have.
+WHITENED = (
     Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
     Output("_level", "value that whitened {data} is counted from", units="{units}"),
     replace(outputs.AUTOCORRELATION, name="_r1"),
 )
+
+
+@kernel("(time,cell),(cell),(time),(time)", "Tddl", *WHITENED)
 def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, out):
     """The series of each cell whitened, or as it is where its autocorrelation lies within `bound` standard errors of 0.
 
@@ -110,11 +111,11 @@ def whitened_series(y, line, t, steps, bound: float, mode: int, compress: int, o
                 _level[cell] += 0.0 * white[i]
             if math.isnan(_level[cell]):
                 _r1[cell], count = np.nan, 0
-            _write_back(tile, k, white, kept, count, _whitened, cell)
+            write_back(tile, k, white, kept, count, _whitened, cell)
 
 
 @unit
-def _write_back(tile, k, white, kept, count, whitened, cell):
+def write_back(tile, k, white, kept, count, whitened, cell):
     """The whitened values at the times of the values that they come from; the others are missing."""
     i = 0
     valid = 0

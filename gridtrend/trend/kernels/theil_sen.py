@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from gridtrend.engine.jit import inlined
 from gridtrend.engine.kernel import kernel
 from gridtrend.engine.lanes import LANES
 from gridtrend.engine.room import lanes_float64, tile_like, vector_float64, vector_int64
@@ -30,26 +31,33 @@ GILBERT, ROUNDED, NO_LIMITS = 0, 1, 2
 
 @unit(allocates=False)
 def slope_ranks(scores, quantile, ci, ranks):
-    """Fractional ranks of the median slope and of the confidence limits of each lane.
-
-    With N pairs and C = z sqrt(var S), the limits have ranks (N - C)/2 and (N + C)/2 + 1 (Gilbert 1987):
-    interpolated between order statistics, or rounded to the nearest. A rank outside 1..N does not exist.
-    """
+    """Fractional ranks of the median slope and of the confidence limits of each lane."""
     for k in range(LANES):
         n = scores.n_valid[k]
-        put_ranks(n * (n - 1) // 2, max(score_variance(scores, k), 0.0), quantile, ci, ranks, k)
+        put_ranks(n * (n - 1) // 2, score_variance(scores, k), quantile, ci, ranks, k)
 
 
 @unit(allocates=False)
 def put_ranks(pairs, variance, quantile, ci, ranks, k):
     """The ranks of lane `k`, of `pairs` slopes whose S has this `variance`."""
-    half_width = 0.5 * quantile * math.sqrt(variance)
+    lower, upper = limit_ranks(pairs, variance, quantile, ci)
+    ranks[0, k] = 0.5 * (pairs + 1)
+    ranks[1, k] = lower if ci != NO_LIMITS else np.nan
+    ranks[2, k] = upper if ci != NO_LIMITS else np.nan
+
+
+@inlined
+def limit_ranks(pairs, variance, quantile, ci):
+    """Fractional ranks of the confidence limits, given the variance of S.
+
+    With N pairs and C = z sqrt(var S), they are (N - C)/2 and (N + C)/2 + 1 (Gilbert 1987): interpolated between order
+    statistics, or rounded to the nearest. A rank outside 1..N does not exist.
+    """
+    half_width = 0.5 * quantile * math.sqrt(max(variance, 0.0))
     lower, upper = 0.5 * pairs - half_width, 0.5 * pairs + half_width
     if ci == ROUNDED:
         lower, upper = np.rint(lower), np.rint(upper + 1.0) - 1.0
-    ranks[0, k] = 0.5 * (pairs + 1)
-    ranks[1, k] = lower if ci != NO_LIMITS else np.nan
-    ranks[2, k] = upper + 1.0 if ci != NO_LIMITS else np.nan
+    return lower, upper + 1.0
 
 
 @unit
@@ -157,3 +165,63 @@ def theil_sen(y, t, min_valid: int, line: Line, out):
         put_lanes(lines, 3, first, used, slope_upper)
         for k in range(used):
             n_valid[first + k] = scores.n_valid[k]
+
+
+@kernel(
+    "(time,cell),(cell),(time)",
+    "Tdd",
+    outputs.SLOPE_LOWER,
+    outputs.SLOPE_UPPER,
+)
+def slope_limits(y, variance, t, min_valid: int, line: Line, out):
+    """Confidence limits of the slope of each cell under a `variance` of S that something else has decided."""
+    per, quantile, _, ci = line
+    slope_lower, slope_upper = out
+    tile, scores, ranks, slopes = tile_like(y), new_scores(), lanes_float64(2), lanes_float64(2)
+    series, times, large = vector_float64(t.size), vector_float64(t.size), vector_int64(LANES)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, scores.n_valid)
+        score_tile(tile, t, scores)
+        for k in range(LANES):
+            ranks[0, k], ranks[1, k] = np.nan, np.nan
+            n = scores.n_valid[k]
+            if k < used and n >= min_valid and not math.isnan(variance[first + k]):
+                ranks[0, k], ranks[1, k] = limit_ranks(n * (n - 1) // 2, variance[first + k], quantile, ci)
+        overflow = find_large(tile, large)
+        if overflow:
+            rescale(tile, large, SMALLER)
+        tile_slopes(tile, t, scores, ranks, slopes, series, times)
+        for k in range(LANES):
+            slopes[0, k] *= per
+            slopes[1, k] *= per
+        if overflow:
+            rescale(slopes, large, 1.0 / SMALLER)
+        put_lanes(slopes, 0, first, used, slope_lower)
+        put_lanes(slopes, 1, first, used, slope_upper)
+
+
+@kernel(
+    "(time,cell),(cell),(time)",
+    "Tdd",
+    outputs.INTERCEPT,
+)
+def intercepts(y, slope, t, intercept_method: int, out):
+    """Intercept of a line through each cell whose slope is known."""
+    (intercept,) = out
+    tile, n_valid, slopes = tile_like(y), vector_int64(LANES), lanes_float64(1)
+    series, times, large = vector_float64(t.size), vector_float64(t.size), vector_int64(LANES)
+    for first in range(0, y.shape[1], LANES):
+        used = fill_tile(y, first, tile, n_valid)
+        for k in range(LANES):
+            slopes[0, k] = slope[first + k] if k < used else np.nan
+        overflow = find_large(tile, large)
+        if overflow:
+            rescale(tile, large, SMALLER)
+            rescale(slopes, large, SMALLER)
+        for k in range(LANES):
+            if not math.isnan(slopes[0, k]):
+                m = valid_series(tile, t, k, series, times)
+                slopes[0, k] = line_intercept(series, times, m, slopes[0, k], intercept_method)
+        if overflow:
+            rescale(slopes, large, 1.0 / SMALLER)
+        put_lanes(slopes, 0, first, used, intercept)
