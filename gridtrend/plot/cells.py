@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
 
 # Sides of cells are straight lines; longer ones are divided, for they are curved on most maps. In degrees.
-LONGEST = 2.5
+LONGEST = 1.25
 # Of the other hemisphere, maps of a pole and of a cone show nothing beyond this latitude.
 FARTHEST = -30.0
 

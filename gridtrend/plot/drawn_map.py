@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Dots are at least so far apart, in inches, and the picture of an unstructured grid has so many pixels in a row.
-DOTS = 0.055
+DOTS = 0.07
 PIXELS = 1400
 # Above this number of cells hatching is drawn as pixels, as the cells are: as lines it would be most of a file.
 MOST_LINES = 1500
@@ -75,6 +75,8 @@ class DrawnMap:
                 # On a map of the earth, areas without cells are land that the grid leaves out.
                 ax.set_facecolor(look.cmap.get_bad())
             self.mappable: Any = self.areas.draw(ax, values, **colours)
+        # Layouts need the texts alone: the extent of coasts takes long to find.
+        self.mappable.set_in_layout(False)
         if self.frame is not None and projection is not None and projection.kind != "degrees":
             self.frame.clip(ax, self.mappable)
             self.frame.draw(ax, look.size)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from gridtrend.plot import coastlines
+from gridtrend.plot.axes import inches
 from gridtrend.plot.labels import degrees
 from gridtrend.plot.projections import Projection
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Order of drawing, above cells and hatching.
 GRATICULE, COAST, EDGE = 2.2, 2.4, 2.6
 LABEL = "degrees"
+# Details of coasts that are drawn, in points.
+FINEST = 0.2
 STEPS = np.array([0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 45, 60])
 
 
@@ -90,6 +93,7 @@ class Frame:
             zorder=GRATICULE,
             gid="graticule",
         )
+        drawn.set_in_layout(False)
         ax.add_collection(drawn, autolim=False)
         self.clip(ax, drawn)
         for x, y, text, (right, up) in self._labels(meridians, parallels):
@@ -139,7 +143,8 @@ class Frame:
             for lat in parallels:
                 yield *forward(middle - 180, lat), norths(lat, 0), (-1, 0)
             if forward(middle + 180, -90.0)[0] > 0.5:
-                for lon in meridians:
+                # Those named first stay on small maps.
+                for lon in meridians[[2, 0, 4, 1, 3]]:
                     yield *forward(lon, -90.0), easts(lon, 0), (0, -1)
             return
         if self.edge is not None and self.projection.pole:
@@ -169,17 +174,24 @@ class Frame:
     def _lines(self, ax: Axes, kind: Literal["coasts", "borders"], scale: Literal[110, 50], **style: Any) -> None:
         from matplotlib.collections import LineCollection
 
-        shown = []
+        places = []
         turns = (-360, 0, 360) if self.projection.has_seam else (0,)
         for line in coastlines.lines(kind, scale):
             away = line[:, 0] - self.projection.longitude
             away -= 360 * np.round(away.mean() / 360)
-            for turn in turns:
-                if away.min() + turn > 180 or away.max() + turn < -180:
-                    continue
-                points = np.column_stack(self.projection.forward(self.projection.longitude + away + turn, line[:, 1]))
-                shown += _visible(points, self)
+            west, east = away.min(), away.max()
+            places += [
+                np.column_stack([away + turn, line[:, 1]])
+                for turn in turns
+                if west + turn <= 180 and east + turn >= -180
+            ]
+        away, latitude = np.concatenate(places).T
+        points = np.column_stack(self.projection.forward(self.projection.longitude + away, latitude))
+        ends = np.cumsum([len(place) for place in places])
+        finest = FINEST / 72 / inches(ax, self.shape)[0] * (self.x[1] - self.x[0])
+        shown = [_thinned(part, finest) for line in np.split(points, ends[:-1]) for part in _visible(line, self)]
         drawn = LineCollection(shown, zorder=COAST, gid="coastlines" if kind == "coasts" else kind, **style)
+        drawn.set_in_layout(False)
         ax.add_collection(drawn, autolim=False)
         self.clip(ax, drawn)
 
@@ -204,6 +216,21 @@ def _visible(points: np.ndarray, frame: Frame) -> list[np.ndarray]:
     )
     parts = np.split(points, broken)
     return [part[np.isfinite(part[:, 0])] for part in parts if np.isfinite(part[:, 0]).sum() > 1]
+
+
+def _thinned(points: np.ndarray, finest: float) -> np.ndarray:
+    """A line without points that lie nearly on the chord of their neighbours, which only make files large."""
+    for _ in range(3):
+        if len(points) < 4:
+            break
+        before, here, after = points[:-2:2], points[1:-1:2], points[2::2]
+        before, here = before[: len(after)], here[: len(after)]
+        chord, away = after - before, here - before
+        part = np.clip((away * chord).sum(axis=1) / np.maximum((chord**2).sum(axis=1), 1e-30), 0, 1)
+        kept = np.ones(len(points), bool)
+        kept[1:-1:2] = np.hypot(*(away - part[:, None] * chord).T) > finest
+        points = points[kept]
+    return points
 
 
 def _whole(points: np.ndarray, frame: Frame) -> np.ndarray:

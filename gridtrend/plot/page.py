@@ -124,8 +124,8 @@ class Page:
             ]
         )
         self.above = LINE * TEXT * k * 1.1 if any(self.titles) else 0.0
-        room = self.height if self.upright else self.width
-        self.label = wrap(label, TEXT * k, 0.8 * room)
+        room = self.height - self.tops[-1] - PAD if self.upright else 0.8 * self.width
+        self.label = wrap(label, TEXT * k, room)
         text = LINE * TEXT * k * len(self.label)
         if self.upright:
             self.right, self.bottom = 0.12 * k + BAR * k + 0.5 * k + text + PAD, PAD
@@ -150,16 +150,18 @@ class Page:
             needed = self.tops[-1] + self.bottom + self.rows * (wide * shape + top + bottom + self.above)
             self.height = float(min(needed, HIGHEST * self.width / 7))
             self.figure.set_size_inches(self.width, self.height)
-        across, _, wide, high = self._box(shape)
+        across, down, wide, high = self._box(shape)
         left, right, top, bottom = self.margins
         step = min(across, wide + left + right)
         # A block of maps that is narrower than the page stands in its middle.
         start = PAD + (self.width - PAD - self.right - step * self.columns) / 2
         tall = high + top + bottom + self.above
+        # Beside an upright bar, which has a label as long as the page allows, the map stands in the middle.
+        spare = max(0.0, (down - tall) / 2) if self.upright else 0.0
         self.boxes = []
         for k, (ax, own) in enumerate(zip(self.axes, shapes, strict=True)):
             row, column = divmod(k, self.columns)
-            y = self.tops[-1] + row * tall + self.above + top
+            y = self.tops[-1] + row * tall + self.above + top + spare
             w, h = (wide, wide * own) if wide * own <= high else (high / own, high)
             x = start + column * step + left + (wide - w) / 2
             self.boxes.append((x, y, w, h))

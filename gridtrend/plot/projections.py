@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -107,6 +108,12 @@ def _same(longitude: Any, latitude: Any) -> Points:
     return np.asarray(longitude, float), np.asarray(latitude, float)
 
 
+def _on_earth(middle: float, away: np.ndarray, lat: np.ndarray) -> Points:
+    """Longitudes and latitudes of what lies on the map; the edge itself does, whatever rounding does to it."""
+    there = np.abs(away) <= 180 + 1e-9
+    return np.where(there, middle + away, np.nan), np.where(there, lat, np.nan)
+
+
 def _world(name: str, longitude: float) -> Projection:
     """Projections of the whole earth, whose parallels are straight and evenly divided."""
     shape = {"robinson": _robinson, "mollweide": _mollweide, "equal-earth": _equal_earth}[name]
@@ -123,18 +130,24 @@ def _world(name: str, longitude: float) -> Projection:
         length = np.interp(lat, table, lengths)
         with np.errstate(divide="ignore", invalid="ignore"):
             away = np.degrees(np.asarray(x) / length)
-        return np.where(np.abs(away) <= 180, longitude + away, np.nan), np.where(np.abs(away) <= 180, lat, np.nan)
+        return _on_earth(longitude, away, lat)
 
     return Projection(name, "world", longitude, forward, inverse)
 
 
-def _robinson(lat: np.ndarray) -> Points:
+@cache
+def _robinson_splines() -> tuple[Callable[[Any], np.ndarray], Callable[[Any], np.ndarray]]:
     from scipy.interpolate import CubicSpline
 
     nodes = np.radians(np.arange(-90, 91, 5))
     length = np.array(ROBINSON_LENGTH[:0:-1] + ROBINSON_LENGTH)
     distance = np.array([-d for d in ROBINSON_DISTANCE[:0:-1]] + list(ROBINSON_DISTANCE))
-    return 0.8487 * CubicSpline(nodes, length)(lat), 1.3523 * CubicSpline(nodes, distance)(lat)
+    return CubicSpline(nodes, length), CubicSpline(nodes, distance)
+
+
+def _robinson(lat: np.ndarray) -> Points:
+    length, distance = _robinson_splines()
+    return 0.8487 * length(lat), 1.3523 * distance(lat)
 
 
 def _mollweide(lat: np.ndarray) -> Points:
@@ -203,9 +216,7 @@ def _lambert(longitude: float, latitudes: tuple[float, float]) -> Projection:
         away = np.degrees(np.arctan2(x, height)) / cone
         with np.errstate(divide="ignore"):
             lat = 2 * np.degrees(np.arctan((scale / np.hypot(x, height)) ** (1 / cone))) - 90
-        return np.where(np.abs(away) <= 180, longitude + away, np.nan), np.where(
-            np.abs(away) <= 180, south * lat, np.nan
-        )
+        return _on_earth(longitude, away, south * lat)
 
     return Projection("lambert", "conic", longitude, forward, inverse, int(south))
 
