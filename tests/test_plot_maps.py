@@ -164,6 +164,13 @@ CAPES = {
 }
 
 
+def points_of(coasts):
+    """Points on the drawn lines: ten on each straight piece."""
+    along = np.linspace(0, 1, 11)[:, None, None]
+    pieces = [(1 - along) * part[:-1] + along * part[1:] for part in coasts.get_segments()]
+    return np.concatenate([piece.reshape(-1, 2) for piece in pieces])
+
+
 @pytest.mark.parametrize("scale", [110, 50])
 @pytest.mark.parametrize("cape", CAPES)
 def test_stored_coasts_pass_capes(scale, cape):
@@ -180,7 +187,7 @@ def test_drawn_coasts_pass_capes_in_every_projection(earth, name, middle):
     axes = figure.axes[0]
     (coasts,) = (c for c in axes.collections if c.get_gid() == "coastlines")
     there = projection(name, middle, (30, 60))
-    drawn = np.concatenate(coasts.get_segments())
+    drawn = points_of(coasts)
     lon, lat = there.inverse(*drawn.T)
     seen = 0
     for place in CAPES.values():
@@ -189,7 +196,7 @@ def test_drawn_coasts_pass_capes_in_every_projection(earth, name, middle):
             continue
         seen += 1
         away = np.hypot(((lon - place[0] + 180) % 360 - 180) * np.cos(np.radians(place[1])), lat - place[1])
-        assert np.nanmin(away) < 1.0
+        assert np.nanmin(away) < 0.7
     assert seen >= 3
 
 
@@ -197,7 +204,7 @@ def test_regional_maps_have_finer_coasts_within_half_a_degree():
     figure = trend_map(result_of(regular(np.arange(30.0, 60), np.arange(-15.0, 30))), dpi=50, borders=True)
     (coasts,) = (c for c in figure.axes[0].collections if c.get_gid() == "coastlines")
     assert [c for c in figure.axes[0].collections if c.get_gid() == "borders"]
-    drawn = np.concatenate(coasts.get_segments())
+    drawn = points_of(coasts)
     for name in ("Gibraltar", "Cabo da Roca", "Land's End"):
         assert np.hypot(*(drawn - CAPES[name]).T).min() < 0.5
 
@@ -208,7 +215,7 @@ def test_no_coast_jumps_across_the_map(earth):
         (coasts,) = (c for c in figure.axes[0].collections if c.get_gid() == "coastlines")
         wide = np.ptp(figure.axes[0].get_xlim())
         longest = max(np.hypot(*np.diff(part, axis=0).T).max() for part in coasts.get_segments() if len(part) > 1)
-        assert longest < 0.06 * wide
+        assert longest < 0.1 * wide
 
 
 # ---- seams, poles and colours ----------------------------------------------------------------------------------------
@@ -268,7 +275,7 @@ def test_colours_of_places_are_those_of_the_colour_bar_without_a_seam_or_a_hole(
             if name != "platecarree" and abs(y) > 80 and abs(abs((x - middle + 180) % 360 - 180) - 180) < 2:
                 continue
             # Nor next to the side of a cell.
-            if np.diff(np.sort(np.unique(np.round(away, 6)))[:2])[0] < (3 if abs(y) > 80 else 0.5):
+            if np.diff(np.sort(np.unique(np.round(away, 6)))[:2])[0] < (3.5 if abs(y) > 80 else 0.5):
                 continue
             place = there.forward((x - middle + 180) % 360 - 180 + middle, y)
             expected = mappable.cmap(mappable.norm(10 * cell))[:3]
