@@ -9,6 +9,7 @@ from gridtrend import trend as trend
 from gridtrend.ahead import precompile as precompile
 from gridtrend.io import open_grid as open_grid
 from gridtrend.io import write as write
+from gridtrend.plot import trend_map as trend_map
 from gridtrend.spectral import band_power as band_power
 from gridtrend.spectral import coherence as coherence
 from gridtrend.spectral import cross_spectrum as cross_spectrum
@@ -64,6 +65,7 @@ __all__ = [
     "spectrogram",
     "theil_sen",
     "trend",
+    "trend_map",
     "welch",
     "write",
 ]

@@ -130,7 +130,7 @@ class DrawnMap:
             x, y = self.places()
             size = float(np.clip(3000 / lon.size, 8, 40))
             self.mappable = self.ax.scatter(
-                x, y, c=values, s=size, linewidths=0.3, edgecolors="0.3", zorder=2.8, **colours
+                x, y, c=values, s=size, linewidths=0.6, edgecolors="0.3", zorder=2.8, **colours
             )
             missing = np.isnan(values)
             self.ax.scatter(
