@@ -33,6 +33,8 @@ ROBINSON_DISTANCE = (
     *(0.0, 0.062, 0.124, 0.186, 0.248, 0.31, 0.372, 0.434, 0.4958, 0.5571),
     *(0.6176, 0.6769, 0.7346, 0.7903, 0.8435, 0.8936, 0.9394, 0.9761, 1.0),
 )
+# Degrees beyond the area of use of a projection of pyproj that are drawn.
+MARGIN = 10.0
 EQUAL_EARTH = (1.340264, -0.081106, 0.000893, 0.003796)
 
 
@@ -241,11 +243,16 @@ def _foreign(name: Any) -> Projection:
     there = Transformer.from_crs(target.geodetic_crs, target, always_xy=True)
     middle = next((p.value for p in target.coordinate_operation.params if "ongitude of" in p.name), 0.0)
 
+    use = target.area_of_use
+    south, north = (use.south, use.north) if use else (-90.0, 90.0)
+
     def turned(x: Any, y: Any, direction: str) -> Points:
         x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
         if direction == "FORWARD":
             # Whole turns are no places of their own there.
             x = (x + 180 - middle) % 360 - 180 + middle
+            # Far from the area that it is made for, a projection can run to infinity.
+            y = np.where((y >= south - MARGIN) & (y <= north + MARGIN), y, np.nan)
         x, y = there.transform(x, y, direction=direction)
         known = np.isfinite(x) & np.isfinite(y)
         return np.where(known, x, np.nan), np.where(known, y, np.nan)
