@@ -11,6 +11,7 @@ from gridtrend.ahead import precompile as precompile
 from gridtrend.analysis import analyze as analyze
 from gridtrend.io import open_grid as open_grid
 from gridtrend.io import write as write
+from gridtrend.plot import trend_map as trend_map
 from gridtrend.seasons import aggregate as aggregate
 from gridtrend.seasons import anomalies as anomalies
 from gridtrend.seasons import area_mean as area_mean
@@ -86,6 +87,7 @@ __all__ = [
     "spectrogram",
     "theil_sen",
     "trend",
+    "trend_map",
     "welch",
     "write",
 ]

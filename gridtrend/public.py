@@ -82,7 +82,7 @@ PUBLIC = {
     "plot.convergence_plot": "plot",
     "plot.spectrogram_plot": "plot",
     "plot.spectrum_plot": "plot",
-    "plot.trend_map": "plot",
+    "trend_map": "plot",
 }
 
 # Modules that are names of `gridtrend`.

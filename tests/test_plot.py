@@ -1,6 +1,7 @@
 """Maps: what is drawn is what the result says."""
 
 import builtins
+import functools
 import socket
 import sys
 
@@ -17,6 +18,9 @@ from matplotlib.image import imread
 
 import gridtrend
 from gridtrend.plot import trend_map
+
+# On this map, x and y are longitude and latitude.
+flat_map = functools.partial(trend_map, projection="platecarree")
 
 
 def make_result(slope, trend=None, *, units="K year-1", period=("1981-01-01", "2010-12-31"), **attrs):
@@ -59,13 +63,11 @@ def label_of(figure):
 
 
 def legend_of(figure):
-    legend = figure.axes[0].get_legend()
-    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def texts_of(figure):
-    axes = figure.axes[0]
-    return [axes.get_title(loc="left"), *(text.get_text() for text in axes.texts)]
+    return [text.get_text() for text in figure.texts]
 
 
 def hatched_cells(figure, x, y):
@@ -111,12 +113,12 @@ def test_one_wild_cell_does_not_set_the_limits_and_arrows_say_so(slope):
 
 
 def test_slope_per_year_is_shown_per_decade_if_the_record_is_long_enough(slope):
-    figure = trend_map(make_result(slope))
+    figure = flat_map(make_result(slope))
     assert label_of(figure) == "Theil-Sen slope (K per decade)"
     drawn = mesh_of(figure).get_array().reshape(slope.shape)
     np.testing.assert_allclose(drawn, 10 * slope.values)
 
-    short = trend_map(make_result(slope, period=("2011-01-01", "2016-12-31")))
+    short = flat_map(make_result(slope, period=("2011-01-01", "2016-12-31")))
     assert label_of(short) == "Theil-Sen slope (K per year)"
     np.testing.assert_allclose(mesh_of(short).get_array().reshape(slope.shape), slope.values)
 
@@ -148,7 +150,7 @@ def test_slope_per_step_stays_per_step(slope):
 def test_exactly_the_cells_that_are_not_significant_are_hatched(result):
     expected = result["slope"].notnull() & (result["trend"] == 0)
     assert 0 < int(expected.sum()) < expected.size
-    hatched = hatched_cells(trend_map(result), result["lon"], result["lat"])
+    hatched = hatched_cells(flat_map(result), result["lon"], result["lat"])
     np.testing.assert_array_equal(hatched, expected)
 
 
@@ -161,8 +163,10 @@ def test_hatching_shows_in_the_picture(result, tmp_path):
 
 
 def test_legend_says_what_hatching_and_grey_mean(result):
+    known = result.slope.notnull()
+    share = 100 * float((known & (result.trend == 0)).sum() / known.sum())
     assert legend_of(trend_map(result)) == [
-        "hatched: not significant at 5 %",
+        f"hatched: not significant at 5 % ({share:.0f} % of cells)",
         "grey: no trend, too few values",
     ]
 
@@ -177,16 +181,17 @@ def test_where_the_whole_field_was_tested_that_decides_and_the_legend_says_so(re
     stands_out = xr.zeros_like(result["trend"])
     stands_out[1, 2] = 1
     stands_out.attrs = {"method": "Walker test", "alpha": 0.1}
-    figure = trend_map(result.assign(significant=stands_out))
+    figure = flat_map(result.assign(significant=stands_out))
     hatched = hatched_cells(figure, result["lon"], result["lat"])
     np.testing.assert_array_equal(hatched, result["slope"].notnull() & (stands_out == 0))
-    assert "hatched: not significant over the whole field (Walker test at 10 %)" in legend_of(figure)
+    said = "hatched: not significant over the whole field (Walker test at 10 %) (above 99 % of cells)"
+    assert said in legend_of(figure)
 
 
 def test_a_long_legend_stands_in_lines_of_its_own(result):
     stands_out = xr.zeros_like(result["trend"])
     stands_out.attrs = {"method": "Benjamini-Hochberg false discovery rate", "alpha": 0.1}
-    (legend,) = (ax.get_legend() for ax in trend_map(result.assign(significant=stands_out)).axes if ax.get_legend())
+    (legend,) = trend_map(result.assign(significant=stands_out)).legends
     assert len(legend.get_texts()) == 2
     assert legend._ncols == 1
 
@@ -194,11 +199,11 @@ def test_a_long_legend_stands_in_lines_of_its_own(result):
 def test_without_a_test_nothing_is_hatched(slope):
     figure = trend_map(make_result(slope))
     assert legend_of(figure) == []
-    assert not figure.axes[0].patches
+    assert not [p for p in figure.axes[0].patches if p.get_gid() == "not significant"]
 
 
 def test_missing_cells_are_light_grey(result):
-    mesh = mesh_of(trend_map(result))
+    mesh = mesh_of(flat_map(result))
     drawn = mesh.get_array().reshape(result["slope"].shape)
     np.testing.assert_array_equal(np.ma.getmaskarray(drawn), result["slope"].isnull())
     red, green, blue, _ = mesh.cmap(np.ma.masked)
@@ -213,7 +218,7 @@ def test_water_is_drawn_brown_to_green(slope):
 
 
 def test_a_global_grid_has_degree_labels_and_no_gap(result):
-    figure = trend_map(result)
+    figure = flat_map(result)
     axes = figure.axes[0]
     figure.canvas.draw()
     assert {"0°", "60°E", "180°", "120°W"} <= tick_texts(axes.xaxis)
@@ -241,7 +246,7 @@ def test_dimension_order_of_the_result_does_not_matter(result):
 def test_coordinates_are_found_by_their_attributes(slope):
     odd = slope.rename(lat="a", lon="b").transpose("b", "a")
     odd["a"].attrs["units"], odd["b"].attrs["standard_name"] = "degrees_north", "longitude"
-    figure = trend_map(make_result(odd))
+    figure = flat_map(make_result(odd))
     assert np.ptp(figure.axes[0].get_xlim()) == pytest.approx(360)
 
 
@@ -254,7 +259,7 @@ def curvilinear(longitude):
 def test_two_dimensional_coordinates_place_the_cells():
     slope = curvilinear(lambda x, y: 350.0 + x - 0.2 * y)
     result = make_result(slope, xr.zeros_like(slope))
-    figure = trend_map(result)
+    figure = flat_map(result)
     corners = mesh_of(figure).get_coordinates()
     assert corners.shape == (13, 21, 2)
     assert corners[..., 0].min() == pytest.approx(-12.8)
@@ -263,15 +268,28 @@ def test_two_dimensional_coordinates_place_the_cells():
     assert len(patch.get_path().vertices) == 5 * slope.size
 
 
-def test_a_grid_over_the_pole_is_drawn_on_its_own_axes():
+def test_a_grid_over_the_pole_is_drawn_from_above_it():
     x = y = np.linspace(-3e6, 3e6, 25)
-    lon = np.degrees(np.arctan2(x[None, :] + 1, y[:, None] + 1))
+    lon = np.degrees(np.arctan2(x[None, :], -y[:, None]))
     lat = 90 - np.hypot(x[None, :], y[:, None]) / 111e3
     coords = {"lat": (("y", "x"), lat), "lon": (("y", "x"), lon)}
-    coords |= {"x": ("x", x, {"units": "m"}), "y": ("y", y, {"units": "m"})}
-    axes = trend_map(make_result(xr.DataArray(lat / 1000, coords, ("y", "x")))).axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (km)", "y (km)")
+    figure = trend_map(make_result(xr.DataArray(lat / 1000, coords, ("y", "x"))))
+    axes = figure.axes[0]
     assert axes.get_aspect() == 1
+    # By hand: on this map, north is where the file has it, and the pole is in the middle of the only cell that has it.
+    corners = mesh_of(figure).get_coordinates().reshape(-1, 2, 2)
+    values = np.ma.filled(mesh_of(figure).get_array(), np.nan).ravel()
+    sides = np.concatenate([corners[:-1], corners[1:]], axis=1)[::2]
+    at_pole = (np.hypot(*np.moveaxis(sides, 2, 0)) < 1e-9).any(axis=1)
+    # The cell of the pole is drawn in pieces, from each side to the pole.
+    assert at_pole.sum() >= 4
+    assert np.abs(sides[at_pole]).max() < 0.03
+    assert values[::2][at_pole] == pytest.approx(np.full(at_pole.sum(), 0.9), rel=0.01)
+    (edge,) = (p for p in axes.patches if p.get_gid() == "edge")
+    # The grid's corners lie at 51.8 N.
+    assert np.hypot(*edge.get_path().vertices.T) == pytest.approx(
+        np.full(361, 2 * np.tan(np.radians(90 - 50) / 2)), rel=0.03
+    )
 
 
 @pytest.mark.parametrize(
@@ -285,7 +303,7 @@ def test_a_grid_over_the_pole_is_drawn_on_its_own_axes():
 def test_unsorted_coordinates_are_drawn_in_their_order(lat, lon):
     values = 100 * np.array(lat)[:, None] + np.array(lon)
     slope = xr.DataArray(values, {"lat": lat, "lon": lon}, ("lat", "lon"))
-    mesh = mesh_of(trend_map(make_result(slope, slope.transpose("lon", "lat")), title=""))
+    mesh = mesh_of(flat_map(make_result(slope, slope.transpose("lon", "lat")), title=""))
     corners, drawn = mesh.get_coordinates(), mesh.get_array().reshape(4, 4)
     middle = (corners[:-1, :-1] + corners[1:, 1:]) / 2
     assert len(set(np.sign(np.diff(corners[:, 0, 1])))) == len(set(np.sign(np.diff(corners[0, :, 0])))) == 1
@@ -402,12 +420,12 @@ def test_heading_of_a_360_day_calendar(slope):
 def test_variable_chooses_among_several(slope):
     both = xr.Dataset({"tas_slope": slope, "pr_tot_slope": 2 * slope})
     for name in ("pr_tot", "pr_tot_slope"):
-        drawn = mesh_of(trend_map(both, variable=name)).get_array()
+        drawn = mesh_of(flat_map(both, variable=name)).get_array()
         np.testing.assert_allclose(drawn.ravel(), 2 * slope.values.ravel())
     with pytest.raises(ValueError, match=r"variable=, one of \['tas', 'pr_tot'\]"):
-        trend_map(both)
+        flat_map(both)
     with pytest.raises(ValueError, match="no trend of 'huss'"):
-        trend_map(both, variable="huss")
+        flat_map(both, variable="huss")
 
 
 def test_lazy_results_are_drawn_and_left_lazy(result):
@@ -422,16 +440,16 @@ def test_a_result_read_back_from_a_file_gives_the_same_map(result, tmp_path):
     result["trend"].encoding["_FillValue"] = np.int8(-128)
     result.to_netcdf(tmp_path / "result.nc")
     with xr.open_dataset(tmp_path / "result.nc") as again:
-        figure = trend_map(again)
-    assert texts_of(figure) == texts_of(trend_map(result))
+        figure = flat_map(again)
+    assert texts_of(figure) == texts_of(flat_map(result))
     expected = result["slope"].notnull() & (result["trend"] == 0)
     np.testing.assert_array_equal(hatched_cells(figure, result["lon"], result["lat"]), expected)
 
 
 def test_dimensions_of_one_are_dropped(result):
     expanded = result.expand_dims(height=[2.0], member=["r1"])
-    drawn = mesh_of(trend_map(expanded)).get_array()
-    np.testing.assert_array_equal(drawn, mesh_of(trend_map(result)).get_array())
+    drawn = mesh_of(flat_map(expanded)).get_array()
+    np.testing.assert_array_equal(drawn, mesh_of(flat_map(result)).get_array())
 
 
 def test_further_dimensions_are_an_error_that_says_how_to_select(slope):
@@ -537,34 +555,16 @@ def coastlines_of(figure):
     return [c for c in figure.axes[0].collections if c.get_gid() == "coastlines"]
 
 
-def test_without_cartopy_there_are_no_coastlines(result, monkeypatch):
-    monkeypatch.setitem(sys.modules, "cartopy", None)
-    assert coastlines_of(trend_map(result)) == []
-
-
-def test_coastlines_come_from_disk_and_never_from_the_network(result, tmp_path, monkeypatch):
-    cartopy = pytest.importorskip("cartopy")
-    shapefile = pytest.importorskip("shapefile")
-
+def test_coastlines_need_neither_cartopy_nor_the_network(result, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    for key in ("data_dir", "pre_existing_data_dir"):
-        monkeypatch.setitem(cartopy.config, key, tmp_path)
-    assert coastlines_of(trend_map(result)) == []
-
-    folder = tmp_path / "shapefiles/natural_earth/physical"
-    with shapefile.Writer(str(folder / "ne_110m_coastline"), shapefile.POLYLINE) as writer:
-        writer.field("name", "C")
-        writer.line([[[-60.0, 10.0], [-50.0, 20.0]], [[5.0, 50.0], [8.0, 55.0]]])
-        writer.record("coast")
-    figure = trend_map(result)
-    (coast,) = coastlines_of(figure)
-    starts = {tuple(segment[0]) for segment in coast.get_segments()}
-    assert {(-60.0, 10.0), (300.0, 10.0), (5.0, 50.0)} <= starts
-    assert np.ptp(figure.axes[0].get_xlim()) == pytest.approx(360)
+    for name in ("cartopy", "pyproj"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert len(coastlines_of(trend_map(result))) == 1
+    assert coastlines_of(trend_map(result, coastlines=False)) == []
 
 
 REAL = [
@@ -583,7 +583,7 @@ REAL = [
 def test_results_of_real_files_are_drawn(name, variable, period, tmp_path, shared_data):
     with xr.open_dataset(shared_data(name), decode_timedelta=False) as file:
         result = gridtrend.mann_kendall(file[variable])
-        figure = trend_map(result, path=tmp_path / "map.png")
+        figure = flat_map(result, path=tmp_path / "map.png")
     assert texts_of(figure)[1] == f"{period} · Mann-Kendall test"
     assert "per decade)" in label_of(figure)
     y, x = (result[dim] for dim in result["slope"].dims)

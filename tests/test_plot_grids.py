@@ -1,5 +1,7 @@
 """Curvilinear grids: each cell is drawn where it lies, as brute force on the sphere finds it."""
 
+import functools
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,7 +11,10 @@ pytest.importorskip("matplotlib")
 from matplotlib.path import Path as Outline
 
 import gridtrend as gt
-from gridtrend.plot import band_power_map, trend_map
+from gridtrend.plot import band_power_map
+from gridtrend.plot import trend_map as map_of
+
+trend_map = functools.partial(map_of, projection="platecarree")
 
 ROWS, COLUMNS = 40, 60
 
@@ -128,7 +133,11 @@ def test_names_of_models_are_known(names, draw):
     result = make_result(lat, lon, names=names)
     # Corners of the cells, which models write too.
     result = result.assign_coords({f"z_{names[0]}_u": result[names[0]] + 1, f"z_{names[1]}_u": result[names[1]] + 1})
-    figure = trend_map(result) if draw == "trend" else band_power_map(result.slope.expand_dims(time=2) + 1)
+    figure = (
+        trend_map(result)
+        if draw == "trend"
+        else band_power_map(result.slope.expand_dims(time=2) + 1, projection="platecarree")
+    )
     assert figure.axes[0].get_xlim() == (0, 360)
     corners, _ = areas_of(figure)
     centre = corners[: lat.size // 2].mean(axis=1)

@@ -1,100 +1,68 @@
-"""Parts of all maps: axes of the size of a page, ticks, coastlines, title and legend, and writing of files."""
+"""Parts of all maps: ticks of flat maps, title and legend in axes of the user's, and writing of files."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gridtrend.plot.labels import degrees, plain
 from gridtrend.plot.map_grid import Grid
+from gridtrend.plot.projections import Projection
+from gridtrend.plot.text_size import width, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-# The grey of cells without a result.
-MISSING = "0.82"
 
-
-def new_axes(grid: Grid, dpi: float) -> Axes:
-    """Return axes in a new figure, which is at most as wide as a page (180 mm)."""
-    from matplotlib.figure import Figure
-
-    width = min(5.4, 5.6 / grid.shape) if grid.high else 6.4
-    height = width * grid.shape
-    size = (
-        (max(width + 1.6, 5.0), height + 0.9) if grid.high else (7.0, height + (1.5 if grid.proportion > 0.1 else 1.8))
-    )
-    return Figure(size, dpi=dpi, layout="compressed").add_subplot()
-
-
-def finish(ax: Axes, grid: Grid) -> None:
-    """Give the axes their limits, aspect, ticks and coastlines."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def finish(ax: Axes, grid: Grid, projection: Projection | None = None, size: float = 8.0) -> None:
+    """Give the axes of a flat map their limits, aspect and ticks."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
     ax.set_aspect(grid.aspect, adjustable="box")
-    ax.tick_params(labelsize=8, length=2.5, width=0.6)
+    ax.tick_params(labelsize=size, length=2.5, width=0.6)
     ax.spines[:].set_linewidth(0.6)
-    ax.set_xlabel(plain(grid.labels[0]), fontsize=9, parse_math=False)
-    ax.set_ylabel(plain(grid.labels[1]), fontsize=9, parse_math=False)
+    ax.set_xlabel(plain(grid.labels[0]), fontsize=9 / 8 * size, parse_math=False)
+    ax.set_ylabel(plain(grid.labels[1]), fontsize=9 / 8 * size, parse_math=False)
     if grid.vertical:
         low, high = sorted(ax.get_ylim())
         # The edge of the first cell is half a step before its centre, which can be below zero.
         low = max(low, 0.0) if grid.y.min() >= 0 else low
         ax.set_ylim((high, low) if grid.downward else (low, high))
+    if projection is not None and grid.around:
+        west, east = ax.get_xlim()
+        if grid.x.ndim == 2 or east - west > 360 or abs((west + east) / 2 - projection.longitude) > 1e-6:
+            ax.set_xlim(projection.longitude - 180, projection.longitude + 180)
     if grid.geographic:
-        if grid.outlines is not None and grid.outlines.west is not None:
-            ax.set_xlim(grid.outlines.west, grid.outlines.west + 360)
         south, north = ax.get_ylim()
         ax.set_ylim(max(south, -90), min(north, 90))
-        width, height = inches(ax, grid.shape)
-        for axis, letters, most in ((ax.xaxis, "EW", width / 0.7), (ax.yaxis, "NS", height / 0.35)):
-            wide = np.ptp(axis.get_view_interval()) > 100
-            steps = [1, 1.5, 3, 6, 9, 10] if wide else [1, 2, 5, 10]
-            axis.set_major_locator(MaxNLocator(int(np.clip(most, 2, 7)), steps=steps))
-            axis.set_major_formatter(FuncFormatter(degrees(letters)))
-        _coastlines(ax)
+    wide, high = inches(ax, grid.shape)
+    letters = ("EW", "NS") if grid.geographic else ("", "")
+    for axis, named, most in ((ax.xaxis, letters[0], wide / 0.09 / size), (ax.yaxis, letters[1], high / 0.045 / size)):
+        first, last = sorted(axis.get_view_interval())
+        steps = ([1, 1.5, 3, 6, 9, 10] if last - first > 100 else [1, 2, 5, 10]) if named else [1, 2, 2.5, 5, 10]
+        ticks: Any = MaxNLocator(int(np.clip(most, 2, 7)), steps=steps).tick_values(first, last)
+        span = last - first
+        axis.set_major_locator(FixedLocator(ticks[(ticks >= first - 1e-9 * span) & (ticks <= last + 1e-9 * span)]))
+        if named:
+            axis.set_major_formatter(FuncFormatter(degrees(named)))
 
 
-def _coastlines(ax: Axes) -> None:
-    """Draw natural-earth coastlines if this machine has them."""
-    try:
-        from cartopy import config
-    except ImportError:
-        return
-    # cartopy's own functions would download missing files.
-    roots = [Path(config[key]) for key in ("pre_existing_data_dir", "data_dir")]
-    scales = ("110m", "50m", "10m") if np.ptp(ax.get_xlim()) > 120 else ("50m", "10m", "110m")
-    name = "shapefiles/natural_earth/physical/ne_{}_coastline.shp"
-    files = [root / name.format(scale) for scale in scales for root in roots]
-    for file in filter(Path.is_file, files):
-        from cartopy.io.shapereader import Reader
-        from matplotlib.collections import LineCollection
-
-        shapes = Reader(file).geometries()
-        coasts = [part for shape in shapes for part in getattr(shape, "geoms", [shape])]
-        lines = [np.add(c.coords, (turn, 0)) for c in coasts for turn in (-360, 0, 360)]
-        drawn = LineCollection(lines, colors="0.15", linewidths=0.5, gid="coastlines")
-        ax.add_collection(drawn, autolim=False)
-        return
-
-
-def head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
+def head(ax: Axes, title: str, subtitle: str, marks: list[tuple[Patch, str]]) -> None:
     """Stack title, subtitle and legend above the map, flush left."""
-    width, _ = inches(ax, shape=0)
+    inside, _ = inches(ax, shape=0)
     below = 4.0
     if marks:
-        # A letter of 8 points is about 0.059 inches wide, a patch with its margins half an inch.
-        needed = sum(0.5 + 0.059 * len(str(mark.get_label())) for mark in marks)
-        columns = len(marks) if width > needed else 1
+        columns = len(marks) if inside > sum(0.5 + width(text, 8) for _, text in marks) else 1
+        lines = ["\n".join(wrap(text, 8, max(inside - 0.5, 0.5))) for _, text in marks]
         legend = ax.legend(
-            handles=marks,
+            handles=[patch for patch, _ in marks],
+            labels=lines,
             ncols=columns,
             loc="lower left",
             bbox_to_anchor=(0, 1),
@@ -108,7 +76,8 @@ def head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
         legend.set_in_layout(False)
         for text in legend.get_texts():
             text.set_parse_math(False)
-        below += 14 * len(marks) / columns
+        rows = [line.count("\n") + 1 for line in lines]
+        below += 14 * (max(rows) if columns > 1 else sum(rows))
     if subtitle:
         ax.annotate(
             plain(subtitle),
@@ -121,17 +90,16 @@ def head(ax: Axes, title: str, subtitle: str, marks: list[Patch]) -> None:
             parse_math=False,
         )
         below += 13
-    # A bold letter of 11 points is about 0.095 inches wide.
-    wrapped = textwrap.fill(plain(title), max(20, int(width / 0.095))) or " "
+    wrapped = "\n".join(wrap(plain(title), 11, max(inside, 1.0), weight="bold", most=3)) or " "
     ax.set_title(wrapped, loc="left", pad=below, fontsize=11, fontweight="bold", parse_math=False)
 
 
 def inches(ax: Axes, shape: float) -> tuple[float, float]:
     """Return about how wide and high the map is on paper."""
     box = ax.get_position(original=True).transformed(ax.figure.transFigure)
-    width, height = box.width / ax.figure.dpi, box.height / ax.figure.dpi
-    width = min(width, height / shape) if shape else width
-    return width, width * shape
+    wide, high = box.width / ax.figure.dpi, box.height / ax.figure.dpi
+    wide = min(wide, high / shape) if shape else wide
+    return wide, wide * shape
 
 
 def save(figure: Figure, path: Path, dpi: float) -> None:

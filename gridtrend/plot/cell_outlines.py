@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
 
 # Steps from a cell to its eight neighbours.
 AROUND = [(j, i) for j in (-1, 0, 1) for i in (-1, 0, 1) if (j, i) != (0, 0)]
@@ -38,16 +33,18 @@ class Outlines:
     polar: bool
 
 
-def outlines(longitude: np.ndarray, latitude: np.ndarray) -> Outlines:
+def outlines(longitude: np.ndarray, latitude: np.ndarray, edge: float | None = None) -> Outlines:
     """Areas around the centres of cells, which meet halfway between neighbours.
 
     Parameters
     ----------
     longitude, latitude : ndarray, shape (y, x)
         Degrees; cells without a place have none.
+    edge : float, optional
+        Western edge of a map of the whole earth. By default global grids get one that suits the longitudes.
     """
     placed = np.isfinite(longitude) & np.isfinite(latitude)
-    west, around = _extent(longitude[placed])
+    west, around = extent_of(longitude[placed]) if edge is None else (edge, True)
     middle = west + (longitude[placed] - west) % 360
     # Midpoints of unit vectors: these have no jump at the date line and no poles.
     vectors = _corners(_vectors(longitude, latitude))
@@ -66,44 +63,8 @@ def outlines(longitude: np.ndarray, latitude: np.ndarray) -> Outlines:
     return Outlines(corners, cell, west if around else None, bool(polar.any()))
 
 
-def draw_cells(ax: Axes, grid: Any, values: np.ndarray, **colours: Any) -> tuple[QuadMesh, np.ndarray, np.ndarray]:
-    """Draw the cells of a grid in colours.
-
-    Parameters
-    ----------
-    ax : Axes
-    grid : Grid
-    values : ndarray, shape (y, x)
-    **colours
-        `cmap` and `norm`.
-
-    Returns
-    -------
-    mesh : QuadMesh
-    corners : ndarray, shape (area, 4, 2)
-    cell : ndarray of int, shape (area,)
-        Which cell of the flat field each area shows.
-    """
-    if grid.outlines is None:
-        mesh = ax.pcolormesh(grid.x, grid.y, values, shading="nearest", rasterized=True, **colours)
-        corner: Any = mesh.get_coordinates()
-        around = [corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]]
-        return mesh, np.stack(around, axis=2).reshape(-1, 4, 2), np.arange(values.size)
-    corners, cell = grid.outlines.corners, grid.outlines.cell
-    if grid.outlines.west is not None:
-        # On a global map, areas without cells are land that the grid leaves out.
-        ax.set_facecolor(colours["cmap"].get_bad())
-    # One mesh with a single column: every second area is a cell, and those between are transparent. It is drawn far faster
-    # than polygons.
-    sides = np.stack([corners[:, [0, 1]], corners[:, [3, 2]]], axis=1).reshape(-1, 2, 2)
-    shown = np.repeat(np.asarray(values, float).ravel()[cell], 2)[:-1, None]
-    opaque = (np.arange(shown.size) % 2 == 0).astype(float)[:, None]
-    mesh = ax.pcolormesh(*sides.transpose(2, 0, 1), shown, alpha=opaque, shading="flat", rasterized=True, **colours)
-    return mesh, corners, cell
-
-
-def _extent(longitude: np.ndarray) -> tuple[float, bool]:
-    """Western edge of a map, and whether it is global."""
+def extent_of(longitude: np.ndarray) -> tuple[float, bool]:
+    """Western edge of a map of these places, and whether it is global."""
     ordered = np.unique(longitude % 360)
     gaps = np.diff(ordered, append=ordered[0] + 360)
     widest = int(gaps.argmax())

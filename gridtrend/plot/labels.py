@@ -4,41 +4,58 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+# Values beyond the upper quartile by so many distances between the quartiles are outliers.
+FAR = 6.0
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def readable(slope: xr.DataArray, per: str | None, period: tuple[str, str] | None) -> tuple[np.ndarray, str]:
-    """Return slopes scaled to a readable size, and their label with the unit."""
-    values, units = slope.values.astype(float), str(slope.attrs.get("units", ""))
+def readable(
+    slopes: Sequence[xr.DataArray], per: str | None, period: tuple[str, str] | None
+) -> tuple[list[np.ndarray], str]:
+    """Return slopes of one unit, scaled to a readable size, and their label with the unit."""
+    values, units = [slope.values.astype(float) for slope in slopes], str(slopes[0].attrs.get("units", ""))
     time = per or ("year" if units.endswith("year-1") else "")
     units = units.removesuffix(f"{time}-1").strip()
     years = _year(period[1]) - _year(period[0]) + 1 if period else np.inf
     if time == "year" and years >= 10:
-        values, time = 10 * values, "decade"
-    power = int(np.floor(np.log10(largest(values))))
+        values, time = [10 * value for value in values], "decade"
+    power = int(np.floor(np.log10(largest(np.concatenate([value.ravel() for value in values])))))
     power = 0 if -2 <= power <= 3 else 3 * ((power + 1) // 3)
     scale = f"10{_superscript(power)}" if power else ""
     unit = " ".join(filter(None, [scale, typographic(units), time and f"per {time}"]))
-    name, of, _ = str(slope.attrs.get("long_name", "")).partition(" of ")
-    label = name if of else "Sen slope"
-    return values / 10.0**power, f"{label} ({unit})" if unit else label
+    names = {str(slope.attrs.get("long_name", "")).partition(" of ")[::2] for slope in slopes}
+    label = (
+        next(name if of else "Sen slope" for name, of in names)
+        if len({name for name, _ in names}) == 1
+        else "Sen slope"
+    )
+    return [value / 10.0**power for value in values], f"{label} ({unit})" if unit else label
 
 
 def largest(values: np.ndarray) -> float:
-    """Return the magnitude that 98 % of the values do not exceed, or the largest if that is zero."""
+    """Return the magnitude that 98 % of the values do not exceed, or the largest if that is zero.
+
+    Values far beyond the others, such as those of a broken sensor, do not count: in a field of few cells one of them would be
+    more than 2 %.
+    """
     sizes = np.abs(values[np.isfinite(values)])
-    return float(np.quantile(sizes, 0.98)) or float(sizes.max()) or 1.0
+    if not (sizes > 0).any():
+        return 1.0
+    quarter, most = np.quantile(sizes[sizes > 0], [0.25, 0.75])
+    sound = sizes[sizes <= most + FAR * max(most - quarter, 0.05 * most)]
+    return float(np.quantile(sound, 0.98)) or float(sound.max()) or float(sizes.max())
 
 
 def typographic(units: str) -> str:
     """Return 'kg m⁻² s⁻¹' for 'kg m-2 s-1' and for 'kg m**-2 s**-1', '°C' for 'degC'."""
     units = re.sub(r"(?i)\b(deg(ree)?s?_?c|(deg(ree)?s?_?)?celsius)\b", "°C", units)
+    units = re.sub(r"(?<=[\w%]) (second|minute|hour|day|month)s?(\*\*|\^)?-1$", r" per \1", units)
     power = r"(?<=[A-Za-z])(?<!\de)(?:\*\*|\^)?(-?\d+)"
     return "" if units == "1" else re.sub(power, lambda match: _superscript(match[1]), units)
 
@@ -72,19 +89,6 @@ def _year(time: str) -> int:
 def plain(text: str) -> str:
     """Return text without control characters, which attributes of files may hold and no font has."""
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-
-
-def significance(attrs: dict[Any, Any], tested: xr.DataArray, any_hatched: bool) -> str:
-    """Return the meaning of hatching: `tested` holds the flags of single cells, or those of field significance."""
-    none = "" if any_hatched else " (none)"
-    if tested.name == "significant":
-        level = f" at {100 * float(tested.attrs['alpha']):g} %" if "alpha" in tested.attrs else ""
-        how = f" ({tested.attrs['method']}{level})" if "method" in tested.attrs else ""
-        return f"hatched: not significant over the whole field{how}{none}"
-    level = f" at {100 * float(attrs['alpha']):g} %" if "alpha" in attrs else ""
-    side = attrs.get("alternative", "two-sided")
-    sided = "" if side == "two-sided" else f", one-sided ({side})"
-    return f"hatched: not significant{level}{sided}{none}"
 
 
 def degrees(letters: str) -> Callable[[float, int], str]:

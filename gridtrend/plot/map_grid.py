@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from gridtrend.plot.cell_outlines import Outlines, outlines
+from gridtrend.plot.cell_outlines import Outlines, extent_of, outlines
 
 
 def coordinates(slope: xr.DataArray) -> tuple[str | None, str | None]:
@@ -43,10 +43,30 @@ class Grid:
     downward: bool = False
     # Outlines of cells that are not adjacent in longitude and latitude.
     outlines: Outlines | None = None
+    # Whether each cell has a place of its own, as in lists of stations and on unstructured grids.
+    scattered: bool = False
 
     def arrange(self, data: Any) -> Any:
         """Return a DataArray or Dataset with its cells in the order in which they are drawn."""
         return data.isel(self.order).transpose(*self.dims, ...)
+
+    @property
+    def around(self) -> bool:
+        """Whether cells lie at all longitudes."""
+        if not self.geographic:
+            return False
+        if self.outlines is not None:
+            return self.outlines.west is not None
+        if self.scattered:
+            return extent_of(self.x[np.isfinite(self.x)])[1]
+        if self.x.ndim == 2:
+            return False
+        return bool(np.ptp(self.x) + np.abs(np.diff(self.x)).max() > 359.9)
+
+    @property
+    def polar(self) -> bool:
+        """Whether the cells of a curvilinear grid of one hemisphere surround the pole."""
+        return self.outlines is not None and self.outlines.polar and np.nanmin(self.y) * np.nanmax(self.y) > 0
 
     @property
     def aspect(self) -> float | Literal["auto"]:
@@ -89,6 +109,8 @@ def place(slope: xr.DataArray) -> Grid:
             if len(np.unique(ys)) > 1 and len(np.unique(xs)) > 1:
                 order = _unlike_data(y.dims + x.dims, (rows, columns), slope)
                 return Grid(y.dims + x.dims, xs, ys, geographic=True, order=order)
+        if y.dims == x.dims == slope.dims and slope.ndim == 1:
+            return _scattered(slope, x.values, y.values)
         if set(y.dims) == set(x.dims) == set(slope.dims) and min(slope.shape) > 1:
             y, x = y.transpose(*slope.dims), x.transpose(*slope.dims)
             if (grid := _curvilinear(slope, x.values, y.values)) is not None:
@@ -115,11 +137,26 @@ def _curvilinear(slope: xr.DataArray, longitude: np.ndarray, latitude: np.ndarra
     if lost := int((~placed & slope.notnull().values).sum()):
         warnings.warn(f"{lost} cells have no latitude or longitude and are not drawn", stacklevel=5)
     longitude, latitude = np.where(placed, longitude, np.nan), np.where(placed, latitude, np.nan)
-    areas = outlines(longitude, latitude)
-    # A grid of one hemisphere around the pole is drawn on its own axes: on a map the pole would be a line.
-    if areas.polar and np.nanmin(latitude) * np.nanmax(latitude) > 0:
-        return None
-    return Grid(slope.dims, longitude, latitude, geographic=True, outlines=areas)
+    return Grid(slope.dims, longitude, latitude, geographic=True, outlines=outlines(longitude, latitude))
+
+
+def is_scattered(slope: xr.DataArray) -> bool:
+    """Whether the cells of a field of one dimension have a latitude and a longitude each."""
+    lat, lon = coordinates(slope)
+    numbers = lat is not None and lon is not None and all(slope[name].dtype.kind in "iuf" for name in (lat, lon))
+    return numbers and slope.ndim == 1 and slope.size > 1 and slope[lat].dims == slope[lon].dims == slope.dims
+
+
+def _scattered(slope: xr.DataArray, longitude: np.ndarray, latitude: np.ndarray) -> Grid:
+    """Stations and unstructured grids."""
+    placed = np.isfinite(longitude) & np.isfinite(latitude) & (np.abs(latitude) <= 90.001)
+    if lost := int((~placed & slope.notnull().values).sum()):
+        warnings.warn(f"{lost} cells have no latitude or longitude and are not drawn", stacklevel=4)
+    there = np.flatnonzero(placed)
+    west, around = extent_of(longitude[there])
+    longitude = longitude if around else west + (longitude - west) % 360
+    order = {} if placed.all() else {slope.dims[0]: there}
+    return Grid(slope.dims, longitude[there], latitude[there], geographic=True, order=order, scattered=True)
 
 
 def _side_by_side(places: np.ndarray) -> bool:

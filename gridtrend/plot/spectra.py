@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from gridtrend.plot.axes import MISSING, finish, head, new_axes, save
-from gridtrend.plot.cell_outlines import draw_cells
+from gridtrend.plot.axes import head, save
+from gridtrend.plot.colours import MISSING
+from gridtrend.plot.drawn_map import DrawnMap, Look
 from gridtrend.plot.labels import plain, typographic
 from gridtrend.plot.map_grid import coordinates, place
+from gridtrend.plot.page import Page
+from gridtrend.plot.suitable_projection import shape_of, suitable_projection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -223,6 +227,7 @@ def band_power_map(
     title: str | None = None,
     ax: Axes | None = None,
     cmap: str = "viridis",
+    projection: Any = None,
     dpi: float = 200,
 ) -> Figure:
     """Map of the variance in a band of frequencies, as its mean over all windows.
@@ -233,6 +238,8 @@ def band_power_map(
         What `band_power` returned, in memory, lazy or read back from a file.
     path, title, ax, cmap, dpi
         As in `spectrogram_plot`.
+    projection : str, pyproj.CRS or cartopy.crs.Projection, optional
+        As in `trend_map`.
 
     Returns
     -------
@@ -277,26 +284,34 @@ def band_power_map(
     values = grid.arrange(field).values.astype(float)
     levels = _round_levels(values)
     colours = colormaps[cmap].with_extremes(bad=MISSING)
-    if ax is None:
-        ax = new_axes(grid, dpi)
-    norm = BoundaryNorm(levels, colours.N, extend="both")
-    mesh, _, _ = draw_cells(ax, grid, values, cmap=colours, norm=norm)
-    bar = ax.figure.colorbar(
-        mesh,
-        ax=ax,
-        orientation="vertical" if grid.high else "horizontal",
-        fraction=0.05,
-        pad=0.03,
-        aspect=30 if grid.high else 40,
-        format="%g",
-    )
-    bar.set_label(plain(_with_units("variance", field)), fontsize=9, parse_math=False)
-    bar.ax.tick_params(labelsize=8)
-    finish(ax, grid)
+    look = Look(colours, BoundaryNorm(levels, colours.N, extend="both"))
+    suitable = suitable_projection(grid, projection) if grid.geographic else None
     said = str(field.attrs.get("long_name", "variance in a band"))
-    marks = [] if field.notnull().all() else [Patch(label="grey: no complete window", facecolor=MISSING)]
-    head(ax, said[:1].upper() + said[1:] if title is None else title, "", marks)
-    return _done(ax, path, dpi)
+    heading = said[:1].upper() + said[1:] if title is None else title
+    label = plain(_with_units("variance", field))
+    marks = [] if field.notnull().all() else [(Patch(facecolor=MISSING), "grey: no complete window")]
+    if ax is not None:
+        drawn = DrawnMap(ax, grid, values, suitable, look)
+        bar = ax.figure.colorbar(drawn.mappable, ax=ax, fraction=0.05, pad=0.03, aspect=30, format="%g")
+        _label_bar(bar, label, 8)
+        head(ax, heading, "", marks)
+        return _done(ax, path, dpi)
+    shape = shape_of(grid, suitable)
+    page = Page([""], shape, title=plain(heading), subtitle="", marks=marks, label=label, dpi=dpi)
+    drawn = DrawnMap(page.axes[0], grid, values, suitable, replace(look, size=page.size))
+    page.settle([drawn.shape])
+
+    def write(_: float, high: bool, size: float, lines: str, cax: Axes) -> None:
+        orientation = "vertical" if high else "horizontal"
+        _label_bar(page.figure.colorbar(drawn.mappable, cax=cax, orientation=orientation, format="%g"), lines, size)
+
+    page.write(write)
+    return _done(page.axes[0], path, dpi)
+
+
+def _label_bar(bar: Any, label: str, size: float) -> None:
+    bar.set_label(label, fontsize=9 / 8 * size, parse_math=False)
+    bar.ax.tick_params(labelsize=size)
 
 
 def _window_dim(power: xr.DataArray) -> Any:

@@ -3,11 +3,63 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import either
-from gridtrend.plot.map_grid import coordinates
+from gridtrend.plot.map_grid import coordinates, is_scattered
+
+
+def results_of(
+    result: Any, variable: str | None, panels: str | Sequence[str] | None, fdr: float | None
+) -> list[tuple[str, str, xr.Dataset]]:
+    """Return title, prefix of the names, and result of each map to draw."""
+    if isinstance(result, xr.DataArray) and "time" in result.dims:
+        from gridtrend.trend import mann_kendall
+
+        result = mann_kendall(result)
+    if isinstance(result, Mapping) and not isinstance(result, xr.Dataset):
+        if not result:
+            raise ValueError("there is nothing to draw: the mapping holds no result")
+        found = [(str(title), find_prefix(each, variable), each) for title, each in result.items()]
+    elif panels is None:
+        found = [("", find_prefix(result, variable), result)]
+    elif isinstance(panels, str) and panels in getattr(result, "dims", ()):
+        prefix = find_prefix(result, variable)
+        found = [
+            (_title(result, panels, place), prefix, result.isel({panels: place}))
+            for place in range(result.sizes[panels])
+        ]
+    else:
+        names = [panels] if isinstance(panels, str) else list(panels)
+        found = [(name.replace("_", " "), find_prefix(result, name), result) for name in names]
+    if fdr is None:
+        return found
+    return [(title, prefix, _over_the_field(each, prefix, fdr)) for title, prefix, each in found]
+
+
+def _title(result: xr.Dataset, dim: str, place: int) -> str:
+    """Return the heading of a map by its place along a dimension."""
+    if dim not in result.coords:
+        return f"{dim} {place}"
+    value = result[dim].values[place]
+    if result[dim].dtype.kind == "M":
+        return str(np.datetime_as_string(value, "D"))
+    return f"{dim} {value:g}" if result[dim].dtype.kind in "iuf" else str(value)
+
+
+def _over_the_field(result: xr.Dataset, prefix: str, fdr: float) -> xr.Dataset:
+    from gridtrend.trend import field_significance
+
+    if f"{prefix}p_value" not in result:
+        raise ValueError(
+            f"{either('fdr=', '--fdr')} needs p-values, and this Dataset has no '{prefix}p_value': compute it with mann_kendall()"
+        )
+    tested = field_significance(result[f"{prefix}p_value"], alpha_fdr=fdr)
+    return result.assign({f"{prefix}significant": tested["significant"]})
 
 
 def find_prefix(result: xr.Dataset, variable: str | None) -> str:
@@ -40,7 +92,7 @@ def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
     slope, name = field["slope"], f"{prefix}slope"
     if slope.ndim > 2:
         raise ValueError(_how_to_select(slope, name))
-    if slope.ndim < 2:
+    if slope.ndim < 2 and not is_scattered(slope):
         what = f"has one dimension, {slope.dims[0]!r}" if slope.ndim else "is a single number"
         raise ValueError(
             f"nothing to map: {name!r} {what}, and a map needs two"
@@ -63,7 +115,8 @@ def _how_to_select(slope: xr.DataArray, name: str) -> str:
     call = f"{'sel' if named else 'isel'}({', '.join(places)})"
     sizes = ", ".join(f"{dim} ({size})" for dim, size in slope.sizes.items())
     return f"{name!r} has the dimensions {sizes}, and a map shows two: choose one place along " + either(
-        f"{', '.join(map(repr, extra))}, for example trend_map(result.{call})",
+        f"{', '.join(map(repr, extra))}, for example trend_map(result.{call})"
+        + (f", or draw all of them with trend_map(result, panels={extra[0]!r})" if len(extra) == 1 else ""),
         f"{', '.join(map(repr, extra))} with --select when the trends are computed",
     )
 

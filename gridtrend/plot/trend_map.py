@@ -1,43 +1,58 @@
-"""The map of a trend."""
+"""The map of a trend, or of several in one figure."""
 
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from gridtrend.plot.axes import MISSING, finish, head, inches, new_axes, save
-from gridtrend.plot.cell_outlines import draw_cells
-from gridtrend.plot.labels import data_name, largest, plain, readable, significance, subtitle_of
+from gridtrend.plot.axes import head, inches, save
+from gridtrend.plot.colours import colour_bar, diverging, round_levels, suitable_colours
+from gridtrend.plot.drawn_map import DrawnMap, Look
+from gridtrend.plot.labels import data_name, plain, readable, subtitle_of
 from gridtrend.plot.map_grid import Grid, place
-from gridtrend.plot.trend_field import find_prefix, period_of, trend_field
+from gridtrend.plot.marks import legend, mark, share_of
+from gridtrend.plot.nearest_cells import NearestCells
+from gridtrend.plot.page import HIGH, THEMES, Page
+from gridtrend.plot.projections import Projection
+from gridtrend.plot.suitable_projection import shape_of, suitable_projection
+from gridtrend.plot.trend_field import period_of, results_of, trend_field
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
     from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
 
 __all__ = ["trend_map"]
 
-# Minimum thickness of the colour bar.
+# Minimum thickness of the colour bar in axes of the user's, in inches.
 BAR_INCHES = 0.12
-HATCH: dict[str, Any] = {"hatch": "/////", "edgecolor": "0.1", "fill": False, "linewidth": 0}
-WATER = re.compile(r"(?i)precip|rain|snow|runoff|moisture|humidity|evapo|^kg m(\*\*|\^)?-2|^mm\b")
 
 
 def trend_map(
-    result: xr.Dataset,
+    result: xr.Dataset | xr.DataArray | Mapping[str, xr.Dataset],
     *,
     variable: str | None = None,
-    path: str | os.PathLike[str] | None = None,
-    title: str | None = None,
-    ax: Axes | None = None,
+    panels: str | Sequence[str] | None = None,
+    fdr: float | None = None,
+    projection: Any = None,
+    central_longitude: float | None = None,
+    significance: Literal["hatching", "stippling"] | None = "hatching",
+    coastlines: bool = True,
+    borders: bool = False,
+    limit: float | None = None,
     cmap: str | None = None,
+    title: str | None = None,
+    columns: int | None = None,
+    figsize: tuple[float, float] | None = None,
+    theme: Literal["paper", "slides"] = "paper",
+    path: str | os.PathLike[str] | None = None,
+    ax: Axes | None = None,
     dpi: float = 200,
 ) -> Figure:
     """Map of the slope in colour, with the cells that are not significant hatched.
@@ -46,20 +61,46 @@ def trend_map(
 
     Parameters
     ----------
-    result : Dataset, slope of shape (lat, lon), (y, x) or any two dimensions
+    result : Dataset, slope of shape (lat, lon), (y, x), (cell,) or any two dimensions
         What `mann_kendall` or `theil_sen` returned, in memory, lazy or read back from a file. Sizes
-        of one are dropped; other dimensions must be selected away. Without a test nothing is hatched.
+        of one are dropped. Without a test nothing is marked. A record, a DataArray with the dimension "time", is
+        tested with `mann_kendall` first. A mapping of names to results gives a figure of several maps.
     variable : str, optional
         Which variable, where `result` holds the trends of several (``{variable}_slope``).
-    path : path, optional
-        Also write the picture there; the suffix says the format (.png, .pdf, .svg ...).
+    panels : str or sequence of str, optional
+        One map each for the places along a dimension (``"season"``, ``"member"``), or for the variables of these names, with
+        one colour bar.
+    fdr : float, optional
+        Mark what is significant over the whole field at this rate of false discoveries, as
+        ``field_significance(p_value, alpha_fdr=fdr)`` finds it.
+    projection : str, pyproj.CRS or cartopy.crs.Projection, optional
+        "platecarree", "robinson", "mollweide", "equal-earth", "lambert", "north-polar" or "south-polar"; with pyproj, also
+        what ``pyproj.CRS`` accepts. By default Robinson for the whole earth, polar for what lies around a
+        pole, Lambert for curvilinear grids of temperate latitudes, and plate carree for other regions.
+    central_longitude : float, optional
+        By default Greenwich on maps of the earth and around a pole, otherwise the middle of the data.
+    significance : {"hatching", "stippling"} or None
+        Hatch the cells that are not significant, or draw dots on those that are.
+    coastlines, borders : bool
+        Lines of Natural Earth, which are part of the package.
+    limit : float, optional
+        Largest value of the colour bar, in its unit; by default from the data.
+    cmap : str, optional
+        Colour map; by default BrBG for water (precipitation, snow, moisture ...), otherwise RdBu_r.
     title : str, optional
         Heading. By default the data's name, with the period and the method below; "" for none.
+    columns : int, optional
+        How many maps stand side by side.
+    figsize : tuple of float, optional
+        Width and height in inches. By default 7 inches (180 mm, the width of a page), and as high as the map needs.
+    theme : {"paper", "slides"}
+        "slides": 10 inches wide, with larger letters.
+    path : path, optional
+        Also write the picture there; the suffix says the format (.png, .pdf, .svg ...). In PDF and SVG, cells are
+        pixels of `dpi`; texts, coasts and dots stay lines.
     ax : matplotlib Axes, optional
         Draw there; panels come out best in ``figure(layout="compressed")``. By default a figure of
         its own is made, which pyplot does not know of.
-    cmap : str, optional
-        Colour map; by default BrBG for water (precipitation, snow, moisture ...), otherwise RdBu_r.
     dpi : float
         Resolution of the figure and the file, in dots per inch.
 
@@ -70,19 +111,21 @@ def trend_map(
     Raises
     ------
     ValueError
-        If there is no slope, more than one to choose from, or no two dimensions to draw.
+        If there is no slope, more than one to choose from, or no two dimensions to draw; for an unknown projection; for
+        panels with different units.
     ImportError
         Without matplotlib.
 
     Notes
     -----
-    Colour limits are symmetric about zero and hold 98 % of the cells; arrows on the colour bar say
+    Colour limits are round, symmetric about zero and hold 98 % of the cells; cells whose size exceeds the upper quartile by
+    more than 6 times the distance between the quartiles do not count. Arrows on the colour bar say
     that there is more. Slopes of exactly zero are white. A slope per year is shown per decade if
     the record covers ten years or its length is unknown. Cells are drawn as areas, so that a global
-    grid closes without a seam. Coastlines are drawn if cartopy and its natural-earth files are on
-    this machine; nothing is downloaded. With 2-D latitude and longitude each cell is drawn at its own position, also
-    on tripolar grids; cells without a position are left out. A grid of one hemisphere that runs over
-    its pole is drawn on its own axes.
+    grid closes without a seam and up to the poles. With 2-D latitude and longitude each cell is drawn at its own position,
+    also on tripolar grids; cells without a position are left out. Lists of cells with a latitude and a longitude each
+    are drawn as areas around their centres where they cover an area as HEALPix and other unstructured grids do,
+    and otherwise, as stations, as points.
 
     Examples
     --------
@@ -99,10 +142,57 @@ def trend_map(
     ...     {"lat": lat, "lon": lon},
     ...     {"alpha": 0.05},
     ... )
-    >>> figure = trend_map(result, title="Warming")
+    >>> figure = trend_map(result, title="Warming", projection="mollweide")
     >>> figure.axes[1].get_xlabel()
     'Sen slope (K per decade)'
     """
+    _check(ax, significance, theme)
+    maps = _maps(results_of(result, variable, panels, fdr), projection, central_longitude)
+    values, label = readable([each.field["slope"] for each in maps], maps[0].attrs.get("slope_per"), maps[0].period)
+    joined = np.concatenate([value.ravel() for value in values])
+    levels = round_levels(joined, limit)
+    colours, norm = diverging(joined, levels, cmap or suitable_colours(maps[0].field["slope"]))
+    heading = f"Trend in {_name(maps)}" if title is None else title
+    subtitle = subtitle_of(maps[0].attrs, maps[0].period) if heading else ""
+    stations = maps[0].grid.scattered and not NearestCells(maps[0].grid.x, maps[0].grid.y).tile
+    marks = legend([each.field for each in maps], maps[0].attrs, significance, colours(0.5), stations=stations)
+    look = Look(colours, norm, coastlines=coastlines, borders=borders)
+    if ax is not None:
+        figure = _draw_in(ax, maps, values[0], look, levels, label, significance)
+        head(ax, heading, subtitle, marks)
+    else:
+        page = Page(
+            [each.title for each in maps] if len(maps) > 1 else [""],
+            shape_of(maps[0].grid, maps[0].projection),
+            title=plain(heading),
+            subtitle=plain(subtitle),
+            marks=marks,
+            label=plain(label),
+            columns=columns,
+            figsize=figsize,
+            theme=theme,
+            dpi=dpi,
+        )
+        figure = _draw_page(page, maps, values, look, levels, significance)
+    if path is not None:
+        save(figure, Path(path), dpi)
+    return figure
+
+
+@dataclass(frozen=True)
+class _Map:
+    """What one map shows."""
+
+    title: str
+    prefix: str
+    field: xr.Dataset
+    grid: Grid
+    projection: Projection | None
+    attrs: dict[Any, Any]
+    period: tuple[str, str] | None
+
+
+def _check(ax: Any, significance: Any, theme: Any) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -111,126 +201,78 @@ def trend_map(
         ) from None
     if hasattr(ax, "projection"):
         raise TypeError(
-            "trend_map() draws longitude and latitude on plain Axes, not on a cartopy projection: "
-            "leave ax out, or draw result['slope'].plot(ax=ax, transform=cartopy.crs.PlateCarree())"
+            "trend_map() draws in plain Axes, and projects by itself, not on Axes of cartopy: leave ax out and "
+            "give the projection, as in trend_map(result, projection=ax.projection), or give plain Axes"
         )
-    prefix = find_prefix(result, variable)
-    field = trend_field(result, prefix)
-    grid = place(field["slope"])
-    field = grid.arrange(field)
-    period = period_of(result)
-    values, label = readable(field["slope"], result.attrs.get("slope_per"), period)
-    if ax is None:
-        ax = new_axes(grid, dpi)
-    levels = _levels(values)
-    mesh, corners, cell = _draw(ax, grid, values, levels, cmap or _colours(field["slope"]))
-    _colour_bar(ax, grid, mesh, levels, label)
-    marks = _mark(ax, mesh, corners, cell, field, result.attrs)
-    finish(ax, grid)
-    heading = f"Trend in {data_name(field['slope'], prefix)}" if title is None else title
-    head(ax, heading, subtitle_of(result.attrs, period) if heading else "", marks)
+    if significance not in ("hatching", "stippling", None):
+        raise ValueError(f"significance must be 'hatching', 'stippling' or None, not {significance!r}")
+    if theme not in THEMES:
+        raise ValueError(f"theme must be one of {', '.join(map(repr, THEMES))}, not {theme!r}")
+
+
+def _maps(results: list[tuple[str, str, xr.Dataset]], name: Any, longitude: float | None) -> list[_Map]:
+    maps = []
+    for title, prefix, result in results:
+        field = trend_field(result, prefix)
+        grid = place(field["slope"])
+        suitable = suitable_projection(grid, name, longitude) if grid.geographic else None
+        period = period_of(result)
+        maps.append(_Map(title, prefix, grid.arrange(field), grid, suitable, result.attrs, period))
+    units = {str(each.field["slope"].attrs.get("units", "")): each.title for each in maps}
+    if len(units) > 1:
+        said = ", ".join(f"{title} ({unit or 'none'})" for unit, title in units.items())
+        raise ValueError(
+            f"maps with one colour bar need one unit, and these have several: {said}. Draw them one by one"
+        )
+    return maps
+
+
+def _name(maps: list[_Map]) -> str:
+    names = list(dict.fromkeys(data_name(each.field["slope"], each.prefix) for each in maps))
+    return names[0] if len(names) == 1 else ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+
+
+def _draw_page(
+    page: Page,
+    maps: list[_Map],
+    values: list[np.ndarray],
+    look: Look,
+    levels: np.ndarray,
+    significance: str | None,
+) -> Figure:
+    """Draw all maps in a figure of their own."""
+    look = replace(look, size=page.size)
+    drawn = [
+        DrawnMap(ax, each.grid, value, each.projection, look)
+        for ax, each, value in zip(page.axes, maps, values, strict=True)
+    ]
+    page.settle([each.shape for each in drawn])
+    for one, each, (_, _, wide, _) in zip(drawn, maps, page.boxes, strict=True):
+        mark(one, each.field, significance, wide, page.scale)
+    notes = [share_of(each.field, significance) for each in maps] if len(maps) > 1 else [""]
+
+    def bar(long: float, high: bool, size: float, label: str, cax: Axes) -> None:
+        colour_bar(drawn[0].mappable, label, levels, long, high, size, partial(page.figure.colorbar, cax=cax))
+
+    page.write(bar, notes)
+    return page.figure
+
+
+def _draw_in(
+    ax: Axes, maps: list[_Map], values: np.ndarray, look: Look, levels: np.ndarray, label: str, significance: str | None
+) -> Figure:
+    """Draw a map in the user's axes."""
+    if len(maps) > 1:
+        raise ValueError(f"{len(maps)} maps do not fit in one Axes: leave ax out, and a figure is made for all of them")
+    drawn = DrawnMap(ax, maps[0].grid, values, maps[0].projection, look)
+    width, height = inches(ax, drawn.shape)
+    mark(drawn, maps[0].field, significance, width, 1.0)
+    high = shape_of(maps[0].grid, maps[0].projection) > HIGH
+    # A narrow map does not fill the space of its axes.
+    along, across = (height, width) if high else (width, height)
+    fraction = float(np.clip(BAR_INCHES / across, 0.05, 0.6))
     figure = ax.get_figure(root=True)
     assert figure is not None
-    if path is not None:
-        save(figure, Path(path), dpi)
+    draw = partial(ax.figure.colorbar, ax=ax, fraction=fraction, pad=0.03, aspect=along / (across * fraction))
+    colour_bar(drawn.mappable, plain(label), levels, along, high, look.size, draw)
     return figure
-
-
-def _colours(slope: xr.DataArray) -> str:
-    water = any(WATER.search(str(slope.attrs.get(key, ""))) for key in ("long_name", "units"))
-    return "BrBG" if water else "RdBu_r"
-
-
-def _levels(values: np.ndarray) -> np.ndarray:
-    """Return round limits of the colours, symmetric about zero, which is one of them."""
-    from matplotlib.ticker import MaxNLocator
-
-    limit = largest(values)
-    steps = MaxNLocator(12, steps=[1, 2, 2.5, 5, 10], symmetric=True)
-    return np.asarray(steps.tick_values(-limit, limit))
-
-
-def _draw(
-    ax: Axes, grid: Grid, values: np.ndarray, levels: np.ndarray, cmap: str
-) -> tuple[QuadMesh, np.ndarray, np.ndarray]:
-    from matplotlib import colormaps
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
-    # Without the darkest colours, on which hatching would not be visible.
-    shades = ListedColormap(colormaps[cmap](np.linspace(0.1, 0.9, 256)))
-    # Slopes of exactly 0, frequent for data with ties, get their own colour, white.
-    zero = 1e-6 * levels[-1]
-    limits = np.union1d(levels[levels != 0], [-zero, zero])
-    # Both arrows or none: with one, zero would not be in the middle of the colours.
-    beyond = np.nanmax(np.abs(values)) > levels[-1]
-    norm = BoundaryNorm(limits, shades.N, extend="both" if beyond else "neither")
-    return draw_cells(ax, grid, values, cmap=shades.with_extremes(bad=MISSING), norm=norm)
-
-
-def _colour_bar(ax: Axes, grid: Grid, mesh: QuadMesh, levels: np.ndarray, label: str) -> None:
-    width, height = inches(ax, grid.shape)
-    # A narrow map does not fill the space of its axes.
-    along, across = (height, height / grid.proportion) if grid.high else (width, width * grid.proportion)
-    fraction = float(np.clip(BAR_INCHES / across, 0.05, 0.6))
-    bar = ax.figure.colorbar(
-        mesh,
-        ax=ax,
-        orientation="vertical" if grid.high else "horizontal",
-        fraction=fraction,
-        pad=0.03,
-        aspect=along / (across * fraction),
-        spacing="proportional",
-        ticks=_ticks(levels, along, grid.high),
-        format=_number,
-    )
-    bar.ax.minorticks_off()
-    bar.set_label(plain(label), fontsize=9, parse_math=False)
-    bar.ax.tick_params(labelsize=8, length=2.5, width=0.6)
-    bar.outline.set_linewidth(0.6)
-
-
-def _number(value: float, _: Any = None) -> str:
-    return f"{value:g}".replace("-", "−")
-
-
-def _ticks(levels: np.ndarray, inches_along: float, high: bool) -> np.ndarray:
-    """Return the levels whose numbers have room along the bar: every one, or every second, ..., with zero."""
-    # A letter of 8 points is about 0.065 inches wide, a line 0.2 inches high.
-    each = 0.2 if high else 0.12 + 0.065 * max(len(_number(level)) for level in levels)
-    middle = len(levels) // 2
-    fitting = (levels[middle % stride :: stride] for stride in range(1, middle + 1))
-    return next((ticks for ticks in fitting if len(ticks) * each <= inches_along), levels[[0, middle, -1]])
-
-
-def _mark(
-    ax: Axes, mesh: QuadMesh, corners: np.ndarray, cell: np.ndarray, field: xr.Dataset, attrs: dict[Any, Any]
-) -> list[Patch]:
-    """Hatch the cells without a significant trend; return the entries of the legend."""
-    from matplotlib.patches import Patch, PathPatch
-    from matplotlib.path import Path as Outline
-
-    known = field["slope"].notnull().values
-    legend = []
-    tested = field.get("significant", field.get("trend"))
-    if tested is not None:
-        open_cells = known & ~tested.isin([-1, 1]).values
-        loops = corners[open_cells.ravel()[cell]][:, [0, 1, 2, 3, 0]]
-        steps = [Outline.MOVETO, *3 * [Outline.LINETO], Outline.CLOSEPOLY]
-        # One patch for all cells, unknown to limits and layout: far faster than one for each.
-        hatched = PathPatch(
-            Outline(loops.reshape(-1, 2), np.tile(steps, len(loops))),
-            transform=mesh.get_transform(),
-            gid="not significant",
-            in_layout=False,
-            **HATCH,
-        )
-        ax.add_artist(hatched)
-        legend.append(Patch(label=significance(attrs, tested, open_cells.any()), **HATCH))
-        for patch in (hatched, *legend):
-            patch.set_hatch_linewidth(0.4)
-        if (~open_cells & (field["slope"].values == 0)).any():
-            # The median of all slopes can be 0 where a trend is significant: many zeros, as with snow.
-            legend.append(Patch(label="white: significant, slope 0", facecolor=mesh.cmap(0.5), edgecolor="0.6"))
-    if not known.all():
-        legend.append(Patch(label="grey: no trend, too few values", facecolor=MISSING))
-    return legend
