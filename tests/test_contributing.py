@@ -118,3 +118,11 @@ def test_words_of_the_project_are_explained():
 def test_the_statistic_of_the_recipe_is_not_there_yet():
     assert not [path for path, anchor, _ in blocks() if anchor is None and (ROOT / path).exists()]
     assert NAME not in public.PUBLIC
+
+
+def test_the_road_of_a_call_leads_through_files_that_exist():
+    files = re.findall(
+        r"^\|[^|]*\| `([\w/]+\.py)` \|", section("How a call runs: `mann_kendall` in 14 files"), flags=re.MULTILINE
+    )
+    assert len(files) == 14
+    assert not [file for file in files if not (ROOT / "gridtrend" / file).exists()]
