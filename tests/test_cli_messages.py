@@ -2,6 +2,7 @@
 
 import re
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -234,3 +235,32 @@ def test_a_command_without_arguments_shows_its_help():
         code, lines = said_by(*command)
         assert code == 2
         assert lines[0].startswith("Usage: gridtrend")
+
+
+def test_a_link_to_nothing_is_named_as_one(tmp_path):
+    (tmp_path / "dead.nc").symlink_to("nowhere.nc")
+    for command in (("info",), ("trend",)):
+        line = refused(*command, tmp_path / "dead.nc", *([tmp_path / "out.nc"] if command == ("trend",) else []))
+        assert line.endswith("dead.nc': it is a link to 'nowhere.nc', which is not there")
+
+
+def test_a_matrix_in_a_file_keeps_nobody_from_the_other_variables(tmp_path):
+    values = np.random.default_rng(0).normal(size=(12, 3))
+    with netCDF4.Dataset(tmp_path / "both.nc", "w") as file:
+        file.createDimension("time", 12)
+        file.createDimension("x", 3)
+        for name, dims, data in (
+            ("time", ("time",), np.arange(2000, 2012)),
+            ("tas", ("time", "x"), values),
+            ("cov", ("time", "x", "x"), np.ones((12, 3, 3))),
+        ):
+            file.createVariable(name, "f8", dims)[:] = data
+        file["time"].units = "years"
+    exit_code, lines = said_by("trend", tmp_path / "both.nc", tmp_path / "out.nc", "-q")
+    assert (exit_code, lines) == (0, [])
+    with xr.open_dataset(tmp_path / "out.nc") as result:
+        assert "slope" in result
+        # Kendall's score by hand, for the first series.
+        score = sum(np.sign(b - a) for i, a in enumerate(values[:, 0]) for b in values[i + 1 :, 0])
+        assert int(result.s[0]) == score
+    assert "has the dimension 'x' twice" in refused("trend", tmp_path / "both.nc", tmp_path / "out2.nc", "-v", "cov")

@@ -150,6 +150,8 @@ def _unsuitable(array: xr.DataArray, dim: str) -> str:
     """Why no trend can be found in a variable; empty if one can."""
     if dim not in array.dims:
         return f"does not change along '{dim}' (its dimensions: {', '.join(map(str, array.dims)) or 'none'})"
+    if twice := sorted({str(name) for name in array.dims if array.dims.count(name) > 1}):
+        return f"has the dimension '{twice[0]}' twice, as a matrix has, and cells need different ones"
     if array.dtype.kind in "iufb":
         return ""
     if array.dtype.kind == "c" or array.dtype.names in (("r", "i"), ("real", "imag")):

@@ -56,7 +56,10 @@ def why_unreadable(path: str, error: Exception) -> str:
     if kinds:
         return f"it is {kinds[0].format(**_names_like(path))}"
     if head.startswith((b"\x89HDF", b"CDF")):
-        return "it begins as a netCDF file but is truncated or damaged; copy or download it again"
+        return (
+            "it begins as a netCDF file but is truncated or damaged, or holds what the netCDF library cannot read; copy or "
+            "download it again, or look into it with `ncdump -h` or `h5dump -H`"
+        )
     if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", text := head.removeprefix(b"\xef\xbb\xbf")):
         line = text.decode().strip().splitlines()[0][:60] if text.strip() else ""
         kind = f"a text file that begins '{line}', not netCDF"

@@ -90,6 +90,8 @@ def list_inputs(inputs: Iterable[str | Path]) -> list[str]:
 def _nearby(path: Path) -> str:
     if not path.parent.is_dir():
         return f": the folder '{path.parent}' does not exist"
+    if path.is_symlink():
+        return f": it is a link to '{os.readlink(path)}', which is not there"
     names = [entry.name for entry in path.parent.iterdir()]
     alike = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
     return f": did you mean '{path.parent / alike[0]}'?" if alike else ": check its name and folder"
@@ -103,6 +105,8 @@ def _open_decoded(path: str, group: str | None) -> xr.Dataset:
     with warnings.catch_warnings(), with_year_zero():
         # Dates beyond 1678 to 2262 are read as cftime: that is no news.
         warnings.simplefilter("ignore", xr.SerializationWarning)
+        # Matrices, whose dimension occurs twice, are left out below.
+        warnings.filterwarnings("ignore", "Duplicate dimension names")
         dataset = _decode_what_can_be(raw, path)
     if not dataset.data_vars:
         raise InputError(f"'{path}' holds no variables{_other_groups(path, group)}")
