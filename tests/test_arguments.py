@@ -212,6 +212,8 @@ def flags():
         if "window" in inspect.signature(function).parameters:
             needed = needed | {"window": 8}
         for name, option in inspect.signature(function).parameters.items():
+            if name == "bias_correction":
+                needed = needed | {"method": "ar1"}
             if isinstance(option.default, bool):
                 call = functools.partial(
                     lambda f, args, needed, name, value: f(*args, **needed | {name: value}),

@@ -192,7 +192,7 @@ def test_only_what_a_kernel_is_compiled_from_makes_it_compile_again(warm, tmp_pa
         (kernels / file).write_text(text.replace(old, new))
 
     edit("mann_kendall.py", "\n\n\n", "\n\n\n# A comment.\n\n\n")
-    edit("siegel.py", "\n\n\n", "\n\n\nANOTHER = 1\n\n\n")
+    edit("siegel_slope.py", "\n\n\n", "\n\n\nANOTHER = 1\n\n\n")
     assert compilations(start(cache, copy)) == 0
     edit("scores.py", "\n\n\n", "\n\n\nANOTHER = 1\n\n\n")
     assert compilations(start(cache, copy)) > 0

@@ -102,6 +102,10 @@ def test_any_number_of_cells_fills_the_lanes_rightly(case, n_cells):
 def test_short_and_long_series_are_counted_alike(case, n):
     if not case.long:
         pytest.skip("the slow version would take minutes")
+    if "simulations" in inspect.signature(case.function).parameters:
+        # Beyond 50 values simulated p-values are interpolated between lengths: tests/test_change_points.py compares them with
+        # long simulations.
+        case = replace(case, names=[name for name in case.outputs if name not in ("p_value", "change")])
     da = hard_series(n, 10, seed=1)
     assert_matches_reference(case, case(da), da, da.time.values)
 
