@@ -215,6 +215,8 @@ CASES = [
         units=LINE_UNITS,
         rtol=1e-9,
         tried={"q": [0.1, 0.25, 0.9], "alpha": [0.01, 0.3], "min_valid": [1, 9]},
+        # The slow version computes with fractions.
+        long=False,
     ),
     Case(
         "cox_stuart",
