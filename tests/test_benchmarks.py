@@ -92,11 +92,13 @@ def test_every_task_is_compared(quick_run):
     assert {"mann_kendall", "mann_kendall(slope=False)", "theil_sen", "kendall_tau"} <= tasks
 
 
+@pytest.mark.slow
 def test_long_records_are_compared_with_and_without_ties(quick_run):
     tasks = {row["task"] for row in quick_run("long")[1]["comparisons"]}
     assert {"theil_sen, continuous", "theil_sen, half zeros", "kendall_tau of two fields"} <= tasks
 
 
+@pytest.mark.slow
 @groups
 def test_answers_agree_in_every_row(group, quick_run):
     assert [row["peer"] for row in quick_run(group)[1]["comparisons"] if row["disagree"]] == []

@@ -289,7 +289,7 @@ def test_pettitt_finds_changes_in_eight_values():
 
 
 @pytest.mark.parametrize("name", TESTS)
-@pytest.mark.parametrize("n", [20, 60])
+@pytest.mark.parametrize("n", [20, pytest.param(60, marks=pytest.mark.slow)])
 def test_the_tail_is_that_of_many_more_simulations(name, n):
     code = {"pettitt": kernels.PETTITT, "snht": kernels.SNHT, "range": kernels.RANGE, "u": kernels.U}[name]
     many, count = np.sort(change_nulls._draw(code, n, 1_000_000, 5)), 1_000_000

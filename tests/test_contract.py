@@ -72,7 +72,7 @@ def hard_series(n, count, seed=0):
 
 
 @every_case
-@pytest.mark.parametrize("n", [5, 13, 40])
+@pytest.mark.parametrize("n", [5, 13, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_thousand_hard_series_have_the_answers_of_the_slow_version(case, n):
     # The three lengths together.
     da = hard_series(n, 334, seed=n)

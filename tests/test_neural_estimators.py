@@ -35,6 +35,7 @@ def small_rnn():
 # --- the two tasks --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sine_is_predicted_within_a_thousandth(sine):
     X, y = sine
     rnn = neural.RNN(hidden=100, seed=0).fit(X[:100], y[:100])

@@ -52,6 +52,7 @@ def test_a_level_that_is_crossed_and_crossed_back_within_a_step(method, options,
     assert np.isnan(hits(swing, SWING, (0.0, 30.0), method, "x", [1.01, -1.01], **options)).all()
 
 
+@pytest.mark.slow
 def test_a_touch_is_found_as_well_as_the_state_is_known():
     # The top of sin(t), and that of 1 - (t - 1)**2, which every method of order 2 and more has exactly.
     for method, error in (("dop853", 1e-4), ("dopri5", 2e-3)):
@@ -102,6 +103,7 @@ def test_the_first_hot_day_of_a_year():
         assert found[0] == pytest.approx(expected, abs=error)
 
 
+@pytest.mark.slow
 def test_events_under_forcing_that_jumps():
     # The level rises by 1 a day for two days, falls by 3 for one, rises by 2: 1.5 is passed at 1.5, 2.5 at 4.75.
     time = np.arange(6.0)

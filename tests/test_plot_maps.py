@@ -447,7 +447,7 @@ def test_dots_lie_on_significant_cells_and_are_evenly_spread(earth):
 # ---- texts -----------------------------------------------------------------------------------------------------------
 
 PROJECTIONS = ["platecarree", "robinson", "mollweide", "north-polar", "lambert"]
-SIZES = [None, (3.2, 2.4), (12.0, 3.0), (3.0, 7.0)]
+SIZES = [None, (3.2, 2.4), *(pytest.param(size, marks=pytest.mark.slow) for size in ((12.0, 3.0), (3.0, 7.0)))]
 NAMES_AND_UNITS = [
     ("tas", "K year-1"),
     (
