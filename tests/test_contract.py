@@ -32,7 +32,16 @@ GREGORIAN_YEAR = 365.2425
 FLAGS = {"trend": ["decreasing", "no_trend", "increasing"], "change": ["drop", "no_change", "rise"]}
 
 ONE_FIELD = [case for case in CASES if case.widen is one_field]
-every_case = pytest.mark.parametrize("case", CASES, ids=str)
+# These run the kernels of other rows: "hamed_rao" has that of "yue_wang", and "3pw" is made of the other three.
+COVERED = {f"mann_kendall_{method}" for method in ("yue_wang", "prewhitening", "tfpw", "vctfpw")}
+
+
+def lean(cases):
+    """The rows of a test, of which those that repeat others are long trials."""
+    return [pytest.param(case, marks=pytest.mark.slow) if str(case) in COVERED else case for case in cases]
+
+
+every_case = pytest.mark.parametrize("case", lean(CASES), ids=str)
 every_option = pytest.mark.parametrize("case", list(with_options()), ids=str)
 chunkings = pytest.mark.parametrize(
     "chunks",
@@ -119,7 +128,7 @@ def test_the_shortest_series_have_defined_answers(case, n):
     assert_matches_reference(loose, loose(da), da)
 
 
-@pytest.mark.parametrize("case", ONE_FIELD, ids=str)
+@pytest.mark.parametrize("case", lean(ONE_FIELD), ids=str)
 def test_too_few_values_are_missing_results_with_a_true_count(case):
     da = xr.DataArray(np.arange(12.0).reshape(6, 2), dims=("time", "x"))
     da[2:, 1] = np.nan
@@ -597,7 +606,7 @@ def test_reversed_time_flips_the_signs(case):
         np.testing.assert_allclose(reversed_[name].values, wanted, 1e-12, 1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("case", ONE_FIELD, ids=str)
+@pytest.mark.parametrize("case", lean(ONE_FIELD), ids=str)
 def test_shuffled_time_steps_change_nothing(case):
     da = exact_series()
     order = np.random.default_rng(2).permutation(37)
