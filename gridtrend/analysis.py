@@ -102,14 +102,15 @@ def analyze(
     check_array(da, dim)
     function: Callable[..., xr.Dataset] = getattr(trend, choose("test", test, TESTS))
     area_mean = check_flag("area_mean", area_mean)
+    if fdr is not None and not (is_number(fdr) and 0 < fdr < 1):
+        raise ValueError(
+            f"{given('fdr', fdr)} is not a rate of false discoveries; give a number between 0 and 1, such as 0.1."
+        )
     if fdr is not None and area_mean:
         raise ValueError(f"{given('fdr', fdr)} is for a field of tests, and area_mean=True leaves one series.")
-    done: dict[str, Any] = {}
-    original = da
-    if base is not None:
-        da = seasons.anomalies(da, dim, base=base, by="month" if _is_finer(da, dim) else None)
-        done["base_period"] = da.attrs["base_period"]
-    if season is not None or (freq is not None and (how != "mean" or _is_finer(da, dim))):
+    finer = _is_finer(da, dim)
+    reduce: dict[str, Any] = {}
+    if season is not None or (freq is not None and (how != "mean" or finer)):
         reduce = {
             "freq": freq or "year",
             "season": season,
@@ -117,24 +118,33 @@ def analyze(
             "min_coverage": min_coverage,
             "weights": weights,
         }
-        da = seasons.aggregate(da, dim, **reduce)
-        done["aggregated"] = ", ".join(f"{name}={value}" for name, value in reduce.items() if value is not None)
-        original = seasons.aggregate(original, dim, **reduce) if base is not None else da
-    else:
-        original = original if base is not None else da
-    if area_mean:
-        da, original = (seasons.area_mean(each, dim, region=region) for each in (da, original))
-        done |= {"area_mean": da.attrs["weights"], "region": da.attrs["region"]}
-    elif region is not None:
-        inside = in_region(da, region) > 0
-        da, original = da.where(inside), original.where(inside)
-        done["region"] = "a mask" if isinstance(region, xr.DataArray) else str(region)
+    done: dict[str, Any] = {}
+
+    def reduced(record: xr.DataArray) -> xr.DataArray:
+        """Years or seasons of a record, in the region."""
+        if reduce:
+            record = seasons.aggregate(record, dim, **reduce)
+            done["aggregated"] = ", ".join(f"{name}={value}" for name, value in reduce.items() if value is not None)
+        if area_mean:
+            record = seasons.area_mean(record, dim, region=region)
+            done.update(area_mean=record.attrs["weights"], region=record.attrs["region"])
+        elif region is not None:
+            record = record.where(in_region(record, region) > 0)
+            done["region"] = "a mask" if isinstance(region, xr.DataArray) else str(region)
+        return record
+
+    original = da
+    if base is not None:
+        da = seasons.anomalies(da, dim, base=base, by="month" if finer else None)
+        done["base_period"] = da.attrs["base_period"]
+    da = reduced(da)
     if da.chunks is not None:
         da = da.chunk({dim: -1})
     timed = {"per": per} if "per" in inspect.signature(function).parameters else {}
     result = function(da, dim, **timed, **options)
     if relative_to is not None:
-        result = trend.as_percent(result, *_hundred(original, dim, relative_to))
+        # Anomalies are per cent of nothing: the base is that of the record itself.
+        result = trend.as_percent(result, *_hundred(da if base is None else reduced(original), dim, relative_to))
     if fdr is not None:
         result = _with_field_test(result, fdr)
     return result.assign_attrs(done)

@@ -259,3 +259,25 @@ def test_missing_cells_do_not_move_a_mean_unseen():
 def test_each_step_refuses_what_would_be_wrong(call, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         call(make_months())
+
+
+def test_the_record_is_reduced_once_and_as_it_was_only_for_a_base_of_per_cent(monkeypatch):
+    months = xr.date_range("2000-01", periods=120, freq="MS")
+    da = xr.DataArray(np.arange(120.0) + 1, {"time": months}, "time")
+    aggregate, calls = gt.seasons.aggregate, []
+    monkeypatch.setattr(gt.seasons, "aggregate", lambda *a, **k: calls.append(1) or aggregate(*a, **k))
+    gt.analyze(da, base=("2000", "2004"))
+    assert len(calls) == 1
+    gt.analyze(da, base=("2000", "2004"), relative_to=("2000", "2004"))
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("fdr", [0, 1, 2, "x", None])
+def test_a_rate_of_false_discoveries_lies_between_0_and_1(fdr):
+    months = xr.date_range("2000-01", periods=120, freq="MS")
+    da = xr.DataArray(np.random.default_rng(0).normal(size=(120, 3)), {"time": months}, ("time", "cell"))
+    if fdr is None:
+        assert "significant" not in gt.analyze(da, fdr=fdr)
+        return
+    with pytest.raises(ValueError, match=r"fdr=.* is not a rate of false discoveries"):
+        gt.analyze(da, fdr=fdr)

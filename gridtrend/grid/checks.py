@@ -160,6 +160,13 @@ def check_flag(name: str, value: Any) -> bool:
     raise ValueError(f"{name}={value!r} is neither True nor False.")
 
 
+def check_share(name: str, value: Any) -> float:
+    """A share, from 0 to 1."""
+    if not (is_number(value) and 0 <= value <= 1):
+        raise ValueError(f"{given(name, value)} is no share; give a number from 0 to 1.")
+    return float(value)
+
+
 def check_alpha(alpha: float) -> float:
     """A significance level, between 0 and 1."""
     if not (is_number(alpha) and SMALLEST < alpha < 1.0):

@@ -11,7 +11,6 @@ from gridtrend.plot.axes import finish
 from gridtrend.plot.cells import Areas, cell_areas
 from gridtrend.plot.frame import Frame, frame
 from gridtrend.plot.map_grid import Grid
-from gridtrend.plot.nearest_cells import NearestCells
 from gridtrend.plot.projections import Projection
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ class DrawnMap:
 
     def _draw_scattered(self, values: np.ndarray, projection: Projection, colours: dict[str, Any]) -> None:
         lon, lat = self.grid.x, self.grid.y
-        nearest = NearestCells(lon, lat)
+        nearest = self.grid.nearest
         around = self.grid.around
         beyond = np.degrees(nearest.spacing)
         corners = (

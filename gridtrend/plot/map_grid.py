@@ -5,22 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.places import latitude_longitude
 from gridtrend.plot.cell_outlines import Outlines, extent_of, outlines
-
-
-def coordinates(slope: xr.DataArray) -> tuple[str | None, str | None]:
-    """Return the names of latitude and longitude, found by CF attributes or by name."""
-    import cf_xarray  # noqa: F401
-
-    scalars = [n for n, c in slope.coords.items() if not c.ndim]
-    named = slope.drop_vars(scalars).cf.guess_coord_axis().cf.coordinates
-    return named.get("latitude", [None])[0], named.get("longitude", [None])[0]
-
+from gridtrend.plot.nearest_cells import NearestCells
 
 # Units and names of coordinates that are drawn downwards in vertical sections.
 PRESSURE = {"Pa": 0.01, "pascal": 0.01, "hPa": 1.0, "mbar": 1.0, "mb": 1.0, "millibar": 1.0, "millibars": 1.0}
@@ -49,6 +42,11 @@ class Grid:
     def arrange(self, data: Any) -> Any:
         """Return a DataArray or Dataset with its cells in the order in which they are drawn."""
         return data.isel(self.order).transpose(*self.dims, ...)
+
+    @cached_property
+    def nearest(self) -> NearestCells:
+        """Which cell is nearest to a place, for cells that each have a place of their own."""
+        return NearestCells(self.x, self.y)
 
     @property
     def around(self) -> bool:
@@ -101,7 +99,7 @@ class Grid:
 
 def place(slope: xr.DataArray) -> Grid:
     """Return the positions of the cells, on latitude and longitude if there are any."""
-    lat, lon = coordinates(slope)
+    lat, lon = latitude_longitude(slope)
     if lat is not None and lon is not None and all(slope[name].dtype.kind in "iuf" for name in (lat, lon)):
         y, x = slope[lat].astype(float), slope[lon].astype(float)
         if y.ndim == x.ndim == 1 and y.dims != x.dims and _is_finite(y) and _is_finite(x):
@@ -142,7 +140,7 @@ def _curvilinear(slope: xr.DataArray, longitude: np.ndarray, latitude: np.ndarra
 
 def is_scattered(slope: xr.DataArray) -> bool:
     """Whether the cells of a field of one dimension have a latitude and a longitude each."""
-    lat, lon = coordinates(slope)
+    lat, lon = latitude_longitude(slope)
     numbers = lat is not None and lon is not None and all(slope[name].dtype.kind in "iuf" for name in (lat, lon))
     return numbers and slope.ndim == 1 and slope.size > 1 and slope[lat].dims == slope[lon].dims == slope.dims
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gridtrend.plot.frame import Frame
+if TYPE_CHECKING:
+    from gridtrend.plot.frame import Frame
 
 # Points are cells of a grid if the nearest neighbour is nearly as far as the sixth, in more than half of them.
 EVEN = 0.6

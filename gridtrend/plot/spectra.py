@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from gridtrend.grid.places import latitude_longitude
 from gridtrend.plot.axes import head, save
 from gridtrend.plot.colours import MISSING
 from gridtrend.plot.drawn_map import DrawnMap, Look
 from gridtrend.plot.labels import plain, typographic
-from gridtrend.plot.map_grid import coordinates, place
+from gridtrend.plot.map_grid import place
 from gridtrend.plot.page import Page
 from gridtrend.plot.suitable_projection import shape_of, suitable_projection
 
@@ -111,7 +112,7 @@ def _mean_of_cells(spectra: xr.Dataset, kept: list[Any]) -> tuple[xr.Dataset, st
     count = int(spectra["power"].notnull().any(kept).sum())
     if count <= 1:
         return spectra.mean(cells, keep_attrs=True), ""
-    latitude, _ = coordinates(spectra["power"])
+    latitude, _ = latitude_longitude(spectra["power"])
     if latitude is None or not set(spectra[latitude].dims) <= set(cells):
         return spectra.mean(cells, keep_attrs=True), f", mean of {count:,} cells"
     degrees = spectra[latitude].astype(float).fillna(90.0)

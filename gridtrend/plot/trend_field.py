@@ -10,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from gridtrend.grid.dialect import either
-from gridtrend.plot.map_grid import coordinates, is_scattered
+from gridtrend.grid.places import latitude_longitude
+from gridtrend.plot.map_grid import is_scattered
 
 
 def results_of(
@@ -58,7 +59,7 @@ def _over_the_field(result: xr.Dataset, prefix: str, fdr: float) -> xr.Dataset:
         raise ValueError(
             f"{either('fdr=', '--fdr')} needs p-values, and this Dataset has no '{prefix}p_value': compute it with mann_kendall()"
         )
-    tested = field_significance(result[f"{prefix}p_value"], alpha_fdr=fdr)
+    tested = field_significance(result[f"{prefix}p_value"], alpha_global=fdr)
     return result.assign({f"{prefix}significant": tested["significant"]})
 
 
@@ -108,7 +109,7 @@ def trend_field(result: xr.Dataset, prefix: str) -> xr.Dataset:
 
 
 def _how_to_select(slope: xr.DataArray, name: str) -> str:
-    known = {d for c in coordinates(slope) if c for d in slope[c].dims} or set(slope.dims[-2:])
+    known = {d for c in latitude_longitude(slope) if c for d in slope[c].dims} or set(slope.dims[-2:])
     extra = [d for d in slope.dims if d not in known]
     named = all(d in slope.indexes for d in extra)
     places = [f"{d}={slope[d].values[0].item()!r}" if named else f"{d}=0" for d in extra]

@@ -18,7 +18,6 @@ from gridtrend.plot.drawn_map import DrawnMap, Look
 from gridtrend.plot.labels import data_name, plain, readable, subtitle_of
 from gridtrend.plot.map_grid import Grid, place
 from gridtrend.plot.marks import legend, mark, share_of
-from gridtrend.plot.nearest_cells import NearestCells
 from gridtrend.plot.page import HIGH, THEMES, Page
 from gridtrend.plot.projections import Projection
 from gridtrend.plot.suitable_projection import shape_of, suitable_projection
@@ -154,7 +153,7 @@ def trend_map(
     colours, norm = diverging(joined, levels, cmap or suitable_colours(maps[0].field["slope"]))
     heading = f"Trend in {_name(maps)}" if title is None else title
     subtitle = subtitle_of(maps[0].attrs, maps[0].period) if heading else ""
-    stations = maps[0].grid.scattered and not NearestCells(maps[0].grid.x, maps[0].grid.y).tile
+    stations = maps[0].grid.scattered and not maps[0].grid.nearest.tile
     marks = legend([each.field for each in maps], maps[0].attrs, significance, colours(0.5), stations=stations)
     look = Look(colours, norm, coastlines=coastlines, borders=borders)
     if ax is not None:

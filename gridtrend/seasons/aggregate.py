@@ -10,7 +10,7 @@ import xarray as xr
 from gridtrend.grid.apply import package_version
 from gridtrend.grid.calendars import with_year_zero
 from gridtrend.grid.cf import data_name
-from gridtrend.grid.checks import check_array, is_number
+from gridtrend.grid.checks import check_array, check_share
 from gridtrend.grid.dates import are_dates, with_dates
 from gridtrend.grid.dialect import given
 from gridtrend.grid.refusals import Refusal
@@ -68,7 +68,7 @@ def aggregate(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim`, or dates along it, if dates are missing or repeated, if the record has no step in a season, if
+        If `da` has no dimension `dim` or no dates along it, if dates are missing or repeated, if the record has no step in a season, if
         its steps are longer than the period, or if an option is not known.
 
     See Also
@@ -78,9 +78,9 @@ def aggregate(
     Notes
     -----
     A step lies in the period that holds its date, or the middle of its bounds where `da` has them as coordinates `{dim}_start`
-    and `{dim}_end`; ``ds.gridtrend.aggregate()`` takes those of the Dataset. The steps that a period should have are those of the calendar; where steps have no common length (dekads, composites of 16 days), as
-    many as the fullest period of the record has. Each value is read once. Sums are of float64 in the order of time: results
-    do not depend on chunks.
+    and `{dim}_end`; ``ds.gridtrend.aggregate()`` takes those of the Dataset. The steps that a period should have are those of
+    the calendar; where steps have no common length (dekads, composites of 16 days), as many as the fullest period of the
+    record has. Each value is read once. Sums are of float64 in the order of time: results do not depend on chunks.
 
     References
     ----------
@@ -103,7 +103,7 @@ def aggregate(
     """
     check_array(da, dim)
     kinds, reduced = kinds_of(freq, season), reduction(how, da.attrs.get("units"))
-    least = _share(min_coverage)
+    least = check_share("min_coverage", min_coverage)
     da = _in_order(da, dim)
     steps = steps_of(da, dim)
     days = _days_of_months(steps, weights, reduced, dim)
@@ -125,12 +125,6 @@ def aggregate(
 def described_places(several: bool) -> str:
     """What times stand for."""
     return "times are the middle of that year" if several else "times are the middle of the season"
-
-
-def _share(min_coverage: Any) -> float:
-    if not (is_number(min_coverage) and 0 <= min_coverage <= 1):
-        raise ValueError(f"{given('min_coverage', min_coverage)} is no share of steps; give a number from 0 to 1.")
-    return float(min_coverage)
 
 
 def _in_order(da: xr.DataArray, dim: str) -> xr.DataArray:

@@ -66,7 +66,7 @@ def anomalies(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or dates along it, if `base` lies outside the record, or if an option is not known.
+        If `da` has no dimension `dim` or no dates along it, if `base` lies outside the record, or if an option is not known.
 
     Notes
     -----

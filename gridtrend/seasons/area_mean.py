@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from gridtrend.grid.checks import check_array, is_number
-from gridtrend.grid.dialect import given
-from gridtrend.seasons.places import in_region, place
+from gridtrend.grid.checks import check_array, check_share
+from gridtrend.grid.places import latitude_longitude
+from gridtrend.seasons.places import in_region
 
 
 def area_mean(
@@ -48,7 +48,7 @@ def area_mean(
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim`, or latitudes, if a grid of two-dimensional latitudes has no sizes of cells, if a region has no
+        If `da` has no dimension `dim` or no latitudes, if a grid of two-dimensional latitudes has no sizes of cells, if a region has no
         cell, or if an option is not known.
 
     Notes
@@ -69,8 +69,7 @@ def area_mean(
     (2.0, 4.0)
     """
     check_array(da, dim)
-    if not (is_number(min_coverage) and 0 <= min_coverage <= 1):
-        raise ValueError(f"{given('min_coverage', min_coverage)} is no share of the area; give a number from 0 to 1.")
+    min_coverage = check_share("min_coverage", min_coverage)
     size, source = _sizes(da, dim, weights)
     over = [name for name in da.dims if name in size.dims]
     if region is not None:
@@ -91,7 +90,7 @@ def area_mean(
         "cell_methods": f"{before}area: mean",
         "weights": source,
         "region": "all cells" if region is None else "a mask" if isinstance(region, xr.DataArray) else str(region),
-        "min_coverage": float(min_coverage),
+        "min_coverage": min_coverage,
     }
     return result.copy(deep=False)
 
@@ -107,7 +106,7 @@ def _sizes(da: xr.DataArray, dim: str, weights: Any) -> tuple[xr.DataArray, str]
     name = measures[measures.index("area:") + 1] if "area:" in measures[:-1] else None
     if name in da.coords:
         return da.coords[name].fillna(0.0), f"cell_measures: {name}"
-    lat, lon = place(da, "latitude"), place(da, "longitude")
+    lat, lon = (None if name is None else da[name] for name in latitude_longitude(da))
     if lat is None or not lat.dims:
         raise ValueError("the record has no latitudes to weigh cells by: give the sizes of its cells, weights=area.")
     if lat.ndim > 1 or (lon is not None and lon.dims == lat.dims):

@@ -1,6 +1,7 @@
 """Where the cells of a record are, and which of them lie in a region."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,32 +9,8 @@ import xarray as xr
 
 from gridtrend.grid.checks import is_number
 from gridtrend.grid.dialect import given
+from gridtrend.grid.places import latitude_longitude
 from gridtrend.grid.refusals import Refusal
-
-_NAMES = {
-    "latitude": ({"lat", "latitude", "nav_lat", "xlat"}, "degrees_north", "degree_north", "degrees_n", "degree_n"),
-    "longitude": (
-        {"lon", "longitude", "nav_lon", "xlong", "long"},
-        "degrees_east",
-        "degree_east",
-        "degrees_e",
-        "degree_e",
-    ),
-}
-
-
-def place(da: xr.DataArray, kind: str) -> xr.DataArray | None:
-    """The coordinate of latitudes or longitudes, by its standard name, its units or its name."""
-    names, *units = _NAMES[kind]
-    numeric: list[xr.DataArray] = [coord for coord in da.coords.values() if coord.dtype.kind in "iuf"]
-    for fits in (
-        lambda coord: coord.attrs.get("standard_name") == kind,
-        lambda coord: str(coord.attrs.get("units", "")).lower() in units and "standard_name" not in coord.attrs,
-        lambda coord: str(coord.name).lower() in names,
-    ):
-        if found := [coord for coord in numeric if fits(coord)]:
-            return found[0]
-    return None
 
 
 def in_region(da: xr.DataArray, region: Any) -> xr.DataArray:
@@ -55,6 +32,11 @@ def in_region(da: xr.DataArray, region: Any) -> xr.DataArray:
     if isinstance(region, xr.DataArray):
         return _mask(da, region)
     if (isinstance(region, str) and ":" not in region) or hasattr(region, "__fspath__"):
+        if not Path(region).exists():
+            raise ValueError(
+                f"{given('region', str(region))} is no region: there is no such file, and a box is south:north,west:east, such as "
+                "'60:90,-180:180'."
+            )
         with xr.open_dataset(region) as ds:
             masks = [
                 each for each in ds.data_vars.values() if each.dtype.kind in "biuf" and set(each.dims) <= set(da.dims)
@@ -66,7 +48,7 @@ def in_region(da: xr.DataArray, region: Any) -> xr.DataArray:
                 )
             return _mask(da, masks[0].load())
     south, north, west, east = _box(region)
-    lat, lon = place(da, "latitude"), place(da, "longitude")
+    lat, lon = (None if name is None else da[name] for name in latitude_longitude(da))
     if lat is None or lon is None:
         missing = "latitudes" if lat is None else "longitudes"
         raise Refusal(

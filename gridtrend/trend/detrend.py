@@ -42,7 +42,7 @@ def detrend(da: xr.DataArray, dim: str = "time", *, method: str = "theil_sen", k
     TypeError
         If `da` is not a DataArray of real numbers.
     ValueError
-        If `da` lacks `dim` or has it split over several dask chunks, if times are missing or repeated, or if an option is
+        If `dim` is no dimension of `da` or is split over several dask chunks, if times are missing or repeated, or if an option is
         not known.
 
     See Also

@@ -109,7 +109,7 @@ def field_significance(
     TypeError
         If `p` is not a DataArray of real numbers.
     ValueError
-        If an option is not known, `p` lacks `dim`, or (once computed, where `p` is lazy) values lie outside 0 to 1.
+        If an option is not known, `p` has no dimension `dim`, or (once computed, where `p` is lazy) values lie outside 0 to 1.
 
     See Also
     --------

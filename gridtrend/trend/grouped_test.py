@@ -15,7 +15,7 @@ from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.kernels import exact_distribution
 from gridtrend.trend.kernels import grouped_test as kernels
 from gridtrend.trend.kernels.mann_kendall import TAU_A, TAU_B
-from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, P_VALUES, flag_attrs, two_sided_quantile
 from gridtrend.trend.theil_sen import INTERCEPTS, LIMITS, finish_line, line_attrs
 
 TAUS = {"a": TAU_A, "b": TAU_B}
@@ -112,7 +112,7 @@ def grouped_test(
     }
     if compat:
         attrs["compatible_with"] = compat
-    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
+    result["trend"].attrs |= flag_attrs(alpha, alternative)
     result = finish_line(result, ci) if slope else result.drop_vars(LINE)
     return result.assign_attrs(attrs | (line_attrs(groups.axis, intercept) if slope else {}))
 

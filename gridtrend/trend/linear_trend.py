@@ -8,7 +8,7 @@ from gridtrend.grid.names import distinct
 from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import linear_trend as kernels
-from gridtrend.trend.options import ALTERNATIVES, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, flag_attrs, two_sided_quantile
 
 EFFECTIVE: dict[str | None, int] = {"ar1": kernels.AR1, None: kernels.ALL}
 
@@ -112,7 +112,7 @@ def linear_trend(
         min_valid=check_min_valid(min_valid),
     )
     result["slope"].attrs["ancillary_variables"] = "stderr p_value slope_lower slope_upper r1 n_effective n_valid trend"
-    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
+    result["trend"].attrs |= flag_attrs(alpha, alternative)
     return result.assign_attrs(
         method="least-squares line",
         alpha=float(alpha),

@@ -19,7 +19,7 @@ from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import warn_of_cycle
 from gridtrend.trend.kernels import mann_kendall as kernels
 from gridtrend.trend.kernels.theil_sen import NO_LIMITS
-from gridtrend.trend.options import ALTERNATIVES, P_VALUES, two_sided_quantile
+from gridtrend.trend.options import ALTERNATIVES, P_VALUES, flag_attrs, two_sided_quantile
 from gridtrend.trend.serial_correlation import (
     INDEPENDENT,
     LAGGED,
@@ -273,7 +273,7 @@ def mann_kendall(
         result = result.assign(judge(record))
     elif exact := exact_p(da, dim, axis, test, p_method):
         result = result.assign(exact)
-    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
+    result["trend"].attrs |= flag_attrs(alpha, alternative)
     attrs = {
         "method": f"Mann-Kendall test, {method}",
         "alternative": alternative,

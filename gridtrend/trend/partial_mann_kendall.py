@@ -9,7 +9,7 @@ from gridtrend.grid.timeaxis import time_axis
 from gridtrend.trend.cycle import ANOMALIES, warn_of_cycle
 from gridtrend.trend.grouped_test import COMPATIBLE, TAUS
 from gridtrend.trend.kernels import partial_mann_kendall as kernels
-from gridtrend.trend.options import ALTERNATIVES
+from gridtrend.trend.options import ALTERNATIVES, flag_attrs
 from gridtrend.trend.theil_sen import finish_line, sen_line
 
 
@@ -131,7 +131,7 @@ def partial_mann_kendall(
         correct_ties=not compatible,
         min_valid=check_min_valid(min_valid),
     )
-    result["trend"].attrs |= {"alpha": float(alpha), "comment": f"p_value < {alpha:g}, {alternative}"}
+    result["trend"].attrs |= flag_attrs(alpha, alternative)
     attrs = {
         "method": "partial Mann-Kendall test",
         "covariate": str(covariate.name),
