@@ -1,4 +1,4 @@
-"""The whole question in one call: what is wanted of the record, its trend, and where that stands out over the field."""
+"""From a record to its trends in one call: anomalies, seasons, area, test and field test."""
 
 import inspect
 from collections.abc import Callable
@@ -143,7 +143,7 @@ def analyze(
     timed = {"per": per} if "per" in inspect.signature(function).parameters else {}
     result = function(da, dim, **timed, **options)
     if relative_to is not None:
-        # Anomalies are per cent of nothing: the base is that of the record itself.
+        # The base is a mean of the record itself, not of its anomalies.
         result = trend.as_percent(result, *_hundred(da if base is None else reduced(original), dim, relative_to))
     if fdr is not None:
         result = _with_field_test(result, fdr)
@@ -159,7 +159,7 @@ def _is_finer(da: xr.DataArray, dim: str) -> bool:
 
 
 def _hundred(record: xr.DataArray, dim: str, relative_to: Any) -> tuple[Any, ...]:
-    """The base of `as_percent`: of a period, the mean of the record."""
+    """Arguments of `as_percent` that give the base; for a period, the mean of the record."""
     if is_number(relative_to) or isinstance(relative_to, xr.DataArray) or relative_to == "start":
         return (relative_to,)
     inside = steps_of_base(record, dim, relative_to, "relative_to")
@@ -169,7 +169,7 @@ def _hundred(record: xr.DataArray, dim: str, relative_to: Any) -> tuple[Any, ...
 def _with_field_test(result: xr.Dataset, fdr: float) -> xr.Dataset:
     """The result with the test of each field: seasons are fields of their own."""
     if "p_value" not in result:
-        raise ValueError(f"{given('fdr', fdr)} needs p-values, which this test has not: use test='mann_kendall'.")
+        raise ValueError(f"{given('fdr', fdr)} needs p-values, and this test has none: use test='mann_kendall'.")
     p = result["p_value"]
     field = [name for name in p.dims if name != "season"]
     if not field:

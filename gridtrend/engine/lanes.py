@@ -52,7 +52,7 @@ def _row(context, builder, tile_type, vector, args):
     """Pointer to row `args[1]` of the tile `args[0]`, as a pointer to a vector, and its alignment."""
     tile = context.make_array(tile_type)(context, builder, args[0])
     offset = builder.mul(args[1], ir.Constant(args[1].type, vector.lanes))
-    # Types of what pointers point to are named at every use: llvmlite gives up pointers that know it.
+    # The type of the target is given at every use, since llvmlite will remove typed pointers.
     start = builder.gep(tile.data, [offset], source_etype=_IR[vector.dtype])
     return builder.bitcast(start, vector.ir.as_pointer()), tile_type.dtype.bitwidth // 8
 

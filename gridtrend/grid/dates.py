@@ -146,9 +146,9 @@ def decoded(variable: xr.Variable, name: str) -> xr.Variable:
         )
         found = _remembered(name, *key)
     except TypeError:
-        # Attributes that are arrays or lists cannot be compared with those of another call.
+        # Attributes that are arrays or lists cannot be part of a key.
         return _of_numbers(variable, values, name)
-    # A copy of the array: whoever gets it may change it.
+    # A copy of the array, since the caller may change it.
     return variable if found is None else found.copy(data=found.values.copy())
 
 
@@ -156,8 +156,8 @@ def decoded(variable: xr.Variable, name: str) -> xr.Variable:
 def _remembered(name: str, dims: Any, dtype: str, numbers: bytes, attrs: Any, encoding: Any) -> xr.Variable | None:
     """Numbers as dates; None where they hold none.
 
-    A call looks at its times three times, and whoever calls in a loop has the same times again. To look at 5,000 numbers
-    takes a millisecond, as long as their Mann-Kendall test.
+    One call decodes its times three times, and calls in a loop have the same times. Decoding 5,000 numbers takes a
+    millisecond, as long as their Mann-Kendall test.
     """
     variable = xr.Variable(dims, np.frombuffer(numbers, dtype), dict(attrs), dict(encoding))
     found = _of_numbers(variable, np.asarray(variable.values), name)

@@ -1,7 +1,7 @@
-"""From steps to years: seasons and years of a record, anomalies, and means of areas, before a trend is asked for.
+"""From steps to years: seasons and years of a record, anomalies, and means of areas, before the test for a trend.
 
 Each public function has the file of its name. `periods` knows which months make a season and how many steps it should have,
-`reductions` what becomes of them, `fold` takes chunk after chunk, `places` knows which cells lie in a region.
+`reductions` computes the value of a period, `fold` goes from chunk to chunk, `places` knows which cells lie in a region.
 """
 
 from gridtrend.seasons.aggregate import aggregate

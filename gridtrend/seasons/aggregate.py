@@ -123,7 +123,7 @@ def aggregate(
 
 
 def described_places(several: bool) -> str:
-    """What times stand for."""
+    """Meaning of the times of the result."""
     return "times are the middle of that year" if several else "times are the middle of the season"
 
 
@@ -187,14 +187,14 @@ def _values(
 ) -> xr.Variable:
     """Values of all periods of one kind, `dim` first."""
     expected = steps.expected(kind, span)
-    # A step of unknown length covers nothing, unless nothing need be covered.
+    # The coverage of steps of unknown length is unknown: results are missing, except with min_coverage=0.
     enough = np.where(np.isnan(expected), np.inf if least else 0.0, least * np.nan_to_num(expected) - 1e-9)
     numbers = kind.of_months(steps.months)
     numbers = np.where(numbers >= 0, numbers - span[0], -1)
     variable = da.variable.transpose(dim, ...)
     if how.keeps_all:
         variable = _in_narrow_chunks(variable, dim, int(np.bincount(numbers[numbers >= 0]).max()))
-    # Steps of other months are passed over where their chunks lie: a selection of steps would be held in memory.
+    # Steps of other months are skipped inside each chunk: selecting steps before would keep the selection in memory.
     data = reduce_periods(variable.data, numbers, enough, how, days)
     return xr.Variable(variable.dims, data)
 

@@ -85,7 +85,7 @@ def fold(block: np.ndarray, before: Folded | None, pieces: tuple[Piece, ...], ho
     numbers, values, unfinished = [], [], before.unfinished if before else None
     block = np.asarray(block)
     for piece in pieces:
-        # What another task gave is only read.
+        # The state comes from another task and must not be changed.
         state = how.state(block.shape[1:], block.dtype) if piece.begins else copy.deepcopy(unfinished)
         assert state is not None
         weights = None if piece.weights is None else np.asarray(piece.weights)
@@ -143,7 +143,7 @@ def _lazily(data: Any, plan: list[tuple[Piece, ...]], count: int, how: How, dtyp
         for chunk in wanted:
             key = (f"{name}-fold", chunk, *cells)
             carried = before if plan[chunk] and not plan[chunk][0].begins else None
-            # dask would look for keys in arguments: these are none.
+            # A partial, because dask looks for keys of its graph in the arguments of tasks.
             graph[key] = (partial(fold, pieces=plan[chunk], how=how), (data.name, chunk, *cells), carried)
             before = key
         parts = [(f"{name}-fold", chunk, *cells) for chunk in wanted]

@@ -1,4 +1,4 @@
-"""p-values of change-point tests: from series without a change that are drawn, and from what is known of their tail."""
+"""p-values of change-point tests: from simulated series without a change, and from a tail fitted to these."""
 
 import functools
 import itertools
@@ -11,13 +11,13 @@ import numpy as np
 from gridtrend.trend.kernels import change_points as kernels
 
 _DRAWING = threading.Lock()
-# Series of up to so many values are drawn for each number of values; beyond, for four in each octave, between which
-# p-values are interpolated.
+# Up to EACH values, series are drawn for each number of values; for longer ones, for IN_OCTAVE lengths in each octave, between
+# which p-values are interpolated.
 EACH, IN_OCTAVE = 50, 4
-# With so many simulations and more, p-values below those of the largest 1/200 of them follow a tail, whose rate is that of
-# the largest 1/20.
+# With at least LEAST_DRAWN simulations, p-values of statistics beyond the largest 1/BEGINS of them come from an exponential
+# tail, whose rate is estimated from the largest 1/RATED.
 LEAST_DRAWN, BEGINS, RATED = 1000, 200, 20
-# Pettitt's formula is never significant in series of up to 10 values, and hardly in these: all their orders are counted.
+# Pettitt's formula is never significant for up to 10 values, and hardly for 12: up to here all orders are counted.
 COUNTED = 12
 
 

@@ -10,7 +10,7 @@ from gridtrend.grid.dialect import either
 from gridtrend.grid.notices import warn_caller
 from gridtrend.trend.phases import calendar_months, phases_of_a_year
 
-# Values that are looked at, and cells at most: for 20 years of months, 64 cells take 1 ms, a fiftieth of the test itself.
+# Maximum number of values and of cells that are examined: for 20 years of months, 64 cells take 1 ms, a fiftieth of the test.
 MOST_VALUES, MOST_CELLS = 2_000_000, 64
 # A cell has a cycle where the months differ by this variance ratio, which few would without one, and account for this
 # share of the variance. Fewer than 1 % of series of white noise and of AR(1) noise of 0.5 do, of 3, 10 and 30 years in

@@ -26,8 +26,8 @@ from gridtrend.trend.kernels.scores import new_scores, score_tile, score_varianc
 LEADING = -1
 # Series of up to this many values have few distinct replicates, too few for a p-value.
 SHORTEST = 10
-# So many replicates at least tell how far the others may lie; rarer scores are judged by a normal tail behind the last
-# TAIL replicates. It has the spread of all of them, and at least that of independent values.
+# Scores beyond the largest TAIL replicates get a p-value from a normal tail. Its standard deviation is that of all replicates,
+# but not less than that of independent values.
 TAIL = 20
 
 

@@ -60,7 +60,7 @@ def restore_variance(x, m, white, count):
         white[i] = center + (white[i] - level) * ratio
 
 
-# What whitening gives, under names that no coordinate or dimension of the data is likely to have.
+# Outputs of whitening. Coordinates and dimensions of the data are unlikely to have these names.
 WHITENED = (
     Output("_whitened", "{data} without lag-1 autocorrelation", units="{units}", dims=("time",)),
     Output("_level", "value that whitened {data} is counted from", units="{units}"),

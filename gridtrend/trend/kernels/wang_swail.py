@@ -21,15 +21,15 @@ from gridtrend.trend.kernels.scores import new_scores, score_tile
 from gridtrend.trend.kernels.slope_search_lanes import tile_slopes
 from gridtrend.trend.kernels.variance_corrections import first_correlation
 
-# A smaller autocorrelation is none; how far r and the slope must settle.
+# An autocorrelation below NEGLIGIBLE counts as none. The search ends when r and the slope change by less than the other two.
 NEGLIGIBLE, SAME_CORRELATION, SAME_SLOPE = 0.05, 1e-4, 1e-3
-# Rounds of steps, and of these and bisections; how narrow the last bracket is.
+# Maximum number of fixed-point steps, and of these plus bisections; width of the last bracket of r.
 STEPS, ROUNDS, NARROW = 30, 80, 1e-12
-# Of r = 1 nothing is left to divide by; corrected for its bias it comes near 1 in many a short series.
+# The whitened series is divided by 1 - r, so r stays below 1. The bias correction brings it near 1 in many short series.
 HIGHEST, HIGHEST_UNBIASED = 0.99, 0.95
-# Rows of what is known of each lane: r and the slope, what they were a round before, and the bracket of r.
+# Rows of `known`, a column a lane: r and the slope, both of the round before, and the bracket of r.
 R, SLOPE, R_BEFORE, SLOPE_BEFORE, LOW, HIGH = 0, 1, 2, 3, 4, 5
-# What has become of a lane: not whitened, in search, found.
+# State of a lane: not whitened, in search, found.
 PLAIN, SEARCHED, FOUND = 0, 1, 2
 
 
@@ -109,10 +109,10 @@ def correlation_about(slope, x, when, at, m, size, unbiased, rest, spread, prese
 
 @unit(allocates=False)
 def _has_settled(known, k, slope, attempt):
-    """Take up the slope of a whitened series; whether neither it nor r has moved since the round before."""
+    """Store the slope of a whitened series; return whether neither it nor r has changed since the round before."""
     # zyp does not divide by 1 - r in the first round.
     known[SLOPE_BEFORE, k], known[SLOPE, k] = known[SLOPE, k], slope * (1.0 - known[R, k] if attempt == 0 else 1.0)
-    # Between holes too few values may be left for a slope.
+    # A series with many gaps may have too few whitened values for a slope.
     if attempt >= STEPS or math.isnan(slope):
         return math.isnan(slope)
     step, turn = abs(known[SLOPE, k] - known[SLOPE_BEFORE, k]), abs(known[R, k] - known[R_BEFORE, k])
@@ -121,7 +121,7 @@ def _has_settled(known, k, slope, attempt):
 
 @unit(allocates=False)
 def _moves_on(known, k, r, attempt):
-    """Take up the autocorrelation `r` that a slope leaves; whether it asks for another round."""
+    """Store the autocorrelation `r` of the residuals; return whether another round is needed."""
     if attempt < STEPS:
         if r < NEGLIGIBLE and abs(r - known[R, k]) <= SAME_CORRELATION:
             return False
@@ -137,7 +137,7 @@ def _moves_on(known, k, r, attempt):
 def _halved(known, k, r, begins):
     """The middle of the bracket of a lane, given the autocorrelation `r` that is left by the trend of the last one."""
     if begins:
-        # Where the steps have led to tells nothing.
+        # The result of the fixed-point steps gives no bracket: start with the widest.
         known[LOW, k], known[HIGH, k] = -HIGHEST, HIGHEST
     elif r > known[R, k]:
         known[LOW, k] = known[R, k]
